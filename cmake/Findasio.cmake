@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Standalone Asio ships no CMake config in Debian: find its headers and define asio::asio.
+
+find_path(asio_INCLUDE_DIR asio/version.hpp PATH_SUFFIXES include)
+if(asio_INCLUDE_DIR)
+  file(STRINGS ${asio_INCLUDE_DIR}/asio/version.hpp asio_version_line REGEX "^#define ASIO_VERSION [0-9]+")
+  string(REGEX MATCH "[0-9]+" asio_version_number "${asio_version_line}")
+  math(EXPR asio_major "${asio_version_number} / 100000")
+  math(EXPR asio_minor "${asio_version_number} / 100 % 1000")
+  math(EXPR asio_patch "${asio_version_number} % 100")
+  set(asio_VERSION ${asio_major}.${asio_minor}.${asio_patch})
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(asio REQUIRED_VARS asio_INCLUDE_DIR VERSION_VAR asio_VERSION)
+if(asio_FOUND AND NOT TARGET asio::asio)
+  add_library(asio::asio INTERFACE IMPORTED)
+  target_include_directories(asio::asio INTERFACE ${asio_INCLUDE_DIR})
+  target_compile_definitions(asio::asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+endif()
+mark_as_advanced(asio_INCLUDE_DIR)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# strata_test(LIBRARY ROOM SOURCES file... [LINK target...]): one test program per room, one ctest entry `<library>.<room>`.
+# The program sees the library's private headers, because a room is tested where it lives.
+
+function(strata_test library room)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "SOURCES;LINK")
+  set(target strata-${library}-${room}-tests)
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE strata::${library} strata_testkit ${arg_LINK} Catch2::Catch2WithMain strata_build_flags)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/lib${library}/src)
+  target_compile_definitions(${target} PRIVATE STRATA_TEST_VECTORS="${PROJECT_SOURCE_DIR}/tests/vectors")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_test(NAME ${library}.${room} COMMAND ${target} --colour-mode none)
+  set_tests_properties(${library}.${room} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
