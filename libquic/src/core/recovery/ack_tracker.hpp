@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "strata/transport/core/clock.hpp"
+#include "strata/transport/core/datagram.hpp"
+
+namespace strata::quic {
+inline namespace v0 {
+namespace core {
+
+/// Packet numbers smallest..largest, both included.
+struct ack_range {
+  std::uint64_t smallest = 0;
+  std::uint64_t largest = 0;
+  friend bool operator==(const ack_range&, const ack_range&) = default;
+};
+
+struct ecn_counts {
+  std::uint64_t ect0 = 0;
+  std::uint64_t ect1 = 0;
+  std::uint64_t ce = 0;
+};
+
+/// Which packets of one packet number space have arrived, and when that must be acknowledged (RFC 9000 section 13.2).
+/// Acknowledgements are decided once per received batch: the owner asks ack_due() after it has fed the whole batch.
+class ack_tracker {
+ public:
+  /// `max_ack_delay` is this side's; zero in the Initial and Handshake spaces, which are acknowledged at once.
+  explicit ack_tracker(transport::duration max_ack_delay) : max_ack_delay_(max_ack_delay) {}
+
+  /// True when the packet number was seen already, or is so old that it cannot be told: drop the packet
+  /// (RFC 9000 section 12.3).
+  bool is_duplicate(std::uint64_t packet_number) const noexcept;
+  /// A packet that was authentic and not a duplicate.
+  void on_packet_received(transport::time_point now, std::uint64_t packet_number, bool ack_eliciting, transport::ecn mark);
+
+  /// The largest packet number received; nothing before the first.
+  std::optional<std::uint64_t> largest() const noexcept;
+  /// Something must be acknowledged now.
+  bool ack_due(transport::time_point now) const noexcept;
+  /// Something ack-eliciting has not been acknowledged yet: worth adding to a packet that leaves anyway.
+  bool ack_pending() const noexcept;
+  /// When ack_due() turns true by itself.
+  std::optional<transport::time_point> next_timeout() const noexcept;
+
+  /// Newest first; what an ACK frame says.
+  std::span<const ack_range> ranges() const noexcept;
+  const ecn_counts& counts() const noexcept;
+  /// Time since the largest was received (RFC 9000 section 13.2.5).
+  transport::duration ack_delay(transport::time_point now) const noexcept;
+  /// An ACK frame with these ranges was put into a packet.
+  void on_ack_sent() noexcept;
+  /// The peer has acknowledged a packet whose ACK frame went up to `largest_acknowledged`: ranges up to it need not be
+  /// repeated (RFC 9000 section 13.2.4).
+  void on_ack_acknowledged(std::uint64_t largest_acknowledged) noexcept;
+
+ private:
+  // The author of ack_tracker.cpp chooses the members; ranges live in place, at most limits::max_ack_ranges of them.
+  transport::duration max_ack_delay_;
+};
+
+}  // namespace core
+}  // namespace v0
+}  // namespace strata::quic
