@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "path/local_connection_ids.hpp"
+#include "core/path/local_connection_ids.hpp"
 
 #include <algorithm>
 #include <array>
 
 #include "strata/quic/core/limits.hpp"
-#include "wire/frame.hpp"
+#include "core/wire/frame.hpp"
 
 namespace strata::quic {
 inline namespace v0 {

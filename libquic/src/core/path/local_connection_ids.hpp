@@ -5,9 +5,9 @@
 #include <expected>
 #include <vector>
 
-#include "connection/packet_payload.hpp"
-#include "crypto/address_token.hpp"
-#include "endpoint/connection_id_router.hpp"
+#include "core/connection/packet_payload.hpp"
+#include "core/crypto/address_token.hpp"
+#include "core/endpoint/connection_id_router.hpp"
 #include "strata/quic/core/connection_id.hpp"
 #include "strata/quic/core/error.hpp"
 #include "strata/transport/core/random.hpp"

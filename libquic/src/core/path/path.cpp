@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "path/path.hpp"
+#include "core/path/path.hpp"
 
 #include <algorithm>
 
-#include "wire/frame.hpp"
+#include "core/wire/frame.hpp"
 
 namespace strata::quic {
 inline namespace v0 {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "connection/packet_payload.hpp"
+#include "core/connection/packet_payload.hpp"
 #include "strata/quic/core/limits.hpp"
 #include "strata/transport/core/address.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "path/peer_connection_ids.hpp"
+#include "core/path/peer_connection_ids.hpp"
 
 #include <algorithm>
 

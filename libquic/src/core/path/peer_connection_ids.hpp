@@ -6,11 +6,11 @@
 #include <optional>
 #include <vector>
 
-#include "connection/packet_payload.hpp"
-#include "endpoint/connection_id_router.hpp"
+#include "core/connection/packet_payload.hpp"
+#include "core/endpoint/connection_id_router.hpp"
 #include "strata/quic/core/connection_id.hpp"
 #include "strata/quic/core/error.hpp"
-#include "wire/frame.hpp"
+#include "core/wire/frame.hpp"
 
 namespace strata::quic {
 inline namespace v0 {

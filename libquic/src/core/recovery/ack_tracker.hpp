@@ -6,25 +6,13 @@
 #include <span>
 #include <vector>
 
+#include "core/wire/ack_range.hpp"
 #include "strata/transport/core/clock.hpp"
 #include "strata/transport/core/datagram.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
 namespace core {
-
-/// Packet numbers smallest..largest, both included.
-struct ack_range {
-  std::uint64_t smallest = 0;
-  std::uint64_t largest = 0;
-  friend bool operator==(const ack_range&, const ack_range&) = default;
-};
-
-struct ecn_counts {
-  std::uint64_t ect0 = 0;
-  std::uint64_t ect1 = 0;
-  std::uint64_t ce = 0;
-};
 
 /// Which packets of one packet number space have arrived, and when that must be acknowledged (RFC 9000 section 13.2).
 /// Acknowledgements are decided once per received batch: the owner asks ack_due() after it has fed the whole batch.

@@ -5,7 +5,8 @@
 #include <memory>
 #include <string_view>
 
-#include "recovery/rtt_estimator.hpp"
+#include "core/recovery/rtt_estimator.hpp"
+#include "strata/quic/core/config.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -42,8 +43,6 @@ class congestion_controller {
   virtual bool in_slow_start() const noexcept { return window() < slow_start_threshold(); }
   virtual std::string_view name() const noexcept = 0;
 };
-
-enum class congestion_algorithm : std::uint8_t { new_reno, cubic };
 
 std::unique_ptr<congestion_controller> make_congestion_controller(congestion_algorithm, std::uint64_t max_datagram_size);
 

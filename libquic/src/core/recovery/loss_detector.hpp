@@ -9,11 +9,11 @@
 #include <span>
 #include <vector>
 
-#include "recovery/ack_tracker.hpp"
-#include "recovery/congestion_controller.hpp"
-#include "recovery/rtt_estimator.hpp"
-#include "recovery/sent_frame.hpp"
-#include "recovery/sent_packets.hpp"
+#include "core/recovery/ack_tracker.hpp"
+#include "core/recovery/congestion_controller.hpp"
+#include "core/recovery/rtt_estimator.hpp"
+#include "core/recovery/sent_frame.hpp"
+#include "core/recovery/sent_packets.hpp"
 #include "strata/quic/core/encryption_level.hpp"
 #include "strata/quic/core/error.hpp"
 

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "core/wire/ack_range.hpp"
 #include "core/wire/frame_type.hpp"
 #include "strata/quic/core/connection_id.hpp"
 #include "strata/quic/core/error.hpp"
@@ -31,23 +32,6 @@ struct padding_frame {
 };
 
 struct ping_frame {};
-
-/// Packets marked ECT(0), ECT(1) and CE that the peer has received in the packet number space.
-struct ecn_counts {
-  std::uint64_t ect0 = 0;
-  std::uint64_t ect1 = 0;
-  std::uint64_t ecn_ce = 0;
-
-  friend bool operator==(const ecn_counts&, const ecn_counts&) = default;
-};
-
-/// Packet numbers `smallest` to `largest`, both included.
-struct ack_range {
-  std::uint64_t smallest = 0;
-  std::uint64_t largest = 0;
-
-  friend bool operator==(const ack_range&, const ack_range&) = default;
-};
 
 struct ack_frame {
   std::uint64_t largest_acknowledged = 0;
