@@ -11,7 +11,9 @@
 namespace strata::quic::tests {
 
 inline std::vector<std::byte> from_hexadecimal(std::string_view digits) {
-  const auto value = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
+  const auto value = [](char c) {
+    return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
+  };
   std::vector<std::byte> out;
   for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
     out.push_back(static_cast<std::byte>(value(digits[i]) << 4 | value(digits[i + 1])));

@@ -18,7 +18,8 @@ using strata::quic::tests::from_hexadecimal;
 using strata::quic::tests::to_hexadecimal;
 using strata::transport::mutable_bytes;
 
-std::string expanded(cipher_suite suite, std::string_view secret, std::string_view label, std::size_t size) {
+std::string expanded(cipher_suite suite, std::string_view secret, std::string_view label,
+                     std::size_t size) {
   std::vector<std::byte> out(size);
   REQUIRE(expand_label(suite, from_hexadecimal(secret), label, out));
   return to_hexadecimal(out);
@@ -32,9 +33,12 @@ std::string expanded(cipher_suite suite, std::string_view secret, std::string_vi
 //# packets even where the TLS versions offered do not include TLS 1.3.
 TEST_CASE("key_schedule: labels expand as in RFC 9001 A.1", "[quic][crypto]") {
   constexpr auto suite = cipher_suite::aes_128_gcm_sha256;
-  constexpr std::string_view initial = "7db5df06e7a69e432496adedb00851923595221596ae2ae9fb8115c1e9ed0a44";
-  constexpr std::string_view client = "c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea";
-  constexpr std::string_view server = "3c199828fd139efd216c155ad844cc81fb82fa8d7446fa7d78be803acdda951b";
+  constexpr std::string_view initial =
+      "7db5df06e7a69e432496adedb00851923595221596ae2ae9fb8115c1e9ed0a44";
+  constexpr std::string_view client =
+      "c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea";
+  constexpr std::string_view server =
+      "3c199828fd139efd216c155ad844cc81fb82fa8d7446fa7d78be803acdda951b";
   CHECK(expanded(suite, initial, "client in", 32) == client);
   CHECK(expanded(suite, initial, "server in", 32) == server);
   CHECK(expanded(suite, client, "quic key", 16) == "1f369613dd76d5467730efcbe3b1a22d");
@@ -46,9 +50,12 @@ TEST_CASE("key_schedule: labels expand as in RFC 9001 A.1", "[quic][crypto]") {
 }
 
 TEST_CASE("key_schedule: the retry key and nonce come from their own secret", "[quic][crypto]") {
-  constexpr std::string_view secret = "d9c9943e6101fd200021506bcc02814c73030f25c79d71ce876eca876e6fca8e";
-  CHECK(expanded(cipher_suite::aes_128_gcm_sha256, secret, "quic key", 16) == "be0c690b9f66575a1d766b54e368c84e");
-  CHECK(expanded(cipher_suite::aes_128_gcm_sha256, secret, "quic iv", 12) == "461599d35d632bf2239825bb");
+  constexpr std::string_view secret =
+      "d9c9943e6101fd200021506bcc02814c73030f25c79d71ce876eca876e6fca8e";
+  CHECK(expanded(cipher_suite::aes_128_gcm_sha256, secret, "quic key", 16) ==
+        "be0c690b9f66575a1d766b54e368c84e");
+  CHECK(expanded(cipher_suite::aes_128_gcm_sha256, secret, "quic iv", 12) ==
+        "461599d35d632bf2239825bb");
 }
 
 TEST_CASE("key_schedule: labels expand as in RFC 9001 A.5", "[quic][crypto]") {
@@ -102,13 +109,15 @@ TEST_CASE("key_schedule: the retry tag is that of RFC 9001 A.4", "[quic][crypto]
   CHECK(*of_nobody != *tag);
 }
 
-TEST_CASE("key_schedule: Initial keys of both ciphers exist for every length of ID", "[quic][crypto]") {
+TEST_CASE("key_schedule: Initial keys of both ciphers exist for every length of ID",
+          "[quic][crypto]") {
   const std::vector<std::byte> id(connection_id::max_size, std::byte{9});
   for (std::size_t size = 0; size <= id.size(); ++size) {
     for (const bool null : {false, true}) {
       auto keys = derive_initial_protection(connection_id(bytes(id).first(size)), null);
       REQUIRE(keys.has_value());
-      CHECK(keys->client.cipher() == (null ? cipher_suite::null : cipher_suite::aes_128_gcm_sha256));
+      CHECK(keys->client.cipher() ==
+            (null ? cipher_suite::null : cipher_suite::aes_128_gcm_sha256));
       std::vector<std::byte> packet(40);
       keys->client.seal(0, packet.data(), 4, packet.size() - 4 - aead_tag_size);
       std::vector<std::byte> copy = packet;

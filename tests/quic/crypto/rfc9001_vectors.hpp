@@ -16,8 +16,7 @@ inline constexpr std::string_view client_frames =
     "edba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e0403050306030203080408"
     "050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff080110"
     "0104800075300901100f088394c8f03e51570806048000ffff";
-inline constexpr std::string_view client_header =
-    "c300000001088394c8f03e5157080000449e00000002";
+inline constexpr std::string_view client_header = "c300000001088394c8f03e5157080000449e00000002";
 inline constexpr std::string_view client_packet =
     "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9bd8bab936b47d"
     "92ec356c0bab7df5976d27cd449f63300099f3991c260ec4c60d17b31f8429157bb35a1282a643a8d2262cad"
@@ -53,8 +52,7 @@ inline constexpr std::string_view server_frames =
     "02000000000600405a020000560303eefce7f7b37ba1d1632e96677825ddf73988cfc79825df566dc5430b9a"
     "045a1200130100002e00330024001d00209d3c940d89690b84d08a60993c144eca684d1081287c834d5311bc"
     "f32bb9da1a002b00020304";
-inline constexpr std::string_view server_header =
-    "c1000000010008f067a5502a4262b50040750001";
+inline constexpr std::string_view server_header = "c1000000010008f067a5502a4262b50040750001";
 inline constexpr std::string_view server_packet =
     "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c697975"
     "54780bb38cc5a99f5ede4cf73c3ec2493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bde"
@@ -70,9 +68,7 @@ inline constexpr std::string_view chacha20_secret =
     "9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b";
 inline constexpr std::string_view chacha20_next_secret =
     "1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9";
-inline constexpr std::string_view chacha20_header =
-    "4200bff4";
-inline constexpr std::string_view chacha20_packet =
-    "4cfe4189655e5cd55c41f69080575d7999c25a5bfb";
+inline constexpr std::string_view chacha20_header = "4200bff4";
+inline constexpr std::string_view chacha20_packet = "4cfe4189655e5cd55c41f69080575d7999c25a5bfb";
 
 }  // namespace strata::quic::vectors

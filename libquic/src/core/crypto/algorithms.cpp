@@ -18,7 +18,8 @@ mac_context_handle hmac_of(const library_context_handle& library, const char* di
   if (!mac) return nullptr;
   mac_context_handle context(EVP_MAC_CTX_new(mac.get()));
   const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0), OSSL_PARAM_construct_end()};
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0),
+      OSSL_PARAM_construct_end()};
   if (!context || EVP_MAC_CTX_set_params(context.get(), parameters) != 1) return nullptr;
   return context;
 }
@@ -36,7 +37,8 @@ std::shared_ptr<const algorithms> make() {
   made->hmac_sha256 = hmac_of(made->library, "SHA2-256");
   made->hmac_sha384 = hmac_of(made->library, "SHA2-384");
   // ChaCha20 alone may be missing: a FIPS-only build has none, and TLS then never negotiates it.
-  if (!made->aes_128_gcm || !made->aes_256_gcm || !made->aes_128_ecb || !made->aes_256_ecb) return nullptr;
+  if (!made->aes_128_gcm || !made->aes_256_gcm || !made->aes_128_ecb || !made->aes_256_ecb)
+    return nullptr;
   if (!made->hmac_sha256 || !made->hmac_sha384) return nullptr;
   return made;
 }
@@ -75,7 +77,9 @@ bool algorithms::hmac(cipher_suite suite, bytes key, std::initializer_list<bytes
   if (!context) return false;
   // A null key means "the key set before" to EVP_MAC_init, and there is none.
   const std::byte empty{};
-  if (EVP_MAC_init(context.get(), octets(key.empty() ? &empty : key.data()), key.size(), nullptr) != 1) return false;
+  if (EVP_MAC_init(context.get(), octets(key.empty() ? &empty : key.data()), key.size(), nullptr) !=
+      1)
+    return false;
   for (const bytes piece : pieces) {
     if (EVP_MAC_update(context.get(), octets(piece.data()), piece.size()) != 1) return false;
   }

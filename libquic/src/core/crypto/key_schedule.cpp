@@ -33,17 +33,21 @@ constexpr std::array<std::byte, Size> octet_array(const unsigned char (&values)[
 //# This secret is determined by using HKDF-Extract (see {{Section 2.2 of HKDF}})
 //# with a salt of 0x38762cf7f55934b34d179ae6a4c80cadccbb7f0a and the input keying
 //# material (IKM) of the Destination Connection ID field.
-constexpr auto initial_salt = octet_array({0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
-                                           0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a});
+constexpr auto initial_salt =
+    octet_array({0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
+                 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a});
 
 // RFC 9001 section 5.8.
-constexpr auto retry_key = octet_array({0xbe, 0x0c, 0x69, 0x0b, 0x9f, 0x66, 0x57, 0x5a,
-                                        0x1d, 0x76, 0x6b, 0x54, 0xe3, 0x68, 0xc8, 0x4e});
-constexpr auto retry_nonce = octet_array({0x46, 0x15, 0x99, 0xd3, 0x5d, 0x63, 0x2b, 0xf2, 0x23, 0x98, 0x25, 0xbb});
+constexpr auto retry_key = octet_array({0xbe, 0x0c, 0x69, 0x0b, 0x9f, 0x66, 0x57, 0x5a, 0x1d, 0x76,
+                                        0x6b, 0x54, 0xe3, 0x68, 0xc8, 0x4e});
+constexpr auto retry_nonce =
+    octet_array({0x46, 0x15, 0x99, 0xd3, 0x5d, 0x63, 0x2b, 0xf2, 0x23, 0x98, 0x25, 0xbb});
 
-result<packet_protection> initial_keys(cipher_suite cipher, bytes initial_secret, std::string_view label) {
+result<packet_protection> initial_keys(cipher_suite cipher, bytes initial_secret,
+                                       std::string_view label) {
   std::array<std::byte, 32> secret;
-  if (!expand_label(cipher, initial_secret, label, secret)) return std::unexpected(make_error_code(errc::tls_failed));
+  if (!expand_label(cipher, initial_secret, label, secret))
+    return std::unexpected(make_error_code(errc::tls_failed));
   auto keys = packet_protection::from_secret(cipher, secret);
   OPENSSL_cleanse(secret.data(), secret.size());
   return keys;
@@ -69,7 +73,8 @@ bool expand_label(cipher_suite cipher, bytes secret, std::string_view label, mut
   //= RFC 9001 section 5.1
   //# All uses of HKDF-Expand-Label in QUIC use a zero-length Context.
   info.u8(0);
-  // HKDF-Expand of at most one hash is a single HMAC over the info and a counter of one (RFC 5869 section 2.3).
+  // HKDF-Expand of at most one hash is a single HMAC over the info and a counter of one (RFC 5869
+  // section 2.3).
   info.u8(1);
   const auto library = algorithms::shared();
   std::array<std::byte, max_hash_size> block;
@@ -79,8 +84,10 @@ bool expand_label(cipher_suite cipher, bytes secret, std::string_view label, mut
   return true;
 }
 
-result<initial_protection> derive_initial_protection(const connection_id& client_destination, bool null) {
-  // Before a cipher suite is chosen it is AES-128-GCM with SHA-256 (RFC 9001 sections 5.2 and 5.4.1).
+result<initial_protection> derive_initial_protection(const connection_id& client_destination,
+                                                     bool null) {
+  // Before a cipher suite is chosen it is AES-128-GCM with SHA-256 (RFC 9001 sections 5.2
+  // and 5.4.1).
   const cipher_suite cipher = null ? cipher_suite::null : cipher_suite::aes_128_gcm_sha256;
   std::array<std::byte, max_hash_size> storage;
   const mutable_bytes initial_secret = mutable_bytes(storage).first(hash_size(cipher));
@@ -104,29 +111,32 @@ result<traffic_secret> next_phase_secret(const traffic_secret& current) {
   //= RFC 9001 section 6.1
   //# This
   //# uses the KDF function provided by TLS with a label of "quic ku".
-  if (!expand_label(current.cipher, current.view(), "quic ku", mutable_bytes(next.octets).first(current.size))) {
+  if (!expand_label(current.cipher, current.view(), "quic ku",
+                    mutable_bytes(next.octets).first(current.size))) {
     return std::unexpected(make_error_code(errc::tls_failed));
   }
   return next;
 }
 
-result<std::array<std::byte, aead_tag_size>> retry_integrity_tag(const connection_id& original_destination,
-                                                                 bytes retry) {
+result<std::array<std::byte, aead_tag_size>> retry_integrity_tag(
+    const connection_id& original_destination, bytes retry) {
   const std::array<std::byte, 1> size{static_cast<std::byte>(original_destination.size())};
   std::array<std::byte, aead_tag_size> tag;
   const auto library = algorithms::shared();
   // A context per call: Retry is answered by whole endpoints, which may run on several threads.
   const cipher_context_handle context(EVP_CIPHER_CTX_new());
-  bool sealed = library && context &&
-                EVP_EncryptInit_ex2(context.get(), library->aes_128_gcm.get(), octets(retry_key.data()),
-                                    octets(retry_nonce.data()), nullptr) == 1;
+  bool sealed =
+      library && context &&
+      EVP_EncryptInit_ex2(context.get(), library->aes_128_gcm.get(), octets(retry_key.data()),
+                          octets(retry_nonce.data()), nullptr) == 1;
   int written = 0;
   for (const bytes piece : {bytes(size), original_destination.bytes(), retry}) {
     sealed = sealed && EVP_EncryptUpdate(context.get(), nullptr, &written, octets(piece.data()),
                                          static_cast<int>(piece.size())) == 1;
   }
-  sealed = sealed && EVP_EncryptFinal_ex(context.get(), octets(tag.data()), &written) == 1 &&
-           EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, aead_tag_size, tag.data()) == 1;
+  sealed =
+      sealed && EVP_EncryptFinal_ex(context.get(), octets(tag.data()), &written) == 1 &&
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, aead_tag_size, tag.data()) == 1;
   if (!sealed) return std::unexpected(make_error_code(errc::tls_failed));
   return tag;
 }

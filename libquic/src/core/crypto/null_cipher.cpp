@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;
 
-/// One to one in either argument while the other stands still: no single changed word can cancel itself out.
+/// One to one in either argument while the other stands still: no single changed word can cancel
+/// itself out.
 constexpr std::uint64_t absorb(std::uint64_t state, std::uint64_t word) noexcept {
   state = (state ^ word) * golden;
   return state ^ state >> 29;
@@ -35,7 +36,8 @@ std::uint64_t absorb_all(std::uint64_t state, transport::bytes input) noexcept {
   const std::byte* cursor = input.data();
   std::size_t left = input.size();
   for (; left >= 32; left -= 32, cursor += 32) {
-    for (std::size_t lane = 0; lane < 4; ++lane) lanes[lane] = absorb(lanes[lane], load(cursor + 8 * lane, 8));
+    for (std::size_t lane = 0; lane < 4; ++lane)
+      lanes[lane] = absorb(lanes[lane], load(cursor + 8 * lane, 8));
   }
   for (std::size_t lane = 0; left != 0; ++lane) {
     const std::size_t size = std::min<std::size_t>(left, 8);
@@ -51,7 +53,8 @@ std::uint64_t absorb_all(std::uint64_t state, transport::bytes input) noexcept {
 
 }  // namespace
 
-null_cipher::null_cipher(transport::bytes secret) noexcept : key_(finish(absorb_all(golden, secret))) {}
+null_cipher::null_cipher(transport::bytes secret) noexcept
+    : key_(finish(absorb_all(golden, secret))) {}
 
 std::array<std::byte, 16> null_cipher::tag(std::uint64_t packet_number, transport::bytes header,
                                            transport::bytes payload) const noexcept {
@@ -69,7 +72,8 @@ std::array<std::byte, 5> null_cipher::mask(const std::byte* sample) const noexce
   return out;
 }
 
-void null_cipher::expand(transport::bytes secret, std::string_view label, transport::mutable_bytes out) noexcept {
+void null_cipher::expand(transport::bytes secret, std::string_view label,
+                         transport::mutable_bytes out) noexcept {
   std::uint64_t state = absorb_all(absorb_all(golden, secret), transport::as_bytes(label));
   while (!out.empty()) {
     const std::uint64_t word = finish(state += golden);

@@ -31,7 +31,8 @@ struct packet_protection::keys {
   cipher_context_handle aead;
   cipher_context_handle header;
   std::array<std::byte, iv_size> iv{};
-  std::array<std::byte, max_key_size> header_key{};  ///< Kept for the next phase, whose context it starts.
+  /// Kept for the next phase, whose header context it starts.
+  std::array<std::byte, max_key_size> header_key{};
   std::shared_ptr<const algorithms> library;
 
   keys() = default;
@@ -66,13 +67,15 @@ bool packet_protection::keys::start_aead(bytes secret) {
   //# The current encryption level secret and the label "quic key" are input to the
   //# KDF to produce the AEAD key; the label "quic iv" is used to derive the
   //# Initialization Vector (IV); see {{aead}}.
-  bool ready = expand_label(suite, secret, "quic key", used) && expand_label(suite, secret, "quic iv", iv);
+  bool ready =
+      expand_label(suite, secret, "quic key", used) && expand_label(suite, secret, "quic iv", iv);
   if (suite == cipher_suite::null) {
     null_aead = null_cipher(key);
   } else {
     aead.reset(EVP_CIPHER_CTX_new());
     ready = ready && aead && library->aead(suite) != nullptr &&
-            EVP_CipherInit_ex2(aead.get(), library->aead(suite), octets(key.data()), octets(iv.data()), 1, nullptr) == 1;
+            EVP_CipherInit_ex2(aead.get(), library->aead(suite), octets(key.data()),
+                               octets(iv.data()), 1, nullptr) == 1;
   }
   OPENSSL_cleanse(key.data(), key.size());
   return ready;
@@ -85,7 +88,8 @@ bool packet_protection::keys::start_header() {
   }
   header.reset(EVP_CIPHER_CTX_new());
   return header && library->header(suite) != nullptr &&
-         EVP_EncryptInit_ex2(header.get(), library->header(suite), octets(header_key.data()), nullptr, nullptr) == 1 &&
+         EVP_EncryptInit_ex2(header.get(), library->header(suite), octets(header_key.data()),
+                             nullptr, nullptr) == 1 &&
          EVP_CIPHER_CTX_set_padding(header.get(), 0) == 1;
 }
 
@@ -95,20 +99,23 @@ std::array<std::byte, packet_protection::keys::iv_size> packet_protection::keys:
   //# The exclusive OR of the
   //# padded packet number and the IV forms the AEAD nonce.
   std::array<std::byte, iv_size> out = iv;
-  for (std::size_t i = 0; i < 8; ++i) out[iv_size - 1 - i] ^= static_cast<std::byte>(packet_number >> (8 * i));
+  for (std::size_t i = 0; i < 8; ++i)
+    out[iv_size - 1 - i] ^= static_cast<std::byte>(packet_number >> (8 * i));
   return out;
 }
 
-bool packet_protection::keys::seal(std::uint64_t packet_number, std::byte* packet, std::size_t header_size,
-                                   std::size_t plaintext_size) noexcept {
+bool packet_protection::keys::seal(std::uint64_t packet_number, std::byte* packet,
+                                   std::size_t header_size, std::size_t plaintext_size) noexcept {
   std::byte* const payload = packet + header_size;
   const auto number = nonce(packet_number);
   auto tag = tag_parameter(payload + plaintext_size);
   int written = 0;
   EVP_CIPHER_CTX* const context = aead.get();
   return EVP_CipherInit_ex2(context, nullptr, nullptr, octets(number.data()), 1, nullptr) == 1 &&
-         EVP_EncryptUpdate(context, nullptr, &written, octets(packet), static_cast<int>(header_size)) == 1 &&
-         EVP_EncryptUpdate(context, octets(payload), &written, octets(payload), static_cast<int>(plaintext_size)) == 1 &&
+         EVP_EncryptUpdate(context, nullptr, &written, octets(packet),
+                           static_cast<int>(header_size)) == 1 &&
+         EVP_EncryptUpdate(context, octets(payload), &written, octets(payload),
+                           static_cast<int>(plaintext_size)) == 1 &&
          EVP_EncryptFinal_ex(context, octets(payload + plaintext_size), &written) == 1 &&
          EVP_CIPHER_CTX_get_params(context, tag.data()) == 1;
 }
@@ -154,18 +161,21 @@ void packet_protection::keys::aes_masks(std::span<const std::byte* const> sample
 void packet_protection::keys::chacha20_mask(const std::byte* sample, header_mask& mask) noexcept {
   //= RFC 9001 section 5.4.4
   //# The first 4 bytes of the sampled ciphertext are the block counter.
-  // The TLS library's IV for ChaCha20 has that very layout: a little-endian counter, then the nonce.
+  // The TLS library's IV for ChaCha20 has that very layout: a little-endian counter, then the
+  // nonce.
   mask.fill(std::byte{});
   int written = 0;
   if (EVP_EncryptInit_ex2(header.get(), nullptr, nullptr, octets(sample), nullptr) != 1) return;
-  EVP_EncryptUpdate(header.get(), octets(mask.data()), &written, octets(mask.data()), static_cast<int>(mask.size()));
+  EVP_EncryptUpdate(header.get(), octets(mask.data()), &written, octets(mask.data()),
+                    static_cast<int>(mask.size()));
 }
 
 packet_protection::packet_protection() noexcept = default;
 packet_protection::packet_protection(packet_protection&&) noexcept = default;
 packet_protection& packet_protection::operator=(packet_protection&&) noexcept = default;
 packet_protection::~packet_protection() = default;
-packet_protection::packet_protection(std::unique_ptr<keys> impl) noexcept : impl_(std::move(impl)) {}
+packet_protection::packet_protection(std::unique_ptr<keys> impl) noexcept
+    : impl_(std::move(impl)) {}
 
 result<packet_protection> packet_protection::from_secret(cipher_suite cipher, bytes secret) {
   const bool null = cipher == cipher_suite::null;
@@ -191,26 +201,32 @@ result<packet_protection> packet_protection::next_phase(bytes secret) const {
   //= RFC 9001 section 6.1
   //# The header protection key is not updated.
   made->header_key = impl_->header_key;
-  if (!made->start_aead(secret) || !made->start_header()) return std::unexpected(make_error_code(errc::tls_failed));
+  if (!made->start_aead(secret) || !made->start_header())
+    return std::unexpected(make_error_code(errc::tls_failed));
   return packet_protection(std::move(made));
 }
 
-cipher_suite packet_protection::cipher() const noexcept { return impl_ ? impl_->suite : cipher_suite::null; }
+cipher_suite packet_protection::cipher() const noexcept {
+  return impl_ ? impl_->suite : cipher_suite::null;
+}
 
-void packet_protection::seal(std::uint64_t packet_number, std::byte* packet, std::size_t header_size,
-                             std::size_t plaintext_size) noexcept {
+void packet_protection::seal(std::uint64_t packet_number, std::byte* packet,
+                             std::size_t header_size, std::size_t plaintext_size) noexcept {
   if (impl_->suite == cipher_suite::null) {
-    const auto tag = impl_->null_aead.tag(packet_number, {packet, header_size}, {packet + header_size, plaintext_size});
+    const auto tag = impl_->null_aead.tag(packet_number, {packet, header_size},
+                                          {packet + header_size, plaintext_size});
     std::memcpy(packet + header_size + plaintext_size, tag.data(), tag.size());
     return;
   }
-  // The cipher refuses nothing that gets here. Should it ever, no plaintext may leave: the peer drops a packet of zeros.
+  // The cipher refuses nothing that gets here. Should it ever, no plaintext may leave: the peer
+  // drops a packet of zeros.
   if (!impl_->seal(packet_number, packet, header_size, plaintext_size)) {
     std::memset(packet + header_size, 0, plaintext_size + aead_tag_size);
   }
 }
 
-bool packet_protection::open(std::uint64_t packet_number, bytes header, mutable_bytes ciphertext) noexcept {
+bool packet_protection::open(std::uint64_t packet_number, bytes header,
+                             mutable_bytes ciphertext) noexcept {
   if (ciphertext.size() < aead_tag_size) return false;
   if (impl_->suite != cipher_suite::null) return impl_->open(packet_number, header, ciphertext);
   const std::size_t plaintext_size = ciphertext.size() - aead_tag_size;
@@ -227,7 +243,8 @@ void packet_protection::header_masks(std::span<const std::byte* const> samples,
       for (std::size_t i = 0; i < samples.size(); ++i) impl_->chacha20_mask(samples[i], masks[i]);
       return;
     case cipher_suite::null:
-      for (std::size_t i = 0; i < samples.size(); ++i) masks[i] = impl_->null_header.mask(samples[i]);
+      for (std::size_t i = 0; i < samples.size(); ++i)
+        masks[i] = impl_->null_header.mask(samples[i]);
       return;
   }
 }
