@@ -16,6 +16,7 @@
 #include "strata/transport/core/error.hpp"
 #include "testkit/certificates.hpp"
 #include "testkit/fake_random.hpp"
+#include "testkit/seeded_tls_library.hpp"
 #include "tls_pair.hpp"
 
 namespace {
@@ -652,4 +653,28 @@ TEST_CASE("openssl_tls: transport parameters may be empty", "[quic][crypto]") {
   pair.run();
   REQUIRE(pair.complete());
   CHECK(pair.client.session->peer_transport_parameters()->empty());
+}
+
+TEST_CASE("openssl_tls: a seeded library replays a handshake byte for byte", "[quic][crypto]") {
+  const auto transcript_of = [](std::uint64_t seed) {
+    const strata::testkit::seeded_tls_library library(seed);
+    const auto now = std::chrono::system_clock::now();
+    auto client = client_options();
+    auto server = server_options();
+    client.native_library = server.native_library = library.native();
+    client.verification_time = server.verification_time = now;
+    auto pair = pair_of(client, server);
+    octets transcript;
+    pair.tamper = [&](bool, encryption_level level, octets& message) {
+      // Tickets hold the time of day.
+      if (level == encryption_level::application) return;
+      transcript.insert(transcript.end(), message.begin(), message.end());
+    };
+    pair.run();
+    check_complete(pair);
+    return transcript;
+  };
+  const octets first = transcript_of(1);
+  CHECK(transcript_of(1) == first);
+  CHECK(transcript_of(2) != first);
 }

@@ -38,8 +38,7 @@ constexpr std::byte retry_mark{0x72};
 constexpr std::byte new_token_mark{0x9d};
 
 constexpr std::size_t cipher_key_size = 32;
-constexpr std::size_t iv_size = 12;
-constexpr std::size_t derived_size = 48;
+constexpr std::size_t derived_size = 48;  // Key and IV; as much as one hash gives.
 
 using content_storage = std::array<std::byte, max_content_size>;
 using binding_storage = std::array<std::byte, 1 + 16 + 2>;
