@@ -18,7 +18,7 @@ namespace core {
 /// UDP services that answer anything: a spoofed source port of theirs would make two of them talk for ever.
 bool stateless_responder::may_answer(const addresses& to) const noexcept {
   constexpr std::array<std::uint16_t, 13> reflecting{0, 7, 17, 19, 53, 111, 123, 137, 161, 389, 520, 1900, 11211};
-  return queue_.size() < max_queued && !std::ranges::contains(reflecting, to.remote.port());
+  return queue_.size() < max_queued && std::ranges::find(reflecting, to.remote.port()) == reflecting.end();
 }
 
 void stateless_responder::enqueue(const addresses& to, transport::bytes datagram) {
