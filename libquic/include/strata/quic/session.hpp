@@ -20,7 +20,7 @@ class session {
   /// All events of the turn have been handed over; lent input is still there. What is to be sent is written now.
   virtual void on_turn(transport::time_point now, core::connection_view connection) = 0;
   /// The connection is closed and will be forgotten, or the driver shuts down: no call follows.
-  virtual void on_detached(const core::close_reason& why) = 0;
+  virtual void on_detached(const close_reason& why) = 0;
 };
 
 }  // namespace v0
