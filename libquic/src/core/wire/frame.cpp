@@ -21,10 +21,12 @@ outcome malformed(std::uint64_t type, const char* reason) noexcept {
   return std::unexpected(protocol_failure{transport_error::frame_encoding_error, type, reason});
 }
 
-outcome truncated(std::uint64_t type) noexcept { return malformed(type, "frame ends beyond its packet"); }
+outcome truncated(std::uint64_t type) noexcept {
+  return malformed(type, "frame ends beyond its packet");
+}
 
-/// Builds the frame where the caller wants it. Fields are read into locals first and passed here: a frame assembled aside and
-/// then copied into the variant costs more than reading it.
+/// Builds the frame where the caller wants it. Fields are read into locals first and passed here: a
+/// frame assembled aside and then copied into the variant costs more than reading it.
 template <class Frame, class... Field>
 outcome made(const Field&... field) noexcept {
   return outcome(std::in_place, std::in_place_type<Frame>, field...);
@@ -52,9 +54,10 @@ outcome decode_padding(buffer_reader& reader) noexcept {
 
 enum class ranges_verdict { valid, below_zero, truncated };
 
-/// Walks the ranges once, so that nobody who walks them later has to check. Every range takes two bytes or more, so the
-/// cost is bounded by the packet whatever ACK Range Count says.
-ranges_verdict consume_ranges(buffer_reader& reader, std::uint64_t smallest, std::uint64_t count) noexcept {
+/// Walks the ranges once, so that nobody who walks them later has to check. Every range takes two
+/// bytes or more, so the cost is bounded by the packet whatever ACK Range Count says.
+ranges_verdict consume_ranges(buffer_reader& reader, std::uint64_t smallest,
+                              std::uint64_t count) noexcept {
   if (count > reader.remaining() / 2) return ranges_verdict::truncated;
   for (; count != 0; --count) {
     const std::uint64_t gap = reader.varint();
@@ -82,17 +85,20 @@ outcome decode_ack(buffer_reader& reader, std::uint64_t type) noexcept {
   if (verdict == ranges_verdict::truncated) return truncated(type);
   if (verdict == ranges_verdict::below_zero) return malformed(type, "ACK range below zero");
   const bytes ranges = start.first(start.size() - reader.remaining());
-  if (type == frame_type::ack) return made<ack_frame>(largest, delay, first, count, ranges, std::nullopt);
+  if (type == frame_type::ack)
+    return made<ack_frame>(largest, delay, first, count, ranges, std::nullopt);
 
   const std::uint64_t ect0 = reader.varint();
   const std::uint64_t ect1 = reader.varint();
   const std::uint64_t ecn_ce = reader.varint();
-  return complete<ack_frame>(reader, type, largest, delay, first, count, ranges, ecn_counts{ect0, ect1, ecn_ce});
+  return complete<ack_frame>(reader, type, largest, delay, first, count, ranges,
+                             ecn_counts{ect0, ect1, ecn_ce});
 }
 
 /// A frame of nothing but integers.
 template <class Frame, std::size_t... Index>
-outcome decode_integers(buffer_reader& reader, std::uint64_t type, std::index_sequence<Index...>) noexcept {
+outcome decode_integers(buffer_reader& reader, std::uint64_t type,
+                        std::index_sequence<Index...>) noexcept {
   std::uint64_t field[sizeof...(Index)];
   for (std::uint64_t& value : field) value = reader.varint();
   return complete<Frame>(reader, type, field[Index]...);
@@ -128,7 +134,8 @@ outcome decode_new_token(buffer_reader& reader, std::uint64_t type) noexcept {
 outcome decode_stream(buffer_reader& reader, std::uint64_t type) noexcept {
   const std::uint64_t stream_id = reader.varint();
   const std::uint64_t offset = type & frame_type::stream_off_bit ? reader.varint() : 0;
-  const bytes data = reader.take(type & frame_type::stream_len_bit ? reader.varint() : reader.remaining());
+  const bytes data =
+      reader.take(type & frame_type::stream_len_bit ? reader.varint() : reader.remaining());
   //= RFC 9000 section 19.8
   //# The largest offset delivered
   //# on a stream -- the sum of the offset and data length -- cannot exceed
@@ -136,7 +143,8 @@ outcome decode_stream(buffer_reader& reader, std::uint64_t type) noexcept {
   //# data.  Receipt of a frame that exceeds this limit MUST be treated as a
   //# connection error of type FRAME_ENCODING_ERROR or FLOW_CONTROL_ERROR.
   if (data.size() > varint_max - offset) return malformed(type, "stream offset beyond 2^62-1");
-  return complete<stream_frame>(reader, type, stream_id, offset, data, (type & frame_type::stream_fin_bit) != 0);
+  return complete<stream_frame>(reader, type, stream_id, offset, data,
+                                (type & frame_type::stream_fin_bit) != 0);
 }
 
 /// MAX_STREAMS and STREAMS_BLOCKED: the low bit of the type tells the direction.
@@ -164,7 +172,8 @@ outcome decode_new_connection_id(buffer_reader& reader, std::uint64_t type) noex
   //# Values
   //# less than 1 and greater than 20 are invalid and MUST be treated as a
   //# connection error of type FRAME_ENCODING_ERROR.
-  if (length < 1 || length > connection_id::max_size) return malformed(type, "connection ID of a wrong length");
+  if (length < 1 || length > connection_id::max_size)
+    return malformed(type, "connection ID of a wrong length");
   const connection_id issued(reader.take(length));
   stateless_reset_token token{};
   transport::copy_bytes(token.data(), reader.take(token.size()));
@@ -172,8 +181,10 @@ outcome decode_new_connection_id(buffer_reader& reader, std::uint64_t type) noex
   //# Receiving a value in the Retire
   //# Prior To field that is greater than that in the Sequence Number field MUST be
   //# treated as a connection error of type FRAME_ENCODING_ERROR.
-  if (retire_prior_to > sequence_number) return malformed(type, "connection ID retired as it is issued");
-  return complete<new_connection_id_frame>(reader, type, sequence_number, retire_prior_to, issued, token);
+  if (retire_prior_to > sequence_number)
+    return malformed(type, "connection ID retired as it is issued");
+  return complete<new_connection_id_frame>(reader, type, sequence_number, retire_prior_to, issued,
+                                           token);
 }
 
 template <class Frame>
@@ -188,10 +199,12 @@ outcome decode_connection_close(buffer_reader& reader, std::uint64_t type) noexc
   const std::uint64_t error_code = reader.varint();
   const std::uint64_t cause = application ? 0 : reader.varint();
   const bytes reason_phrase = reader.take_varint_prefixed();
-  return complete<connection_close_frame>(reader, type, application, error_code, cause, reason_phrase);
+  return complete<connection_close_frame>(reader, type, application, error_code, cause,
+                                          reason_phrase);
 }
 
-/// A first byte above 0x3f: no type of ours is that long, so only the kind of error is left to find out.
+/// A first byte above 0x3f: no type of ours is that long, so only the kind of error is left to find
+/// out.
 outcome refuse_long_type(buffer_reader& reader) noexcept {
   const std::size_t size = transport::varint_size_from_first_byte(std::byte{reader.peek_u8()});
   const std::uint64_t type = reader.varint();
@@ -201,8 +214,8 @@ outcome refuse_long_type(buffer_reader& reader) noexcept {
   //# MAY treat the receipt of a frame type that uses a longer encoding than
   //# necessary as a connection error of type PROTOCOL_VIOLATION.
   if (transport::varint_size(type) < size) {
-    return std::unexpected(
-        protocol_failure{transport_error::protocol_violation, type, "frame type longer than necessary"});
+    return std::unexpected(protocol_failure{transport_error::protocol_violation, type,
+                                            "frame type longer than necessary"});
   }
   return malformed(type, "unknown frame type");
 }
@@ -218,15 +231,19 @@ outcome decode_body(buffer_reader& reader, std::uint64_t type) noexcept {
     case frame_type::crypto: return decode_crypto(reader, type);
     case frame_type::new_token: return decode_new_token(reader, type);
     case frame_type::max_data: return decode_integers<max_data_frame, 1>(reader, type);
-    case frame_type::max_stream_data: return decode_integers<max_stream_data_frame, 2>(reader, type);
+    case frame_type::max_stream_data:
+      return decode_integers<max_stream_data_frame, 2>(reader, type);
     case frame_type::max_streams_bidi:
     case frame_type::max_streams_uni: return decode_stream_count<max_streams_frame>(reader, type);
     case frame_type::data_blocked: return decode_integers<data_blocked_frame, 1>(reader, type);
-    case frame_type::stream_data_blocked: return decode_integers<stream_data_blocked_frame, 2>(reader, type);
+    case frame_type::stream_data_blocked:
+      return decode_integers<stream_data_blocked_frame, 2>(reader, type);
     case frame_type::streams_blocked_bidi:
-    case frame_type::streams_blocked_uni: return decode_stream_count<streams_blocked_frame>(reader, type);
+    case frame_type::streams_blocked_uni:
+      return decode_stream_count<streams_blocked_frame>(reader, type);
     case frame_type::new_connection_id: return decode_new_connection_id(reader, type);
-    case frame_type::retire_connection_id: return decode_integers<retire_connection_id_frame, 1>(reader, type);
+    case frame_type::retire_connection_id:
+      return decode_integers<retire_connection_id_frame, 1>(reader, type);
     case frame_type::path_challenge: return decode_path_data<path_challenge_frame>(reader, type);
     case frame_type::path_response: return decode_path_data<path_response_frame>(reader, type);
     case frame_type::connection_close:
@@ -256,31 +273,44 @@ namespace {
 struct type_visitor {
   std::uint64_t operator()(const padding_frame&) const { return frame_type::padding; }
   std::uint64_t operator()(const ping_frame&) const { return frame_type::ping; }
-  std::uint64_t operator()(const ack_frame& ack) const { return ack.ecn_counts ? frame_type::ack_ecn : frame_type::ack; }
+  std::uint64_t operator()(const ack_frame& ack) const {
+    return ack.ecn_counts ? frame_type::ack_ecn : frame_type::ack;
+  }
   std::uint64_t operator()(const reset_stream_frame&) const { return frame_type::reset_stream; }
   std::uint64_t operator()(const stop_sending_frame&) const { return frame_type::stop_sending; }
   std::uint64_t operator()(const crypto_frame&) const { return frame_type::crypto; }
   std::uint64_t operator()(const new_token_frame&) const { return frame_type::new_token; }
   std::uint64_t operator()(const stream_frame& stream) const {
-    return frame_type::stream | frame_type::stream_len_bit | (stream.offset != 0 ? frame_type::stream_off_bit : 0) |
+    return frame_type::stream | frame_type::stream_len_bit |
+           (stream.offset != 0 ? frame_type::stream_off_bit : 0) |
            (stream.fin ? frame_type::stream_fin_bit : 0);
   }
   std::uint64_t operator()(const max_data_frame&) const { return frame_type::max_data; }
-  std::uint64_t operator()(const max_stream_data_frame&) const { return frame_type::max_stream_data; }
+  std::uint64_t operator()(const max_stream_data_frame&) const {
+    return frame_type::max_stream_data;
+  }
   std::uint64_t operator()(const max_streams_frame& max) const {
     return max.bidirectional ? frame_type::max_streams_bidi : frame_type::max_streams_uni;
   }
   std::uint64_t operator()(const data_blocked_frame&) const { return frame_type::data_blocked; }
-  std::uint64_t operator()(const stream_data_blocked_frame&) const { return frame_type::stream_data_blocked; }
-  std::uint64_t operator()(const streams_blocked_frame& blocked) const {
-    return blocked.bidirectional ? frame_type::streams_blocked_bidi : frame_type::streams_blocked_uni;
+  std::uint64_t operator()(const stream_data_blocked_frame&) const {
+    return frame_type::stream_data_blocked;
   }
-  std::uint64_t operator()(const new_connection_id_frame&) const { return frame_type::new_connection_id; }
-  std::uint64_t operator()(const retire_connection_id_frame&) const { return frame_type::retire_connection_id; }
+  std::uint64_t operator()(const streams_blocked_frame& blocked) const {
+    return blocked.bidirectional ? frame_type::streams_blocked_bidi
+                                 : frame_type::streams_blocked_uni;
+  }
+  std::uint64_t operator()(const new_connection_id_frame&) const {
+    return frame_type::new_connection_id;
+  }
+  std::uint64_t operator()(const retire_connection_id_frame&) const {
+    return frame_type::retire_connection_id;
+  }
   std::uint64_t operator()(const path_challenge_frame&) const { return frame_type::path_challenge; }
   std::uint64_t operator()(const path_response_frame&) const { return frame_type::path_response; }
   std::uint64_t operator()(const connection_close_frame& close) const {
-    return close.application ? frame_type::connection_close_application : frame_type::connection_close;
+    return close.application ? frame_type::connection_close_application
+                             : frame_type::connection_close;
   }
   std::uint64_t operator()(const handshake_done_frame&) const { return frame_type::handshake_done; }
 };
