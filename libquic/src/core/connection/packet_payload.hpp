@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "recovery/sent_frame.hpp"
+#include "core/recovery/sent_frame.hpp"
 #include "strata/transport/core/buffer_writer.hpp"
 
 namespace strata::quic {

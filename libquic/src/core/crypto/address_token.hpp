@@ -18,8 +18,6 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-using stateless_reset_token = std::array<std::byte, 16>;
-
 /// What a valid token says.
 struct address_token {
   enum class purpose : std::uint8_t { retry, new_token };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "crypto/packet_protection.hpp"
+#include "core/crypto/packet_protection.hpp"
 #include "strata/quic/core/connection_id.hpp"
 
 namespace strata::quic {

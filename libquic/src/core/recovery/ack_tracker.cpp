@@ -77,7 +77,7 @@ void ack_tracker::count(transport::ecn mark) noexcept {
   switch (mark) {
     case transport::ecn::ect0: ++counts_.ect0; break;
     case transport::ecn::ect1: ++counts_.ect1; break;
-    case transport::ecn::ce: ++counts_.ce; break;
+    case transport::ecn::ce: ++counts_.ecn_ce; break;
     case transport::ecn::not_ect: break;
   }
 }

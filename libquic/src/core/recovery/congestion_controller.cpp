@@ -11,7 +11,7 @@ namespace core {
 std::unique_ptr<congestion_controller> make_congestion_controller(
     congestion_algorithm algorithm, std::uint64_t max_datagram_size) {
   if (algorithm == congestion_algorithm::new_reno) {
-    return std::make_unique<new_reno>(max_datagram_size);
+    return std::make_unique<new_reno>(max_datagram_size, true);
   }
   return std::make_unique<cubic>(max_datagram_size);
 }

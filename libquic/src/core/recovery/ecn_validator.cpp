@@ -32,9 +32,9 @@ bool ecn_validator::plausible(const feedback& f) const noexcept {
   const space_counts& space = spaces_[static_cast<std::size_t>(f.space)];
   const ecn_counts& before = space.reported;
   const ecn_counts& now = *f.counts;
-  if (now.ect0 < before.ect0 || now.ect1 < before.ect1 || now.ce < before.ce) return false;
+  if (now.ect0 < before.ect0 || now.ect1 < before.ect1 || now.ecn_ce < before.ecn_ce) return false;
   const std::uint64_t more_ect0 = now.ect0 - before.ect0;
-  const std::uint64_t more_ce = now.ce - before.ce;
+  const std::uint64_t more_ce = now.ecn_ce - before.ecn_ce;
   // Both are below 2^62, as everything on the wire.
   if (more_ect0 + more_ce < f.acknowledged_marked) return false;
   return now.ect1 == 0 && now.ect0 <= space.sent;
@@ -55,7 +55,7 @@ bool ecn_validator::on_ack(const feedback& f) noexcept {
   }
   if (!f.counts) return false;
   ecn_counts& reported = spaces_[static_cast<std::size_t>(f.space)].reported;
-  const bool congestion = f.counts->ce > reported.ce;
+  const bool congestion = f.counts->ecn_ce > reported.ecn_ce;
   reported = *f.counts;
   if (f.acknowledged_marked != 0) state_ = state::capable;
   return congestion;

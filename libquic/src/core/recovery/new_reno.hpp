@@ -7,10 +7,10 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The controller of RFC 9002 section 7 and appendix B.
+/// The controller of RFC 9002 section 7 and appendix B, with HyStart++ in the first slow start.
 class new_reno final : public window_controller {
  public:
-  explicit new_reno(std::uint64_t max_datagram_size, bool hystart = false) noexcept
+  explicit new_reno(std::uint64_t max_datagram_size, bool hystart = true) noexcept
       : window_controller(max_datagram_size, hystart) {}
   std::string_view name() const noexcept override { return "new_reno"; }
 

@@ -7,15 +7,15 @@
 #include <optional>
 #include <span>
 
-#include "connection/event_queue.hpp"
-#include "connection/packet_payload.hpp"
-#include "stream/page_recycler.hpp"
+#include "core/connection/event_queue.hpp"
+#include "core/connection/packet_payload.hpp"
+#include "core/stream/page_recycler.hpp"
 #include "strata/quic/core/encryption_level.hpp"
 #include "strata/quic/core/error.hpp"
 #include "strata/quic/core/transport_parameters.hpp"
 #include "strata/transport/core/clock.hpp"
 #include "strata/transport/core/result.hpp"
-#include "wire/frame.hpp"
+#include "core/wire/frame.hpp"
 
 namespace strata::quic {
 inline namespace v0 {

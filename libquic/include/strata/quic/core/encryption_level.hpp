@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "strata/quic/core/endpoint_role.hpp"
+
 namespace strata::quic {
 inline namespace v0 {
 
@@ -23,10 +25,7 @@ constexpr packet_number_space space_of(encryption_level level) noexcept {
   }
 }
 
-/// The side of the connection that opened it is the client.
-enum class role : std::uint8_t { client, server };
-
-constexpr role other(role side) noexcept { return side == role::client ? role::server : role::client; }
+using role = endpoint_role;
 
 }  // namespace v0
 }  // namespace strata::quic
