@@ -22,6 +22,8 @@ inline constexpr std::uint64_t packet_number_skip_period = 1024;  ///< One numbe
 // Acknowledgements.
 inline constexpr std::size_t max_ack_ranges = 32;              ///< Kept and sent.
 inline constexpr std::size_t max_received_ack_ranges = 4096;   ///< Looked at in one ACK frame; more is ignored.
+inline constexpr std::size_t max_tracked_packets = 128 * 1024;  ///< Sent, not settled, per space; older ones are lost.
+inline constexpr std::size_t max_tracked_ack_only = 256;       ///< The same while the oldest is not in flight.
 
 // Handshake.
 inline constexpr std::size_t max_crypto_buffer = 64 * 1024;    ///< Out of order per level; CRYPTO_BUFFER_EXCEEDED beyond.
