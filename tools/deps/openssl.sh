@@ -18,6 +18,7 @@ choose_openssl() {
     step "OpenSSL $openssl_version: its source" "$cache/logs/openssl-source.log" \
       "check that cargo can fetch crates here, or do without ECH: STRATA_ECH=0 ./dev deps" fetch_crate
     build_openssl "$(cat "$work/crate/path")" "$cache/openssl-$openssl_version"
+    openssl=$cache/openssl-$openssl_version
   elif [[ $ech == 1 ]]; then
     die "ECH needs OpenSSL $openssl_version, which comes as a crate, and there is no cargo of 1.68 or later here" \
       "install rustup with a stable toolchain, or do without ECH: STRATA_ECH=0 ./dev deps"
