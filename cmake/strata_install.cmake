@@ -18,7 +18,7 @@ function(strata_install_library name version depends)
   set(sibling_dependencies "")
   foreach(dependency ${depends})
     get_target_property(dependency_version strata_${dependency} VERSION)
-    string(APPEND sibling_dependencies "find_dependency(strata-${dependency} ${dependency_version} EXACT CONFIG \
+    string(APPEND sibling_dependencies "strata_need(strata-${dependency} ${dependency_version} EXACT CONFIG \
 PATHS \"\${CMAKE_CURRENT_LIST_DIR}/../strata-${dependency}\" NO_DEFAULT_PATH)\n")
   endforeach()
 

@@ -76,7 +76,8 @@ function(strata_library name)
 
   string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion ${arg_VERSION})
   set_target_properties(${full} PROPERTIES
-    OUTPUT_NAME strata-${name} EXPORT_NAME ${name} VERSION ${arg_VERSION} SOVERSION ${soversion})
+    OUTPUT_NAME strata-${name} EXPORT_NAME ${name} VERSION ${arg_VERSION} SOVERSION ${soversion}
+    INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)  # the link path: an OpenSSL outside the system's folders
   if(STRATA_INSTALL)
     strata_install_library(${name} ${arg_VERSION} "${arg_DEPENDS}")
   endif()
