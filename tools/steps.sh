@@ -18,6 +18,7 @@ heartbeat() {
   local log=$1 began=$SECONDS never
   exec {never}<> <(:)  # a pipe nobody writes to: waiting on it leaves no sleeping child behind, as `sleep` would
   while read -rt 30 -u "$never"; (($? > 128)); do
+    kill -0 $$ 2>/dev/null || return 0
     say "    $((SECONDS - began)) s: $(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c1-90)"
   done
 }
