@@ -31,4 +31,10 @@ function(strata_use_asio_headers target)
   target_precompile_headers(${target} REUSE_FROM strata_asio_headers)
   set_target_properties(${target} PROPERTIES
     CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    # The property would mean -fPIE here, and compilers refuse headers that were precompiled with -fPIC then.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
 endfunction()

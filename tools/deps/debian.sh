@@ -20,6 +20,7 @@ as_root() {
 package_of() {
   case $1 in
     ninja) echo ninja-build ;;
+    xz) echo xz-utils ;;
     clang++-19) echo clang-19 libclang-rt-19-dev ;;
     llvm-cov-19) echo llvm-19 ;;
     *) echo "$1" ;;

@@ -54,13 +54,20 @@ fetch_crate() {
   cp -r "$(dirname "$manifest")/openssl" "$work/openssl" && echo "$work/openssl" >"$work/crate/path"
 }
 
+# install_build_tools COMMAND...: what only building OpenSSL needs; perl with its modules, of which the base system has few.
+install_build_tools() {
+  local command missing=()
+  for command in "$@"; do
+    # shellcheck disable=SC2207
+    command -v "$command" >/dev/null || missing+=($(package_of "$command"))
+  done
+  perl -MIPC::Cmd -MTime::Piece -e1 2>/dev/null || missing+=(perl)
+  ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
+}
+
 # build_openssl SOURCE PREFIX: static, position-independent libraries, headers and .pc files.
 build_openssl() {
-  local missing=''
-  command -v make >/dev/null || missing+=' make'
-  perl -MIPC::Cmd -MTime::Piece -e1 2>/dev/null || missing+=' perl'
-  # shellcheck disable=SC2086
-  [[ -z $missing ]] || apt_install $missing
+  install_build_tools make
   step "build $(basename "$2") once, into $2 (about a minute on two cores)" "$cache/logs/$(basename "$2").log" \
     "read the log; a full disk and missing headers are the usual causes" compile_openssl "$@"
 }
@@ -79,6 +86,7 @@ use_fallback_openssl() {
   if [[ ! -d $openssl ]]; then
     [[ $codename == bookworm ]] || die "no OpenSSL of 3.5.2 or later here, and no way to build one on this system" \
       "install OpenSSL 3.5.2 or later and set STRATA_OPENSSL to its prefix, or install rustup and run ./dev deps again"
+    install_build_tools make patch xz
     step "OpenSSL 3.5: the source package of Debian $openssl_fallback_suite" "$cache/logs/openssl-source.log" \
       "check that this machine's mirror has $openssl_fallback_suite" fetch_source_package
     build_openssl "$work/openssl" "$cache/openssl-$(cat "$work/version")"
