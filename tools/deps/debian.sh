@@ -41,13 +41,10 @@ install_missing_packages() {
     # shellcheck disable=SC2207
     command -v "$command" >/dev/null || missing+=($(package_of "$command"))
   done
-  if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
-    # shellcheck disable=SC2046,SC2207
-    missing+=($(not_installed $(wanted_libraries)))
-    ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
-  elif ((${#missing[@]})); then
-    die "missing: ${missing[*]}, and this system has no apt" "install them with the system's package tool; CMake names the libraries it misses"
-  fi
+  # Elsewhere CMake names the libraries it misses.
+  # shellcheck disable=SC2046,SC2207
+  ! command -v dpkg-query >/dev/null || missing+=($(not_installed $(wanted_libraries)))
+  ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
 }
 
 not_installed() {
@@ -60,6 +57,8 @@ not_installed() {
 
 apt_install() {
   local line="apt-get install -y --no-install-recommends $*"
+  command -v apt-get >/dev/null ||
+    die "missing: $*, by Debian's names, and this system has no apt" "install them with the system's own package tool"
   if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
     die "these packages are missing: $*" "run: sudo $line"
   fi
