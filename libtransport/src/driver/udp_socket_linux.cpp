@@ -41,9 +41,9 @@ ecn read_mark(const cmsghdr* control) {
   return static_cast<ecn>(field & 3);
 }
 
-bytes octets_of(const in_addr& ip) { return std::as_bytes(std::span(&ip, 1)); }
-bytes octets_of(const in6_addr& ip) {
-  return IN6_IS_ADDR_V4MAPPED(&ip) ? std::as_bytes(std::span(&ip, 1)).last(4) : std::as_bytes(std::span(&ip, 1));
+template <class Ip>
+bytes octets_of(const Ip& ip) {
+  return std::as_bytes(std::span(&ip, 1));
 }
 
 address read_address(const sockaddr_storage& from) {

@@ -65,7 +65,6 @@ inline asio::ip::udp::endpoint to_endpoint(const address& from) {
   return {asio::ip::address_v6(octets, from.scope_id()), from.port()};
 }
 
-/// IPv4 mapped into IPv6 becomes IPv4 again: this is the edge behind which nobody sees a mapped address.
 inline address from_endpoint(const asio::ip::udp::endpoint& from) {
   if (from.address().is_v4()) {
     const auto octets = from.address().to_v4().to_bytes();
@@ -73,7 +72,6 @@ inline address from_endpoint(const asio::ip::udp::endpoint& from) {
   }
   const asio::ip::address_v6 ip = from.address().to_v6();
   const auto octets = ip.to_bytes();
-  if (ip.is_v4_mapped()) return {std::as_bytes(std::span(octets)).last(4), from.port()};
   return {std::as_bytes(std::span(octets)), from.port(), static_cast<std::uint32_t>(ip.scope_id())};
 }
 
