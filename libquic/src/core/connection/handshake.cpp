@@ -57,7 +57,8 @@ std::expected<void, protocol_failure> handshake::pump() {
     output_.clear();
   }
   if (const tls_failure* failed = session_->failure()) {
-    return std::unexpected(protocol_failure{crypto_alert(failed->alert), frame_type::crypto, failed->reason.c_str()});
+    const auto code = failed->protocol_violation ? transport_error::protocol_violation : crypto_alert(failed->alert);
+    return std::unexpected(protocol_failure{code, frame_type::crypto, failed->reason.c_str()});
   }
   if (!complete_ && session_->handshake_complete()) {
     complete_ = true;
