@@ -89,6 +89,7 @@ void transfer_application::on_event(quic_node& node, const event& occurred) {
       }
       node.endpoint.at(occurred.connection).release();
       return;
+    case event_kind::stream_opened: accept_streams(node); break;
     case event_kind::acknowledged:
     case event_kind::abandoned: note_token(occurred); break;
     case event_kind::readable: streams_.at(occurred.stream).readable = true; break;
