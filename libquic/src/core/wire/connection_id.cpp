@@ -23,9 +23,9 @@ std::uint64_t connection_id::hash(std::uint64_t key) const noexcept {
   std::memcpy(&first, storage_.data(), 8);
   std::memcpy(&second, storage_.data() + 8, 8);
   std::memcpy(&third, storage_.data() + 16, 4);
-  std::uint64_t state = mixed(key + 0x9e3779b97f4a7c15u ^ first);
-  state = mixed(state + key ^ second);
-  return mixed(state + key ^ (std::uint64_t{size_} << 32 | third));
+  std::uint64_t state = mixed((key + 0x9e3779b97f4a7c15u) ^ first);
+  state = mixed((state + key) ^ second);
+  return mixed((state + key) ^ (std::uint64_t{size_} << 32 | third));
 }
 
 std::string connection_id::hex() const {

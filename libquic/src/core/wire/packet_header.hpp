@@ -24,6 +24,7 @@ enum class header_failure : std::uint8_t {
   connection_id_too_long,  ///< More than 20 bytes in a version of ours.
   length_beyond_datagram,  ///< The Length field promises more than arrived.
   wrong_type,              ///< A parser for one type of packet was given another one.
+  empty_retry_token,       ///< A Retry packet that gives no token (section 17.2.5.2).
   no_versions,             ///< Version Negotiation with no, or half a, version (RFC 8999 section 6).
 };
 

@@ -69,12 +69,12 @@ struct transport_parameters {
 /// Writes the extension's content; parameters at their default are left out. From `grease`, grease_size unpredictable bytes,
 /// comes one reserved parameter (section 18.1) with random content; none when it is empty.
 STRATA_QUIC_API void encode(const transport_parameters& parameters, transport::buffer_writer& writer,
-                            transport::bytes grease = {});
+                            transport::bytes grease = {}) noexcept;
 
 /// Reads what a peer in the role of `sender` sent. Every failure is a TRANSPORT_PARAMETER_ERROR. Whether the connection IDs
 /// are the right ones is for verify_connection_ids.
 STRATA_QUIC_API std::expected<transport_parameters, protocol_failure> decode_transport_parameters(transport::bytes content,
-                                                                                                  endpoint_role sender);
+                                                                                                  endpoint_role sender) noexcept;
 
 /// The connection IDs a handshake has used, as the receiver of transport parameters saw them on packets.
 struct handshake_connection_ids {
@@ -86,7 +86,7 @@ struct handshake_connection_ids {
 /// Authenticates the handshake's connection IDs (RFC 9000 section 7.3): stops an attacker who changes them on the way.
 STRATA_QUIC_API std::expected<void, protocol_failure> verify_connection_ids(const transport_parameters& received,
                                                                             endpoint_role sender,
-                                                                            const handshake_connection_ids& seen);
+                                                                            const handshake_connection_ids& seen) noexcept;
 
 }  // namespace core
 }  // namespace v0
