@@ -29,6 +29,7 @@ struct sent_frame {
     new_token,
     handshake_done,
     ping,
+    mtu_probe,             ///< length = the datagram size probed (RFC 9000 section 14.3).
   };
 
   kind what = kind::ping;

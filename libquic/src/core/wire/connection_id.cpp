@@ -7,8 +7,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace {
 
-/// The finaliser of SplitMix64: every input bit reaches every output bit. Not a MAC: it keeps buckets even as long as the
-/// key stays secret, and nothing more is asked of it.
+/// The finaliser of SplitMix64: every input bit reaches every output bit. Not a MAC: it keeps
+/// buckets even as long as the key stays secret, and nothing more is asked of it.
 constexpr std::uint64_t mixed(std::uint64_t value) noexcept {
   value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
   value = (value ^ value >> 27) * 0x94d049bb133111ebu;

@@ -69,7 +69,9 @@ constexpr unsigned column(packet_type packet) noexcept {
 
 }  // namespace
 
-std::string_view frame_name(std::uint64_t type) noexcept { return type < table.size() ? table[type].name : "unknown"; }
+std::string_view frame_name(std::uint64_t type) noexcept {
+  return type < table.size() ? table[type].name : "unknown";
+}
 
 bool is_allowed(std::uint64_t type, packet_type packet) noexcept {
   return type < table.size() && (table[type].packets & column(packet)) != 0;

@@ -29,7 +29,8 @@ outcome parse_short_header(bytes datagram, std::size_t local_connection_id_size)
   //# Packets containing a zero value
   //# for this bit are not valid packets in this version and MUST be discarded.
   if (!has_fixed_bit(datagram[0])) return std::unexpected(header_failure::fixed_bit_clear);
-  if (datagram.size() <= local_connection_id_size) return std::unexpected(header_failure::truncated);
+  if (datagram.size() <= local_connection_id_size)
+    return std::unexpected(header_failure::truncated);
   packet_header header;
   header.first_byte = datagram[0];
   header.destination = datagram.subspan(1, local_connection_id_size);
@@ -72,9 +73,11 @@ outcome parse_long_header(bytes datagram) noexcept {
   if (!reader.ok()) return std::unexpected(header_failure::truncated);
   header.packet_number_offset = datagram.size() - reader.remaining();
   header.size = datagram.size();
-  const auto type = long_packet_type(header.version, std::to_integer<unsigned>(header.first_byte) >> 4 & 3);
+  const auto type =
+      long_packet_type(header.version, std::to_integer<unsigned>(header.first_byte) >> 4 & 3);
   if (!type) {
-    // Neither the fixed bit nor the 20 byte limit holds here: whoever answers with Version Negotiation echoes what came.
+    // Neither the fixed bit nor the 20 byte limit holds here: whoever answers with Version
+    // Negotiation echoes what came.
     header.type = header.version == version_negotiation_version ? packet_type::version_negotiation
                                                                 : packet_type::unknown_version;
     return header;
@@ -87,7 +90,8 @@ outcome parse_long_header(bytes datagram) noexcept {
   //= RFC 9000 section 17.2
   //# Endpoints that receive a version 1 long header with a value larger than 20
   //# MUST drop the packet.
-  if (header.destination.size() > connection_id::max_size || header.source.size() > connection_id::max_size) {
+  if (header.destination.size() > connection_id::max_size ||
+      header.source.size() > connection_id::max_size) {
     return std::unexpected(header_failure::connection_id_too_long);
   }
   if (*type == packet_type::retry) return finish_retry(header, reader.rest());
@@ -134,11 +138,12 @@ unsigned long_packet_type_bits(std::uint32_t version, packet_type type) noexcept
 }
 
 std::size_t long_header_size(const long_header& header) noexcept {
-  const std::size_t token_field = header.type == packet_type::initial
-                                      ? transport::varint_size(header.token.size()) + header.token.size()
-                                      : 0;
-  return 1 + 4 + 1 + header.destination.size() + 1 + header.source.size() + token_field + patched_length_size +
-         header.packet_number_size;
+  const std::size_t token_field =
+      header.type == packet_type::initial
+          ? transport::varint_size(header.token.size()) + header.token.size()
+          : 0;
+  return 1 + 4 + 1 + header.destination.size() + 1 + header.source.size() + token_field +
+         patched_length_size + header.packet_number_size;
 }
 
 long_header_layout write_long_header(buffer_writer& writer, const long_header& header) noexcept {
@@ -146,7 +151,8 @@ long_header_layout write_long_header(buffer_writer& writer, const long_header& h
   const unsigned type_bits = long_packet_type_bits(header.version, header.type);
   //= RFC 9000 section 17.2
   //# The value included prior to protection MUST be set to 0.
-  writer.u8(static_cast<std::uint8_t>(0xc0u | type_bits << 4 | packet_number_size_bits(header.packet_number_size)));
+  writer.u8(static_cast<std::uint8_t>(0xc0u | type_bits << 4 |
+                                      packet_number_size_bits(header.packet_number_size)));
   writer.u32(header.version);
   put_connection_ids(writer, header.destination, header.source);
   if (header.type == packet_type::initial) writer.put_varint_prefixed(header.token);
@@ -167,7 +173,8 @@ void patch_length(std::byte* packet_start, std::size_t length_offset, std::size_
 void write_short_header(buffer_writer& writer, const short_header& header) noexcept {
   //= RFC 9000 section 17.3.1
   //# The value included prior to protection MUST be set to 0.
-  writer.u8(static_cast<std::uint8_t>(0x40u | (header.spin ? 0x20u : 0u) | (header.key_phase ? 0x04u : 0u) |
+  writer.u8(static_cast<std::uint8_t>(0x40u | (header.spin ? 0x20u : 0u) |
+                                      (header.key_phase ? 0x04u : 0u) |
                                       packet_number_size_bits(header.packet_number_size)));
   writer.put(header.destination);
   writer.fixed(header.packet_number, header.packet_number_size);
@@ -184,19 +191,23 @@ bool version_negotiation_packet::contains(std::uint32_t version) const noexcept 
   return false;
 }
 
-std::expected<version_negotiation_packet, header_failure> parse_version_negotiation(bytes datagram) noexcept {
+std::expected<version_negotiation_packet, header_failure> parse_version_negotiation(
+    bytes datagram) noexcept {
   const auto header = parse_header(datagram, 0);
   if (!header) return std::unexpected(header.error());
-  if (header->type != packet_type::version_negotiation) return std::unexpected(header_failure::wrong_type);
+  if (header->type != packet_type::version_negotiation)
+    return std::unexpected(header_failure::wrong_type);
   const bytes versions = datagram.subspan(header->packet_number_offset);
   //= RFC 8999 section 6
   //# An endpoint MUST ignore a packet that contains no Supported Version
   //# fields or contains a truncated Supported Version value.
-  if (versions.empty() || versions.size() % 4 != 0) return std::unexpected(header_failure::no_versions);
+  if (versions.empty() || versions.size() % 4 != 0)
+    return std::unexpected(header_failure::no_versions);
   return version_negotiation_packet{header->destination, header->source, versions};
 }
 
-void encode_version_negotiation(buffer_writer& writer, const version_negotiation_content& content) noexcept {
+void encode_version_negotiation(buffer_writer& writer,
+                                const version_negotiation_content& content) noexcept {
   //= RFC 9000 section 17.2.1
   //# Where QUIC might be multiplexed
   //# with other protocols (see {{?RFC7983}}), servers SHOULD set the most significant
@@ -215,7 +226,8 @@ std::expected<retry_packet, header_failure> parse_retry(bytes datagram) noexcept
   if (!header) return std::unexpected(header.error());
   if (header->type != packet_type::retry) return std::unexpected(header_failure::wrong_type);
   //= RFC 9000 section 17.2.5.2
-  //# A client MUST discard a Retry packet with a zero-length Retry Token field.
+  //# A client MUST discard a Retry packet with a zero-length Retry
+  //# Token field.
   if (header->token.empty()) return std::unexpected(header_failure::empty_retry_token);
   retry_packet packet;
   packet.version = header->version;
@@ -229,7 +241,8 @@ std::expected<retry_packet, header_failure> parse_retry(bytes datagram) noexcept
 
 void encode_retry(buffer_writer& writer, const retry_packet& packet) noexcept {
   const unsigned type_bits = long_packet_type_bits(packet.version, packet_type::retry);
-  writer.u8(std::to_integer<std::uint8_t>(long_form | fixed_bit | octet(type_bits << 4) | (packet.unused & std::byte{0x0f})));
+  writer.u8(std::to_integer<std::uint8_t>(long_form | fixed_bit | octet(type_bits << 4) |
+                                          (packet.unused & std::byte{0x0f})));
   writer.u32(packet.version);
   put_connection_ids(writer, packet.destination, packet.source);
   writer.put(packet.token);

@@ -42,10 +42,11 @@ constexpr std::uint64_t retry_source_connection_id = 0x10;
 constexpr std::uint64_t end = 0x11;
 }  // namespace id
 
-/// A parameter that is one integer: where it is kept, what it is when absent, and what a peer may say.
+/// A parameter that is one integer: where it is kept, what it is when absent, and what a peer may
+/// say.
 struct integer_parameter {
   std::uint64_t id;
-  std::uint64_t transport_parameters::*value;
+  std::uint64_t transport_parameters::* value;
   std::uint64_t absent = 0;
   std::uint64_t smallest = 0;
   std::uint64_t largest = varint_max;
@@ -66,22 +67,24 @@ struct integer_parameter {
 //# with an error of type TRANSPORT_PARAMETER_ERROR.
 constexpr std::array<integer_parameter, 11> integer_parameters{{
     {id::max_idle_timeout, &parameters_type::max_idle_timeout},
-    {id::max_udp_payload_size, &parameters_type::max_udp_payload_size, parameters_type::default_max_udp_payload_size,
-     parameters_type::min_max_udp_payload_size},
+    {id::max_udp_payload_size, &parameters_type::max_udp_payload_size,
+     parameters_type::default_max_udp_payload_size, parameters_type::min_max_udp_payload_size},
     {id::initial_max_data, &parameters_type::initial_max_data},
     {id::initial_max_stream_data_bidi_local, &parameters_type::initial_max_stream_data_bidi_local},
-    {id::initial_max_stream_data_bidi_remote, &parameters_type::initial_max_stream_data_bidi_remote},
+    {id::initial_max_stream_data_bidi_remote,
+     &parameters_type::initial_max_stream_data_bidi_remote},
     {id::initial_max_stream_data_uni, &parameters_type::initial_max_stream_data_uni},
     {id::initial_max_streams_bidi, &parameters_type::initial_max_streams_bidi, 0, 0,
      parameters_type::max_initial_max_streams},
     {id::initial_max_streams_uni, &parameters_type::initial_max_streams_uni, 0, 0,
      parameters_type::max_initial_max_streams},
-    {id::ack_delay_exponent, &parameters_type::ack_delay_exponent, parameters_type::default_ack_delay_exponent, 0,
-     parameters_type::max_ack_delay_exponent},
+    {id::ack_delay_exponent, &parameters_type::ack_delay_exponent,
+     parameters_type::default_ack_delay_exponent, 0, parameters_type::max_ack_delay_exponent},
     {id::max_ack_delay, &parameters_type::max_ack_delay, parameters_type::default_max_ack_delay, 0,
      parameters_type::max_max_ack_delay},
     {id::active_connection_id_limit, &parameters_type::active_connection_id_limit,
-     parameters_type::min_active_connection_id_limit, parameters_type::min_active_connection_id_limit},
+     parameters_type::min_active_connection_id_limit,
+     parameters_type::min_active_connection_id_limit},
 }};
 
 std::unexpected<protocol_failure> invalid(const char* reason) noexcept {
@@ -89,8 +92,9 @@ std::unexpected<protocol_failure> invalid(const char* reason) noexcept {
 }
 
 constexpr bool is_server_only(std::uint64_t parameter) noexcept {
-  return parameter == id::original_destination_connection_id || parameter == id::stateless_reset_token ||
-         parameter == id::preferred_address || parameter == id::retry_source_connection_id;
+  return parameter == id::original_destination_connection_id ||
+         parameter == id::stateless_reset_token || parameter == id::preferred_address ||
+         parameter == id::retry_source_connection_id;
 }
 
 void put_bytes(buffer_writer& writer, std::uint64_t parameter, bytes value) noexcept {
@@ -110,7 +114,8 @@ void put_address(buffer_writer& writer, const address& where, std::size_t size) 
 
 void put_preferred_address(buffer_writer& writer, const preferred_address& preferred) noexcept {
   writer.varint(id::preferred_address);
-  writer.varint(4 + 2 + 16 + 2 + 1 + preferred.connection_id.size() + preferred.stateless_reset_token.size());
+  writer.varint(4 + 2 + 16 + 2 + 1 + preferred.connection_id.size() +
+                preferred.stateless_reset_token.size());
   put_address(writer, preferred.ipv4, 4);
   put_address(writer, preferred.ipv6, 16);
   writer.u8(static_cast<std::uint8_t>(preferred.connection_id.size()));
@@ -163,14 +168,17 @@ bool read_preferred_address(bytes value, std::optional<preferred_address>& into)
   return read_token(reader.rest(), preferred.stateless_reset_token);
 }
 
-bool read_integer(const integer_parameter& parameter, bytes value, transport_parameters& into) noexcept {
+bool read_integer(const integer_parameter& parameter, bytes value,
+                  transport_parameters& into) noexcept {
   buffer_reader reader(value);
   const std::uint64_t number = reader.varint();
   into.*parameter.value = number;
-  return reader.ok() && reader.empty() && number >= parameter.smallest && number <= parameter.largest;
+  return reader.ok() && reader.empty() && number >= parameter.smallest &&
+         number <= parameter.largest;
 }
 
-/// False when the value is not what the parameter may hold. Parameters that are not ours are skipped.
+/// False when the value is not what the parameter may hold. Parameters that are not ours are
+/// skipped.
 bool read_parameter(std::uint64_t parameter, bytes value, transport_parameters& into) noexcept {
   switch (parameter) {
     case id::original_destination_connection_id:
@@ -178,8 +186,10 @@ bool read_parameter(std::uint64_t parameter, bytes value, transport_parameters& 
     case id::stateless_reset_token: return read_token(value, into.stateless_reset_token.emplace());
     case id::disable_active_migration: into.disable_active_migration = true; return value.empty();
     case id::preferred_address: return read_preferred_address(value, into.preferred_address);
-    case id::initial_source_connection_id: return read_connection_id(value, into.initial_source_connection_id);
-    case id::retry_source_connection_id: return read_connection_id(value, into.retry_source_connection_id);
+    case id::initial_source_connection_id:
+      return read_connection_id(value, into.initial_source_connection_id);
+    case id::retry_source_connection_id:
+      return read_connection_id(value, into.retry_source_connection_id);
     default: break;
   }
   for (const integer_parameter& integer : integer_parameters) {
@@ -195,7 +205,8 @@ bool read_parameter(std::uint64_t parameter, bytes value, transport_parameters& 
 
 void encode(const transport_parameters& parameters, buffer_writer& writer, bytes grease) noexcept {
   if (parameters.original_destination_connection_id) {
-    put_bytes(writer, id::original_destination_connection_id, parameters.original_destination_connection_id->bytes());
+    put_bytes(writer, id::original_destination_connection_id,
+              parameters.original_destination_connection_id->bytes());
   }
   for (const integer_parameter& integer : integer_parameters) {
     const std::uint64_t value = parameters.*integer.value;
@@ -205,20 +216,23 @@ void encode(const transport_parameters& parameters, buffer_writer& writer, bytes
     writer.varint(varint_size(value));
     writer.varint(value);
   }
-  if (parameters.stateless_reset_token) put_bytes(writer, id::stateless_reset_token, *parameters.stateless_reset_token);
+  if (parameters.stateless_reset_token)
+    put_bytes(writer, id::stateless_reset_token, *parameters.stateless_reset_token);
   if (parameters.disable_active_migration) put_bytes(writer, id::disable_active_migration, {});
   if (parameters.preferred_address) put_preferred_address(writer, *parameters.preferred_address);
   if (parameters.initial_source_connection_id) {
-    put_bytes(writer, id::initial_source_connection_id, parameters.initial_source_connection_id->bytes());
+    put_bytes(writer, id::initial_source_connection_id,
+              parameters.initial_source_connection_id->bytes());
   }
   if (parameters.retry_source_connection_id) {
-    put_bytes(writer, id::retry_source_connection_id, parameters.retry_source_connection_id->bytes());
+    put_bytes(writer, id::retry_source_connection_id,
+              parameters.retry_source_connection_id->bytes());
   }
   if (!grease.empty()) put_grease(writer, grease);
 }
 
-std::expected<transport_parameters, protocol_failure> decode_transport_parameters(bytes content,
-                                                                                  endpoint_role sender) noexcept {
+std::expected<transport_parameters, protocol_failure> decode_transport_parameters(
+    bytes content, endpoint_role sender) noexcept {
   transport_parameters parameters;
   std::uint32_t seen = 0;
   for (buffer_reader reader(content); !reader.empty();) {
@@ -242,13 +256,15 @@ std::expected<transport_parameters, protocol_failure> decode_transport_parameter
     //= RFC 9000 section 7.4
     //# An endpoint MUST treat receipt of a transport parameter with an invalid value as
     //# a connection error of type TRANSPORT_PARAMETER_ERROR.
-    if (!read_parameter(parameter, value, parameters)) return invalid("transport parameter with an invalid value");
+    if (!read_parameter(parameter, value, parameters))
+      return invalid("transport parameter with an invalid value");
   }
   return parameters;
 }
 
-std::expected<void, protocol_failure> verify_connection_ids(const transport_parameters& received, endpoint_role sender,
-                                                            const handshake_connection_ids& seen) noexcept {
+std::expected<void, protocol_failure> verify_connection_ids(
+    const transport_parameters& received, endpoint_role sender,
+    const handshake_connection_ids& seen) noexcept {
   //= RFC 9000 section 7.3
   //# An endpoint MUST treat the absence of the initial_source_connection_id transport
   //# parameter from either endpoint or the absence of the

@@ -21,7 +21,8 @@ class STRATA_TRANSPORT_API address {
   enum class family : std::uint8_t { none, v4, v6 };
 
   address() = default;
-  /// `octets` in network order, four or sixteen of them; any other count gives the empty address.
+  /// `octets` in network order, four or sixteen of them; any other count gives the empty address. Sixteen that map an
+  /// IPv4 address (::ffff:0:0/96) give that IPv4 address.
   address(bytes octets, std::uint16_t port, std::uint32_t scope_id = 0) noexcept;
 
   static address loopback_v4(std::uint16_t port) noexcept;
