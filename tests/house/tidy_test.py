@@ -61,6 +61,7 @@ class Layers(unittest.TestCase):
         self.check("libquic/src/core/stream/a.cpp", '"driver/endpoint.hpp"', True)
         self.check("libquic/src/core/stream/a.cpp", '"strata/transport/stream.hpp"', True)
         self.check("libquic/src/core/stream/a.cpp", '"strata/quic/export.hpp"', False)
+        self.check("libquic/src/core/crypto/a.cpp", '"strata/transport/tls.hpp"', False)
 
     def test_cores_read_no_clock_and_write_no_log(self):
         for line in ("auto now = std::chrono::steady_clock::now();", "std::random_device device;", 'std::printf("x");'):
@@ -87,6 +88,9 @@ class Budgets(unittest.TestCase):
     def test_parameters_at_their_limit(self):
         self.assertEqual(rules("libquic/src/driver/a.hpp", HEADER + "void f(int a, std::map<int, int> b, int c, int d = g(1, 2));\n"), [])
         self.assertEqual(rules("libquic/src/driver/a.hpp", HEADER + "struct a {\n  a(int, int, int, int, int);\n};\n"), [("parameters", 4)])
+
+    def test_the_shape_of_a_c_callback_is_not_ours(self):
+        self.assertEqual(rules("libquic/src/driver/a.cpp", HEAD + "int f(SSL*, int, int, int, int, void* self);\n"), [])
 
     def test_columns_at_their_limit(self):
         self.assertEqual(rules("libquic/src/driver/a.cpp", HEAD + "/" * 100 + "\n"), [])
