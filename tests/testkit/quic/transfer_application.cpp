@@ -70,6 +70,11 @@ void transfer_application::note_token(const event& occurred) {
 }
 
 void transfer_application::on_event(quic_node& node, const event& occurred) {
+  // A late copy of a client's first packet may ask to come in again.
+  if (closed_ && occurred.kind == event_kind::incoming) {
+    static_cast<void>(node.endpoint.decide(node.now, occurred.value, quic::core::decision::ignore));
+    return;
+  }
   if (closed_) breach("an event after closed");
   switch (occurred.kind) {
     case event_kind::incoming: {
