@@ -101,7 +101,7 @@ class Names(unittest.TestCase):
     def test_empty_words_name_neither_files_nor_types(self):
         self.assertEqual(rules("libquic/src/driver/stream_manager.cpp", HEAD), [("name", 1)])
         self.assertEqual(rules("libquic/src/driver/utils.cpp", HEAD), [("name", 1)])
-        self.assertEqual(rules("libquic/src/driver/a.cpp", HEAD + "class stream_helper {};\nenum class frame_data { a };\n"), [("name", 2), ("name", 3)])
+        self.assertEqual(rules("libquic/src/driver/a.cpp", HEAD + "class stream_util {};\nenum class frame_data { a };\n"), [("name", 2), ("name", 3)])
         self.assertEqual(rules("libquic/src/driver/a.cpp", HEAD + "using peer_info = int;\n"), [("name", 2)])
 
     def test_words_of_the_rfc_are_allowed(self):

@@ -68,7 +68,7 @@ install_build_tools() {
 # build_openssl SOURCE PREFIX: static, position-independent libraries, headers and .pc files.
 build_openssl() {
   install_build_tools make
-  step "build $(basename "$2") once, into $2 (about a minute on two cores)" "$cache/logs/$(basename "$2").log" \
+  step "build $(basename "$2") once, into $2 (one to three minutes on two cores)" "$cache/logs/$(basename "$2").log" \
     "read the log; a full disk and missing headers are the usual causes" compile_openssl "$@"
 }
 
