@@ -127,7 +127,7 @@ result<std::unique_ptr<tcp_listener>> tcp_listener::listen(const asio::any_io_ex
   if (local.ip_family() == address::family::none) return std::unexpected(make_error_code(errc::invalid_argument));
   const ready_list ready(executor);
   auto accepting = make_driver<acceptor>(executor, ready, options);
-  if (const std::error_code error = accepting->open(local)) return std::unexpected(error);
+  if (const std::error_code error = accepting->open(local)) return std::unexpected(from_system_error(error));
   return std::unique_ptr<tcp_listener>(new tcp_listener(std::move(accepting)));
 }
 

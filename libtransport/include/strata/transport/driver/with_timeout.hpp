@@ -10,6 +10,7 @@
 #include <asio/cancellation_signal.hpp>
 #include <asio/deferred.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <chrono>
 #include <memory>
@@ -35,11 +36,9 @@ class timeout_state<void(std::error_code, Args...), Handler, Executor>
   using handler_executor = asio::associated_executor_t<Handler, Executor>;
 
   timeout_state(Handler handler, const Executor& executor)
-      : handler_(std::move(handler)),
-        timer_(executor),
-        foreign_(asio::get_associated_executor(handler_, executor)),
-        is_foreign_(!is_same(foreign_.get_executor(), executor)) {
-    if (!is_foreign_) foreign_.reset();
+      : handler_(std::move(handler)), timer_(executor) {
+    const auto wanted = asio::get_associated_executor(handler_, executor);
+    if (!is_same(wanted, executor)) foreign_.emplace(wanted);
   }
 
   void connect_slot() {
@@ -65,8 +64,8 @@ class timeout_state<void(std::error_code, Args...), Handler, Executor>
     timer_.cancel();
     auto slot = asio::get_associated_cancellation_slot(handler_);
     if (slot.is_connected()) slot.clear();
-    if (expired_ && error == std::errc::operation_canceled) error = errc::timed_out;
-    if (!is_foreign_) {
+    if (expired_ && (error == errc::aborted || error == asio::error::operation_aborted)) error = errc::timed_out;
+    if (!foreign_) {
       Handler handler(std::move(handler_));
       std::move(handler)(error, std::move(args)...);
       return;
@@ -93,8 +92,8 @@ class timeout_state<void(std::error_code, Args...), Handler, Executor>
   Handler handler_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
   asio::cancellation_signal signal_;
-  asio::executor_work_guard<handler_executor> foreign_;  // its context must not run out of work meanwhile
-  bool is_foreign_;
+  /// Where the handler runs, if elsewhere: that context must not run out of work meanwhile.
+  std::optional<asio::executor_work_guard<handler_executor>> foreign_;
   bool expired_ = false;
   bool done_ = false;
 };
