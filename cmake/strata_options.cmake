@@ -4,16 +4,22 @@
 option(STRATA_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(STRATA_BUILD_EXAMPLES "Build the example programs" ${PROJECT_IS_TOP_LEVEL})
 option(STRATA_BUILD_FUZZERS "Build the fuzz targets (clang only)" OFF)
+option(STRATA_INSTALL "Make install rules" ${PROJECT_IS_TOP_LEVEL})
 option(STRATA_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
+option(STRATA_COVERAGE "Count what the tests run (clang only)" OFF)
 option(STRATA_PORTABLE_UDP "Use the plain UDP socket that other systems get, on Linux too" OFF)
 set(STRATA_SANITIZE "" CACHE STRING "Sanitizers for our own targets, e.g. address;undefined")
+set(STRATA_DEPS "" CACHE STRING "The cache folder of ./dev deps")
+set(STRATA_OPENSSL "" CACHE STRING "The prefix of the OpenSSL to use; empty: OPENSSL_ROOT_DIR or the system's")
 
 if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
     find_program(STRATA_CCACHE ccache)
     if(STRATA_CCACHE)
-      set(CMAKE_CXX_COMPILER_LAUNCHER ${STRATA_CCACHE})
+      # Without this looseness ccache refuses whatever uses a precompiled header. It holds for this build only.
+      set(CMAKE_CXX_COMPILER_LAUNCHER
+        ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${STRATA_CCACHE})
     endif()
   endif()
 endif()
