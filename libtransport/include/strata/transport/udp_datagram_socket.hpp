@@ -12,13 +12,15 @@ inline namespace v0 {
 
 class udp_datagram_socket_state;
 
-/// A datagram_socket on a UDP socket: for applications and relays; drivers of datagram cores use udp_socket. Names are
-/// resolved by the system, and remembered for a minute each.
+/// A datagram_socket on a UDP socket: for applications and relays; drivers of datagram cores use
+/// udp_socket. Names are resolved by the system, and remembered for a minute each.
 class STRATA_TRANSPORT_API udp_datagram_socket final : public datagram_socket {
  public:
   /// Unlike a udp_socket's, its datagrams may be fragmented unless the options say otherwise.
-  static result<std::unique_ptr<udp_datagram_socket>> open(const asio::any_io_executor& executor, const address& local,
-                                                           const udp_options& options = {.dont_fragment = false});
+  static result<std::unique_ptr<udp_datagram_socket>> open(const asio::any_io_executor& executor,
+                                                           const address& local,
+                                                           const udp_options& options = {
+                                                               .dont_fragment = false});
   /// Takes over an open socket that nobody receives on.
   explicit udp_datagram_socket(udp_socket socket);
   ~udp_datagram_socket() override;
@@ -30,7 +32,8 @@ class STRATA_TRANSPORT_API udp_datagram_socket final : public datagram_socket {
  private:
   asio::any_io_executor do_executor() noexcept override;
   void do_send_to(const target& to, bytes datagram, completion<send_signature> finish) override;
-  void do_receive_from(mutable_bytes into, target& from, completion<receive_signature> finish) override;
+  void do_receive_from(mutable_bytes into, target& from,
+                       completion<receive_signature> finish) override;
 
   std::shared_ptr<udp_datagram_socket_state> state_;
 };
