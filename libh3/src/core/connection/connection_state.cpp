@@ -70,6 +70,7 @@ bool connection_state::poll_command(transport_command& out) {
 void connection_state::close(error_code code, const char* reason) {
   if (closed_) return;
   closed_ = connection_error{.code = code, .reason = reason};
+  borrowed_count_ = 0;
   tell(event_kind::closed, 0, static_cast<std::uint64_t>(code));
 }
 

@@ -38,7 +38,7 @@ class flood_budget {
       refilled_ = now;
     }
     if (now <= refilled_) return;
-    constexpr transport::duration per_token = std::chrono::seconds(1) / limits::glitches_per_second;
+    constexpr transport::duration per_token = transport::duration(std::chrono::seconds(1)) / limits::glitches_per_second;
     const auto earned = static_cast<std::uint64_t>((now - refilled_) / per_token);
     if (earned == 0) return;
     refilled_ += earned >= limits::glitch_burst ? now - refilled_ : per_token * static_cast<transport::duration::rep>(earned);

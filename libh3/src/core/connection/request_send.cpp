@@ -109,7 +109,7 @@ result<std::size_t> connection_state::send_body(std::uint64_t stream_id, std::sp
   if (stream->body_promised && (total > *stream->body_promised || (fin && total != *stream->body_promised)))
     return failure(errc::invalid_argument);
 
-  if (borrowed_count_ != 0) keep_borrowed();
+  keep_borrowed();
   const std::size_t room = limits::max_unsent_body - std::min(limits::max_unsent_body, stream->unsent_size());
   const std::size_t taken = std::min(offered, room);
   if (taken != 0) append_frame_header(stream->unsent, frame_type::data, taken);
@@ -171,6 +171,7 @@ void connection_state::queue_output(request_stream& stream) {
 
 /// Content that was lent and not taken by QUIC becomes a copy of ours: at most max_unsent_body per stream.
 void connection_state::keep_borrowed() {
+  if (borrowed_count_ == 0) return;
   request_stream* stream = requests_.find(borrowed_by_);
   if (stream != nullptr && !stream->send_over) {
     if (stream->unsent_from != 0) {
@@ -192,6 +193,7 @@ bool connection_state::poll_output(output& out) {
     stream->queued = false;
     if (!stream->send_over && !stream->full && offer_request(*stream, out)) return true;
   }
+  keep_borrowed();  // of a stream that waits for writable(): the promise is that nothing is lent any more
   return false;
 }
 

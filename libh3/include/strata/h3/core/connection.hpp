@@ -77,8 +77,8 @@ class STRATA_H3_API request_view {
   result<void> send_headers(std::span<const field_line> lines, bool fin);
 
   /// Content, framed as one DATA frame: returns how much was taken; less than all when max_unsent_body waits, and then `fin` was not and
-  /// event_kind::writable follows. The pieces (at most max_body_pieces) are lent until the sent() that follows the next poll_output();
-  /// what QUIC does not take then is copied. Errors as send_headers(); also invalid_argument against a declared content-length.
+  /// event_kind::writable follows. The pieces (at most max_body_pieces) are lent until poll_output() has said false: so poll it before they
+  /// die. What QUIC has not taken by then is copied. Errors as send_headers(); also invalid_argument against a declared content-length.
   result<std::size_t> send_body(std::span<const bytes> pieces, bool fin);
 
   /// Trailers end the stream.
