@@ -73,7 +73,8 @@ TEST_CASE("ack_tracker: a duplicate is recognised and changes nothing", "[quic][
   CHECK(t.acks.counts().ect0 == 3);
 }
 
-TEST_CASE("ack_tracker: one ack-eliciting packet waits for max_ack_delay", "[quic][recovery][ack]") {
+TEST_CASE("ack_tracker: one ack-eliciting packet waits for max_ack_delay",
+          "[quic][recovery][ack]") {
   //= RFC 9000 section 13.2.1
   //# Every packet SHOULD be acknowledged at least once, and ack-eliciting packets
   //# MUST be acknowledged at least once within the maximum delay an endpoint
@@ -108,7 +109,8 @@ TEST_CASE("ack_tracker: the second ack-eliciting packet is acknowledged at once"
   CHECK_FALSE(t.acks.ack_due(start));
 }
 
-TEST_CASE("ack_tracker: the delay counts from the oldest packet that waits", "[quic][recovery][ack]") {
+TEST_CASE("ack_tracker: the delay counts from the oldest packet that waits",
+          "[quic][recovery][ack]") {
   tracker_under_test t;
   t.receive(0);
   t.now += 10ms;
@@ -127,7 +129,8 @@ TEST_CASE("ack_tracker: Initial and Handshake packets are acknowledged at once",
   CHECK(t.acks.ack_due(start));
 }
 
-TEST_CASE("ack_tracker: packets that elicit nothing are never answered", "[quic][recovery][ack][Q18]") {
+TEST_CASE("ack_tracker: packets that elicit nothing are never answered",
+          "[quic][recovery][ack][Q18]") {
   //= RFC 9000 section 13.2.1
   //# An endpoint MUST NOT send a non-ack-eliciting packet in response to a
   //# non-ack-eliciting packet, even if there are packet gaps that precede the

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bottleneck of one rate, one queue and one delay in virtual time, shared by senders that always have data.
+// A bottleneck of one rate, one queue and one delay in virtual time, shared by senders that always
+// have data.
 #include <catch2/catch_test_macros.hpp>
 #include <deque>
 #include <memory>
@@ -36,10 +37,11 @@ class bottleneck {
  public:
   bottleneck(const path_options& options, std::vector<congestion_algorithm> algorithms)
       : options_(options),
-        serialisation_(duration(static_cast<std::int64_t>(packet_size * 8e9 / options.bits_per_second))),
-        queue_limit_(static_cast<std::size_t>(options.queue_in_bdp * options.bits_per_second *
-                                              std::chrono::duration<double>(options.round_trip).count() / 8 /
-                                              packet_size)) {
+        serialisation_(
+            duration(static_cast<std::int64_t>(packet_size * 8e9 / options.bits_per_second))),
+        queue_limit_(static_cast<std::size_t>(
+            options.queue_in_bdp * options.bits_per_second *
+            std::chrono::duration<double>(options.round_trip).count() / 8 / packet_size)) {
     for (const auto algorithm : algorithms) senders_.push_back(std::make_unique<sender>(algorithm));
   }
 
@@ -70,8 +72,13 @@ class bottleneck {
   void send(std::size_t i) {
     sender& s = *senders_[i];
     const sent_frame frame = stream_frame(s.next);
-    s.loss.on_packet_sent(now_, {.space = application, .number = s.next, .size = packet_size,
-                                 .ack_eliciting = true, .in_flight = true}, {&frame, 1});
+    s.loss.on_packet_sent(now_,
+                          {.space = application,
+                           .number = s.next,
+                           .size = packet_size,
+                           .ack_eliciting = true,
+                           .in_flight = true},
+                          {&frame, 1});
     s.pace.on_sent(now_, packet_size);
     const std::uint64_t number = s.next++;
     while (!queue_.empty() && queue_.front() <= now_) queue_.pop_front();
@@ -94,19 +101,24 @@ class bottleneck {
     std::uint64_t allowed = s.pace.allowance(now_, {.window = s.loss.congestion_window(),
                                                     .smoothed_rtt = s.loss.rtt().smoothed(),
                                                     .slow_start = s.loss.in_slow_start()});
-    for (; s.loss.available_window() >= packet_size && allowed >= packet_size; allowed -= packet_size) send(i);
+    for (; s.loss.available_window() >= packet_size && allowed >= packet_size;
+         allowed -= packet_size)
+      send(i);
   }
 
   void deliver() {
     for (; !packets_.empty() && packets_.front().arrives <= now_; packets_.pop_front()) {
       sender& s = *senders_[packets_.front().sender];
-      s.acks.on_packet_received(now_, packets_.front().number, true, strata::transport::ecn::not_ect);
+      s.acks.on_packet_received(now_, packets_.front().number, true,
+                                strata::transport::ecn::not_ect);
       s.delivered += packet_size;
     }
     for (std::size_t i = 0; i != senders_.size(); ++i) {
       ack_tracker& acks = senders_[i]->acks;
       if (!acks.ack_due(now_)) continue;
-      acks_.push_back({i, now_ + options_.round_trip / 2, {acks.ranges().begin(), acks.ranges().end()},
+      acks_.push_back({i,
+                       now_ + options_.round_trip / 2,
+                       {acks.ranges().begin(), acks.ranges().end()},
                        acks.ack_delay(now_)});
       acks.on_ack_sent();
     }
@@ -129,7 +141,8 @@ class bottleneck {
   std::uint64_t drops_ = 0;
 };
 
-double utilisation(const path_options& options, congestion_algorithm algorithm, duration warm, duration length) {
+double utilisation(const path_options& options, congestion_algorithm algorithm, duration warm,
+                   duration length) {
   bottleneck path(options, {algorithm});
   path.run(warm);
   const std::uint64_t before = path.at(0).delivered;
@@ -154,7 +167,8 @@ TEST_CASE("recovery: a faster and longer path is filled too", "[quic][recovery][
   CHECK(utilisation(options, congestion_algorithm::cubic, 5s, 10s) >= 0.90);
 }
 
-TEST_CASE("recovery: a short queue still lets most of the rate through", "[quic][recovery][bottleneck]") {
+TEST_CASE("recovery: a short queue still lets most of the rate through",
+          "[quic][recovery][bottleneck]") {
   const path_options options{.queue_in_bdp = 0.25};
   for (const auto algorithm : {congestion_algorithm::new_reno, congestion_algorithm::cubic}) {
     CHECK(utilisation(options, algorithm, 5s, 20s) >= 0.75);

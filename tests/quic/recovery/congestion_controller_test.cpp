@@ -11,9 +11,9 @@
 
 using namespace std::chrono_literals;
 using namespace strata::quic::core;
+using Catch::Approx;
 using strata::transport::duration;
 using strata::transport::time_point;
-using Catch::Approx;
 
 namespace {
 
@@ -30,7 +30,9 @@ acknowledged_batch acked(std::uint64_t bytes) {
   return {.bytes = bytes, .bytes_out_of_recovery = bytes, .newest_sent = start};
 }
 
-congestion_event loss_of(time_point sent) { return {.newest_lost_sent = sent, .lost_bytes = datagram}; }
+congestion_event loss_of(time_point sent) {
+  return {.newest_lost_sent = sent, .lost_bytes = datagram};
+}
 
 template <class Controller>
 Controller grown_to(std::uint64_t window, duration rtt = 100ms) {
@@ -41,7 +43,8 @@ Controller grown_to(std::uint64_t window, duration rtt = 100ms) {
 
 }  // namespace
 
-TEST_CASE("congestion_controller: the initial window (RFC 9002 section 7.2)", "[quic][recovery][cc]") {
+TEST_CASE("congestion_controller: the initial window (RFC 9002 section 7.2)",
+          "[quic][recovery][cc]") {
   for (const auto algorithm : {congestion_algorithm::new_reno, congestion_algorithm::cubic}) {
     CHECK(make_congestion_controller(algorithm, 1200)->window() == 12'000);
     CHECK(make_congestion_controller(algorithm, 1472)->window() == 14'720);
@@ -125,15 +128,18 @@ TEST_CASE("new_reno: after persistent congestion slow start ends at the threshol
   CHECK(reno.window() == 25'200);
 }
 
-TEST_CASE("congestion_controller: the window never falls below two datagrams", "[quic][recovery][cc]") {
+TEST_CASE("congestion_controller: the window never falls below two datagrams",
+          "[quic][recovery][cc]") {
   for (const auto algorithm : {congestion_algorithm::new_reno, congestion_algorithm::cubic}) {
     const auto controller = make_congestion_controller(algorithm, datagram);
-    for (int i = 1; i != 30; ++i) controller->on_congestion(start + i * 1s, loss_of(start + i * 1s - 1ms));
+    for (int i = 1; i != 30; ++i)
+      controller->on_congestion(start + i * 1s, loss_of(start + i * 1s - 1ms));
     CHECK(controller->window() == 2 * datagram);
   }
 }
 
-TEST_CASE("congestion_controller: application-limited windows do not grow", "[quic][recovery][cc]") {
+TEST_CASE("congestion_controller: application-limited windows do not grow",
+          "[quic][recovery][cc]") {
   for (const auto algorithm : {congestion_algorithm::new_reno, congestion_algorithm::cubic}) {
     const auto controller = make_congestion_controller(algorithm, datagram);
     auto batch = acked(12'000);
@@ -142,7 +148,8 @@ TEST_CASE("congestion_controller: application-limited windows do not grow", "[qu
     CHECK(controller->window() == 12'000);
     controller->on_congestion(start, loss_of(start - 1ms));
     const std::uint64_t window = controller->window();
-    for (int i = 0; i != 100; ++i) controller->on_acknowledged(start + i * 1s, batch, round_trip(50ms));
+    for (int i = 0; i != 100; ++i)
+      controller->on_acknowledged(start + i * 1s, batch, round_trip(50ms));
     CHECK(controller->window() == window);
   }
 }
@@ -153,7 +160,8 @@ TEST_CASE("congestion_controller: huge numbers saturate", "[quic][recovery][cc][
     const auto rtt = round_trip(0ns);
     const auto slow = round_trip(duration::max() / 4);
     for (int i = 0; i != 200; ++i) {
-      controller->on_acknowledged(start + i * 1h, acked(~std::uint64_t{0}), i % 2 == 0 ? rtt : slow);
+      controller->on_acknowledged(start + i * 1h, acked(~std::uint64_t{0}),
+                                  i % 2 == 0 ? rtt : slow);
       if (i % 50 == 49) controller->on_congestion(start + i * 1h, loss_of(start + i * 1h - 1ns));
     }
     CHECK(controller->window() >= 2 * 65'527);
@@ -173,7 +181,8 @@ TEST_CASE("cubic: a loss takes 0.7 of the window (RFC 9438 section 4.6)", "[quic
 }
 
 TEST_CASE("cubic: follows its curve (RFC 9438 section 4.2)", "[quic][recovery][cc]") {
-  // 1,000 datagrams before the loss, 700 after: K = cbrt(300 / 0.4) = 9.086 s. On a long fat path the curve is far above Reno.
+  // 1,000 datagrams before the loss, 700 after: K = cbrt(300 / 0.4) = 9.086 s. On a long fat path
+  // the curve is far above Reno.
   const duration rtt = 200ms;
   auto controller = grown_to<cubic>(1'200'000, rtt);
   controller.on_congestion(start, loss_of(start - 1ms));
@@ -204,7 +213,8 @@ TEST_CASE("cubic: grows at most by half per round trip", "[quic][recovery][cc]")
   CHECK(controller.window() <= window + window / 2);
 }
 
-TEST_CASE("cubic: on short paths it is as fast as Reno (RFC 9438 section 4.3)", "[quic][recovery][cc]") {
+TEST_CASE("cubic: on short paths it is as fast as Reno (RFC 9438 section 4.3)",
+          "[quic][recovery][cc]") {
   auto controller = grown_to<cubic>(24'000, 5ms);
   controller.on_congestion(start, loss_of(start - 1ms));
   REQUIRE(controller.window() == 16'800);
@@ -220,8 +230,10 @@ TEST_CASE("cubic: on short paths it is as fast as Reno (RFC 9438 section 4.3)", 
   CHECK(reno > 36'000);
 }
 
-TEST_CASE("cubic: fast convergence lowers the plateau (RFC 9438 section 4.7)", "[quic][recovery][cc]") {
-  // Two losses in a row: the second finds the window below the first plateau, so it aims at 0.85 of its own window.
+TEST_CASE("cubic: fast convergence lowers the plateau (RFC 9438 section 4.7)",
+          "[quic][recovery][cc]") {
+  // Two losses in a row: the second finds the window below the first plateau, so it aims at 0.85 of
+  // its own window.
   auto controller = grown_to<cubic>(1'200'000, 200ms);
   controller.on_congestion(start, loss_of(start - 1ms));
   controller.on_congestion(start + 1s, loss_of(start + 500ms));
@@ -230,7 +242,8 @@ TEST_CASE("cubic: fast convergence lowers the plateau (RFC 9438 section 4.7)", "
   const double k = std::cbrt((plateau - 588'000) / datagram / 0.4);
   const time_point epoch = start + 1200ms;
   for (int ms = 0; ms <= static_cast<int>(k * 1000); ms += 20) {
-    controller.on_acknowledged(epoch + ms * 1ms, acked(controller.window() / 10), round_trip(200ms));
+    controller.on_acknowledged(epoch + ms * 1ms, acked(controller.window() / 10),
+                               round_trip(200ms));
   }
   CHECK(static_cast<double>(controller.window()) == Approx(plateau).epsilon(0.01));
 }
@@ -308,8 +321,9 @@ TEST_CASE("hystart: stays in slow start while the round trip does", "[quic][reco
   }
 }
 
-TEST_CASE("hystart: the threshold is an eighth of the round trip, 4 to 16 ms (RFC 9406 section 4.2)",
-          "[quic][recovery][hystart]") {
+TEST_CASE(
+    "hystart: the threshold is an eighth of the round trip, 4 to 16 ms (RFC 9406 section 4.2)",
+    "[quic][recovery][hystart]") {
   const auto phase_after = [](duration before, duration after) {
     rounds r;
     r.round(before);

@@ -25,7 +25,8 @@ inline sent_frame stream_frame(std::uint64_t offset) {
   return {.what = sent_frame::kind::stream, .length = 1000, .id = 4, .offset = offset};
 }
 
-/// A loss detector with the clock in the hand of the test; each packet carries one STREAM frame whose offset is its number.
+/// A loss detector with the clock in the hand of the test; each packet carries one STREAM frame
+/// whose offset is its number.
 struct detector_under_test {
   explicit detector_under_test(role side = role::client,
                                congestion_algorithm algorithm = congestion_algorithm::new_reno)
@@ -45,18 +46,19 @@ struct detector_under_test {
 
   void send(packet_number_space space, std::uint64_t number, std::uint32_t size = 1200) {
     const sent_frame frame = stream_frame(number);
-    loss.on_packet_sent(now,
-                        {.space = space, .number = number, .size = size, .ack_eliciting = true,
-                         .in_flight = true},
-                        {&frame, 1});
+    loss.on_packet_sent(
+        now,
+        {.space = space, .number = number, .size = size, .ack_eliciting = true, .in_flight = true},
+        {&frame, 1});
   }
   void send_ack_only(packet_number_space space, std::uint64_t number, std::uint32_t size = 40) {
     const sent_frame frame{.what = sent_frame::kind::ack};
     loss.on_packet_sent(now, {.space = space, .number = number, .size = size}, {&frame, 1});
   }
-  void send_padding_only(packet_number_space space, std::uint64_t number, std::uint32_t size = 1200) {
-    loss.on_packet_sent(
-        now, {.space = space, .number = number, .size = size, .in_flight = true}, {});
+  void send_padding_only(packet_number_space space, std::uint64_t number,
+                         std::uint32_t size = 1200) {
+    loss.on_packet_sent(now, {.space = space, .number = number, .size = size, .in_flight = true},
+                        {});
   }
   std::expected<void, protocol_failure> acknowledge(packet_number_space space,
                                                     std::initializer_list<ack_range> ranges,

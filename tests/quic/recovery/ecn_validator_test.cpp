@@ -19,7 +19,10 @@ ecn_validator sent(std::uint64_t packets) {
 }
 
 ecn_validator::feedback reported(std::uint64_t marked, std::optional<ecn_counts> counts) {
-  return {.space = application, .acknowledged_marked = marked, .largest_increased = true, .counts = counts};
+  return {.space = application,
+          .acknowledged_marked = marked,
+          .largest_increased = true,
+          .counts = counts};
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ TEST_CASE("ecn_validator: more CE is congestion, once", "[quic][recovery][ecn]")
   CHECK(v.current() == state::capable);
 }
 
-TEST_CASE("ecn_validator: wrong counts lose the marks, not the connection", "[quic][recovery][ecn][Q17]") {
+TEST_CASE("ecn_validator: wrong counts lose the marks, not the connection",
+          "[quic][recovery][ecn][Q17]") {
   //= RFC 9000 section 13.4.2.2
   //# If validation fails, then the endpoint MUST disable ECN.
   auto v = sent(10);
@@ -64,7 +68,8 @@ TEST_CASE("ecn_validator: wrong counts lose the marks, not the connection", "[qu
   CHECK_FALSE(v.on_ack(reported(5, ecn_counts{5, 0, 5})));
 }
 
-TEST_CASE("ecn_validator: an older ACK frame is not held against the path", "[quic][recovery][ecn]") {
+TEST_CASE("ecn_validator: an older ACK frame is not held against the path",
+          "[quic][recovery][ecn]") {
   //= RFC 9000 section 13.4.2.1
   //# An
   //# endpoint MUST NOT fail ECN validation as a result of processing an ACK frame

@@ -21,7 +21,8 @@ std::vector<ack_range> every_other(std::uint64_t newest, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("loss_detector: an ACK of a packet that was not sent yet is a violation", "[quic][recovery][Q15]") {
+TEST_CASE("loss_detector: an ACK of a packet that was not sent yet is a violation",
+          "[quic][recovery][Q15]") {
   //= RFC 9000 section 13.1
   //# An endpoint SHOULD treat receipt of an acknowledgment for a packet it did not
   //# send as a connection error of type PROTOCOL_VIOLATION, if it is able to detect
@@ -39,7 +40,8 @@ TEST_CASE("loss_detector: an ACK of a packet that was not sent yet is a violatio
   CHECK_FALSE(d.acknowledge(initial, {{~std::uint64_t{0}, ~std::uint64_t{0}}}));
 }
 
-TEST_CASE("loss_detector: an ACK of a number skipped on purpose is a violation", "[quic][recovery][Q15]") {
+TEST_CASE("loss_detector: an ACK of a number skipped on purpose is a violation",
+          "[quic][recovery][Q15]") {
   auto d = detector_under_test::confirmed();
   for (const std::uint64_t n : {1u, 2u, 4u, 5u, 6u}) d.send(application, n);
   SECTION("in the middle of a range") { CHECK_FALSE(d.acknowledge(application, {{1, 6}})); }
@@ -69,7 +71,8 @@ TEST_CASE("loss_detector: older skipped numbers are noticed while they are in th
   CHECK_FALSE(d.acknowledge(application, {{0, 6}}));
 }
 
-TEST_CASE("loss_detector: a flood of ranges is looked at up to the limit", "[quic][recovery][Q16][limits]") {
+TEST_CASE("loss_detector: a flood of ranges is looked at up to the limit",
+          "[quic][recovery][Q16][limits]") {
   constexpr std::size_t limit = limits::max_received_ack_ranges;
   for (const std::size_t count : {limit - 1, limit, limit + 1}) {
     CAPTURE(count);
@@ -87,7 +90,7 @@ TEST_CASE("loss_detector: ranges that say nonsense do no harm", "[quic][recovery
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n <= 9; ++n) d.send(application, n);
   CHECK(d.acknowledge(application, {}));
-  CHECK(d.acknowledge(application, {{5, 3}}));            // Upside down.
+  CHECK(d.acknowledge(application, {{5, 3}}));                  // Upside down.
   CHECK(d.acknowledge(application, {{9, 9}, {9, 9}, {2, 9}}));  // Overlapping.
   CHECK(d.loss.bytes_in_flight() == 0);
 }
@@ -125,8 +128,10 @@ TEST_CASE("loss_detector: two idle ends fall silent after a burst", "[quic][reco
   std::uint64_t sent = 0;
   const auto deliver = [&](side& from, side& to, bool ack_eliciting) {
     from.detector.now = now;
-    if (ack_eliciting) from.detector.send(application, from.next);
-    else from.detector.send_ack_only(application, from.next);
+    if (ack_eliciting)
+      from.detector.send(application, from.next);
+    else
+      from.detector.send_ack_only(application, from.next);
     to.acks.on_packet_received(now, from.next++, ack_eliciting, strata::transport::ecn::not_ect);
     ++sent;
   };

@@ -8,8 +8,8 @@
 
 using namespace strata::quic::core;
 using namespace strata::quic::core::test;
-using strata::quic::role;
 using strata::quic::packet_number_space;
+using strata::quic::role;
 
 namespace {
 
@@ -19,7 +19,8 @@ struct packet {
   bool in_flight = false;
 };
 
-/// Sends, acknowledges, loses and waits at random next to a model that knows every packet by number.
+/// Sends, acknowledges, loses and waits at random next to a model that knows every packet by
+/// number.
 class random_run {
  public:
   explicit random_run(std::uint64_t seed)
@@ -30,12 +31,18 @@ class random_run {
 
   void step() {
     const std::uint64_t dice = random_.next() % 100;
-    if (dice < 55) send();
-    else if (dice < 80) acknowledge();
-    else if (dice < 90) now_ += duration(static_cast<std::int64_t>(random_.next() % 50'000'000));
-    else if (dice < 97) let_timer_fire();
-    else if (dice < 98) now_ -= duration(static_cast<std::int64_t>(random_.next() % 1'000'000'000));
-    else change_facts();
+    if (dice < 55)
+      send();
+    else if (dice < 80)
+      acknowledge();
+    else if (dice < 90)
+      now_ += duration(static_cast<std::int64_t>(random_.next() % 50'000'000));
+    else if (dice < 97)
+      let_timer_fire();
+    else if (dice < 98)
+      now_ -= duration(static_cast<std::int64_t>(random_.next() % 1'000'000'000));
+    else
+      change_facts();
     check();
   }
 
@@ -65,8 +72,12 @@ class random_run {
     for (std::size_t i = 0; i != p.frames; ++i) {
       frames.push_back({.what = sent_frame::kind::stream, .id = s.next, .offset = i});
     }
-    detector_.on_packet_sent(now_, {.space = space, .number = s.next, .size = p.size,
-                                    .ack_eliciting = ack_eliciting, .in_flight = p.in_flight},
+    detector_.on_packet_sent(now_,
+                             {.space = space,
+                              .number = s.next,
+                              .size = p.size,
+                              .ack_eliciting = ack_eliciting,
+                              .in_flight = p.in_flight},
                              frames);
     s.outstanding.emplace(s.next++, p);
   }
@@ -82,7 +93,8 @@ class random_run {
       if (s.skipped.contains(top)) break;
       std::uint64_t bottom = top;
       const std::uint64_t length = random_.next() % 12;
-      for (std::uint64_t k = 0; k != length && bottom != 0 && !s.skipped.contains(bottom - 1); ++k) --bottom;
+      for (std::uint64_t k = 0; k != length && bottom != 0 && !s.skipped.contains(bottom - 1); ++k)
+        --bottom;
       ranges.push_back({bottom, top});
       const std::uint64_t gap = 2 + random_.next() % 3;
       if (bottom < gap) break;
@@ -90,14 +102,16 @@ class random_run {
     }
     if (ranges.empty()) return;
     const auto delay = duration(static_cast<std::int64_t>(random_.next() % 100'000'000));
-    REQUIRE(detector_.on_ack_received(now_, {.space = space, .ranges = ranges, .ack_delay = delay}));
+    REQUIRE(
+        detector_.on_ack_received(now_, {.space = space, .ranges = ranges, .ack_delay = delay}));
     settle(space, detector_.acked_frames());
     settle(space, detector_.lost_frames());
   }
 
   void let_timer_fire() {
     for (int spins = 0;; ++spins) {
-      REQUIRE(spins <= 6);  // Three spaces' loss timers, then three probes: never more at one instant.
+      REQUIRE(spins <=
+              6);  // Three spaces' loss timers, then three probes: never more at one instant.
       const auto next = detector_.next_timeout();
       if (!next) return;
       // Unanswered probes back off towards the end of time; nobody waits for that.
@@ -131,7 +145,8 @@ class random_run {
     at(space).outstanding.clear();
   }
 
-  // Each frame is handed out once: its packet must still be outstanding, and all its frames come together.
+  // Each frame is handed out once: its packet must still be outstanding, and all its frames come
+  // together.
   void settle(packet_number_space space, std::span<const sent_frame> frames) {
     auto& outstanding = at(space).outstanding;
     for (std::size_t i = 0; i != frames.size();) {

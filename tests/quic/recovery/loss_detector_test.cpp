@@ -35,7 +35,8 @@ TEST_CASE("loss_detector: packets in flight count, ACK-only ones do not (RFC 900
   CHECK(d.acked() == numbers{0, 0});
 }
 
-TEST_CASE("loss_detector: acknowledged frames come in the order they were sent in", "[quic][recovery]") {
+TEST_CASE("loss_detector: acknowledged frames come in the order they were sent in",
+          "[quic][recovery]") {
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n <= 9; ++n) d.send(application, n);
   REQUIRE(d.acknowledge(application, {{7, 9}, {4, 5}, {1, 2}}));
@@ -49,14 +50,15 @@ TEST_CASE("loss_detector: acknowledged frames come in the order they were sent i
 TEST_CASE("loss_detector: every frame of a packet is handed out", "[quic][recovery]") {
   detector_under_test d;
   const sent_frame frames[] = {stream_frame(1), stream_frame(2), stream_frame(3)};
-  d.loss.on_packet_sent(d.now, {.number = 0, .size = 1200, .ack_eliciting = true, .in_flight = true},
-                        frames);
+  d.loss.on_packet_sent(
+      d.now, {.number = 0, .size = 1200, .ack_eliciting = true, .in_flight = true}, frames);
   d.send(initial, 1);
   REQUIRE(d.acknowledge(initial, {{0, 1}}));
   CHECK(d.acked() == numbers{1, 2, 3, 1});
 }
 
-TEST_CASE("loss_detector: three packets later means lost (RFC 9002 section 6.1.1)", "[quic][recovery]") {
+TEST_CASE("loss_detector: three packets later means lost (RFC 9002 section 6.1.1)",
+          "[quic][recovery]") {
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n <= 4; ++n) d.send(application, n);
   REQUIRE(d.acknowledge(application, {{3, 3}}));
@@ -208,7 +210,8 @@ TEST_CASE("loss_detector: the window grows by what is acknowledged, unless the a
   }
 }
 
-TEST_CASE("loss_detector: a CE mark is answered like a loss (RFC 9002 section 7.1)", "[quic][recovery]") {
+TEST_CASE("loss_detector: a CE mark is answered like a loss (RFC 9002 section 7.1)",
+          "[quic][recovery]") {
   auto d = detector_under_test::confirmed();
   d.send(application, 1);
   d.send(application, 2);
@@ -252,7 +255,8 @@ TEST_CASE("loss_detector: a discarded space leaves no trace in flight or in the 
   CHECK(d.loss.bytes_in_flight() == 500);
 }
 
-TEST_CASE("loss_detector: a Retry makes packets void without a sign of congestion", "[quic][recovery]") {
+TEST_CASE("loss_detector: a Retry makes packets void without a sign of congestion",
+          "[quic][recovery]") {
   detector_under_test d;
   d.send(initial, 0);
   d.send(application, 0);
@@ -290,8 +294,14 @@ TEST_CASE("loss_detector: the loss of an MTU probe is no congestion (RFC 9000 se
           "[quic][recovery]") {
   auto d = detector_under_test::confirmed();
   const std::uint64_t window = d.loss.congestion_window();
-  d.loss.on_packet_sent(d.now, {.space = application, .number = 1, .size = 1500, .ack_eliciting = true,
-                                .in_flight = true, .mtu_probe = true}, {});
+  d.loss.on_packet_sent(d.now,
+                        {.space = application,
+                         .number = 1,
+                         .size = 1500,
+                         .ack_eliciting = true,
+                         .in_flight = true,
+                         .mtu_probe = true},
+                        {});
   for (std::uint64_t n = 2; n <= 4; ++n) d.send(application, n);
   REQUIRE(d.acknowledge(application, {{2, 4}}));
   CHECK(d.loss.packets_lost_by_last_call() == 1);
@@ -299,7 +309,8 @@ TEST_CASE("loss_detector: the loss of an MTU probe is no congestion (RFC 9000 se
   CHECK(d.loss.congestion_window() >= window);
 }
 
-TEST_CASE("loss_detector: a new path starts anew and old packets do not touch it", "[quic][recovery]") {
+TEST_CASE("loss_detector: a new path starts anew and old packets do not touch it",
+          "[quic][recovery]") {
   //= RFC 9000 section 9.4
   //# Packets sent on the old path MUST NOT contribute to
   //# congestion control or RTT estimation for the new path.
@@ -339,8 +350,14 @@ TEST_CASE("loss_detector: a late ACK of a lost packet is counted and changes not
 TEST_CASE("loss_detector: settled() tells of ECN marks and of progress", "[quic][recovery]") {
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n <= 6; ++n) {
-    d.loss.on_packet_sent(d.now, {.space = application, .number = n, .size = 100, .ack_eliciting = true,
-                                  .in_flight = true, .ecn_marked = n % 2 == 0}, {});
+    d.loss.on_packet_sent(d.now,
+                          {.space = application,
+                           .number = n,
+                           .size = 100,
+                           .ack_eliciting = true,
+                           .in_flight = true,
+                           .ecn_marked = n % 2 == 0},
+                          {});
   }
   REQUIRE(d.acknowledge(application, {{5, 6}}));
   CHECK(d.loss.settled().acknowledged == 2);

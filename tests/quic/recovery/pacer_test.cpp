@@ -16,7 +16,8 @@ namespace {
 
 constexpr time_point start{1h};
 
-/// Sends all that may go for `length`, waking up only when told to; answers the bytes and the largest burst.
+/// Sends all that may go for `length`, waking up only when told to; answers the bytes and the
+/// largest burst.
 struct outcome {
   std::uint64_t bytes = 0;
   std::uint64_t largest = 0;
@@ -55,14 +56,16 @@ TEST_CASE("pacer: ten datagrams leave at once at the start", "[quic][recovery][p
   CHECK(pace.next_send_time(start, source) > start);
 }
 
-TEST_CASE("pacer: the rate is 1.25 windows per round trip, 2 in slow start", "[quic][recovery][pacer]") {
+TEST_CASE("pacer: the rate is 1.25 windows per round trip, 2 in slow start",
+          "[quic][recovery][pacer]") {
   for (const std::uint64_t window : {12'000u, 120'000u, 1'200'000u, 10'000'000u}) {
     for (const bool slow_start : {false, true}) {
       CAPTURE(window, slow_start);
       const auto sent =
           send_for(10s, {.window = window, .smoothed_rtt = 100ms, .slow_start = slow_start});
       const double expected = static_cast<double>(window) * 100 * (slow_start ? 2.0 : 1.25);
-      CHECK(static_cast<double>(sent.bytes) == Catch::Approx(expected).epsilon(0.02).margin(15'000));
+      CHECK(static_cast<double>(sent.bytes) ==
+            Catch::Approx(expected).epsilon(0.02).margin(15'000));
     }
   }
 }
@@ -79,7 +82,8 @@ TEST_CASE("pacer: batches grow with the rate", "[quic][recovery][pacer]") {
   CHECK(fast.largest <= 65'507);
 }
 
-TEST_CASE("pacer: at the round trips of a loopback nothing is held back", "[quic][recovery][pacer]") {
+TEST_CASE("pacer: at the round trips of a loopback nothing is held back",
+          "[quic][recovery][pacer]") {
   pacer pace;
   const pacer::rate_source loopback{.window = 1'000'000, .smoothed_rtt = 50us};
   for (int i = 0; i != 100; ++i) {
@@ -95,7 +99,8 @@ TEST_CASE("pacer: at the round trips of a loopback nothing is held back", "[quic
 
 TEST_CASE("pacer: what may go within 250 us goes now", "[quic][recovery][pacer]") {
   pacer pace;
-  const pacer::rate_source source{.window = 1'000'000, .smoothed_rtt = 100ms};  // 12.5 bytes per us.
+  const pacer::rate_source source{.window = 1'000'000,
+                                  .smoothed_rtt = 100ms};  // 12.5 bytes per us.
   REQUIRE(pace.allowance(start, source) == 25'000);
   pace.on_sent(start, 25'000);
   const time_point next = pace.next_send_time(start, source);
@@ -125,7 +130,8 @@ TEST_CASE("pacer: asking often loses nothing to rounding", "[quic][recovery][pac
   CHECK(now > start + 7900ms);
 }
 
-TEST_CASE("pacer: probes that left without asking are paid for, up to a batch", "[quic][recovery][pacer]") {
+TEST_CASE("pacer: probes that left without asking are paid for, up to a batch",
+          "[quic][recovery][pacer]") {
   pacer pace;
   const pacer::rate_source source{.window = 1'000'000, .smoothed_rtt = 100ms};
   (void)pace.allowance(start, source);
@@ -135,7 +141,8 @@ TEST_CASE("pacer: probes that left without asking are paid for, up to a batch", 
   CHECK(next < start + 7ms);
 }
 
-TEST_CASE("pacer: a clock that is set back does not silence the sender", "[quic][recovery][pacer][Q60]") {
+TEST_CASE("pacer: a clock that is set back does not silence the sender",
+          "[quic][recovery][pacer][Q60]") {
   pacer pace;
   const pacer::rate_source source{.window = 100'000, .smoothed_rtt = 100ms};
   (void)pace.allowance(start, source);
@@ -155,7 +162,8 @@ TEST_CASE("pacer: any rate works, and at the time it names something may leave",
     for (int i = 0; i != 100; ++i) {
       const pacer::rate_source source{
           .window = random.next() >> (random.next() % 64),
-          .smoothed_rtt = duration(static_cast<std::int64_t>(random.next() >> (1 + random.next() % 62))),
+          .smoothed_rtt =
+              duration(static_cast<std::int64_t>(random.next() >> (1 + random.next() % 62))),
           .slow_start = random.happens(0.5),
           .max_datagram_size = 1 + (random.next() >> (48 + random.next() % 16))};
       const std::uint64_t allowed = pace.allowance(now, source);

@@ -10,7 +10,8 @@ using strata::quic::role;
 
 namespace {
 
-// One sample of 500 ms: smoothed + 4 * variation = 1.5 s; with 500 ms of max_ack_delay 2 s, as in the RFC's example.
+// One sample of 500 ms: smoothed + 4 * variation = 1.5 s; with 500 ms of max_ack_delay 2 s, as in
+// the RFC's example.
 detector_under_test example() {
   auto d = detector_under_test::confirmed(500ms);
   d.loss.set_peer_max_ack_delay(500ms);
@@ -28,7 +29,8 @@ void send_at(detector_under_test& d, duration when, std::uint64_t number) {
 
 }  // namespace
 
-TEST_CASE("persistent_congestion: the example of RFC 9002 section 7.6.3", "[quic][recovery][persistent]") {
+TEST_CASE("persistent_congestion: the example of RFC 9002 section 7.6.3",
+          "[quic][recovery][persistent]") {
   //= RFC 9002 section 7.6.2
   //# When persistent congestion is declared, the sender's congestion window MUST be
   //# reduced to the minimum congestion window (kMinimumWindow), similar to a TCP
@@ -40,7 +42,8 @@ TEST_CASE("persistent_congestion: the example of RFC 9002 section 7.6.3", "[quic
   d.now = start + 10s + 12200ms;
   REQUIRE(d.acknowledge(application, {{9, 9}, {1, 1}}));
   CHECK(d.lost() == numbers{2, 3, 4, 5, 6, 7, 8});
-  // Two datagrams, and slow start begins with the two packets that this ACK acknowledged (appendix B.5 after B.8).
+  // Two datagrams, and slow start begins with the two packets that this ACK acknowledged (appendix
+  // B.5 after B.8).
   CHECK(d.loss.congestion_window() == 2400 + 2400);
   CHECK(collapsed(d));
   // The minimum of the round trip begins anew with the next sample.
@@ -51,7 +54,8 @@ TEST_CASE("persistent_congestion: the example of RFC 9002 section 7.6.3", "[quic
 }
 
 TEST_CASE("persistent_congestion: the duration must be exceeded", "[quic][recovery][persistent]") {
-  // The ACK's own sample of 500 ms leaves smoothed at 500 ms and makes the variation 187.5 ms: (0.5 + 0.75 + 0.5) * 3.
+  // The ACK's own sample of 500 ms leaves smoothed at 500 ms and makes the variation 187.5 ms: (0.5
+  // + 0.75 + 0.5) * 3.
   constexpr duration limit = 5250ms;
   for (const duration span : {limit - 1ns, limit, limit + 1ns}) {
     auto d = example();
@@ -67,7 +71,8 @@ TEST_CASE("persistent_congestion: the duration must be exceeded", "[quic][recove
   }
 }
 
-TEST_CASE("persistent_congestion: not across an acknowledged packet", "[quic][recovery][persistent]") {
+TEST_CASE("persistent_congestion: not across an acknowledged packet",
+          "[quic][recovery][persistent]") {
   auto d = example();
   for (std::uint64_t n = 1; n <= 9; ++n) send_at(d, std::chrono::seconds(n), n);
   SECTION("acknowledged by the same ACK") {
@@ -101,7 +106,8 @@ TEST_CASE("persistent_congestion: is established by losses that several calls fi
   CHECK(collapsed(d));
 }
 
-TEST_CASE("persistent_congestion: needs ack-eliciting packets at both ends", "[quic][recovery][persistent]") {
+TEST_CASE("persistent_congestion: needs ack-eliciting packets at both ends",
+          "[quic][recovery][persistent]") {
   //= RFC 9002 section 7.6.2
   //# These two packets MUST be ack-eliciting, since a receiver is required to
   //# acknowledge only ack-eliciting packets within its maximum acknowledgment delay;
@@ -163,7 +169,8 @@ TEST_CASE("persistent_congestion: an ACK in another space in between ends the st
   CHECK_FALSE(collapsed_after(true));
 }
 
-TEST_CASE("persistent_congestion: losses of two spaces make one stretch", "[quic][recovery][persistent]") {
+TEST_CASE("persistent_congestion: losses of two spaces make one stretch",
+          "[quic][recovery][persistent]") {
   detector_under_test d(role::server);
   d.send(initial, 0);
   d.now += 100ms;

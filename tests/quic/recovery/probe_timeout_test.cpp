@@ -40,7 +40,8 @@ TEST_CASE("probe_timeout: firing does not mark packets as lost", "[quic][recover
   CHECK(d.loss.congestion_window() == window);
 }
 
-TEST_CASE("probe_timeout: probes are asked for when the window is full", "[quic][recovery][pto][Q33]") {
+TEST_CASE("probe_timeout: probes are asked for when the window is full",
+          "[quic][recovery][pto][Q33]") {
   //= RFC 9002 section 7.5
   //# Probe packets MUST NOT be blocked by the congestion controller.
   auto d = detector_under_test::confirmed();
@@ -66,7 +67,8 @@ TEST_CASE("probe_timeout: probes are asked for when the window is full", "[quic]
   CHECK(d.loss.available_window() >= 1200);
 }
 
-TEST_CASE("probe_timeout: the application space waits max_ack_delay longer", "[quic][recovery][pto]") {
+TEST_CASE("probe_timeout: the application space waits max_ack_delay longer",
+          "[quic][recovery][pto]") {
   auto d = detector_under_test::confirmed(100ms);
   d.loss.set_peer_max_ack_delay(25ms);
   d.send(application, 1);
@@ -159,8 +161,9 @@ TEST_CASE("probe_timeout: a client keeps its backoff over Initial ACKs", "[quic]
   CHECK(server.loss.probe_timeout_count() == 0);
 }
 
-TEST_CASE("probe_timeout: a client with nothing in flight probes against the amplification deadlock",
-          "[quic][recovery][pto]") {
+TEST_CASE(
+    "probe_timeout: a client with nothing in flight probes against the amplification deadlock",
+    "[quic][recovery][pto]") {
   //= RFC 9002 section 6.2.2.1
   //# That is, the client MUST set the PTO timer
   //# if the client has not received an acknowledgment for any of its Handshake
@@ -242,12 +245,14 @@ TEST_CASE("probe_timeout: yields to the time threshold", "[quic][recovery][pto]"
   CHECK(d.loss.next_timeout() > d.now);
 }
 
-TEST_CASE("probe_timeout: what cannot be sent does not make the timer spin", "[quic][recovery][pto][Q60]") {
+TEST_CASE("probe_timeout: what cannot be sent does not make the timer spin",
+          "[quic][recovery][pto][Q60]") {
   detector_under_test d(role::server);
   d.send(initial, 0);
   d.send(handshake, 0);
   d.now += 1h;
-  // Nothing is sent in answer; each space may fire once, a millisecond apart, and then the backoff holds.
+  // Nothing is sent in answer; each space may fire once, a millisecond apart, and then the backoff
+  // holds.
   int fired = 0;
   const time_point late = d.now;
   while (d.loss.next_timeout().value() < late + 500ms) {

@@ -12,7 +12,8 @@ TEST_CASE("rtt_estimator: starts from the initial round trip", "[quic][recovery]
   CHECK_FALSE(rtt.has_sample());
   CHECK(rtt.smoothed() == 333ms);
   CHECK(rtt.variation() == 333ms / 2.0);
-  // 999 ms: with it the handshake's first probe comes after about a second (RFC 9002 section 6.2.2).
+  // 999 ms: with it the handshake's first probe comes after about a second (RFC 9002
+  // section 6.2.2).
   CHECK(rtt.probe_timeout_base() == 999ms);
 }
 
@@ -91,7 +92,8 @@ TEST_CASE("rtt_estimator: the probe timeout is at least the granularity above th
 TEST_CASE("rtt_estimator: the largest times saturate", "[quic][recovery][rtt][Q60][Q61]") {
   rtt_estimator rtt(duration::max());
   CHECK(rtt.probe_timeout_base() == duration::max());
-  for (int i = 0; i != 50; ++i) rtt.update(i % 2 == 0 ? duration::max() : duration::zero(), duration::max());
+  for (int i = 0; i != 50; ++i)
+    rtt.update(i % 2 == 0 ? duration::max() : duration::zero(), duration::max());
   CHECK(rtt.probe_timeout_base() > duration::zero());
   CHECK(rtt.smoothed() >= duration::zero());
 }

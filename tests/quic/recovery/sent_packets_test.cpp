@@ -68,7 +68,8 @@ TEST_CASE("sent_packets: the first packet of a space may have any number", "[qui
   CHECK(offsets(packets, 7) == std::vector<std::uint64_t>{700});
 }
 
-TEST_CASE("sent_packets: rings keep everything through growth and wrapping", "[quic][recovery][property]") {
+TEST_CASE("sent_packets: rings keep everything through growth and wrapping",
+          "[quic][recovery][property]") {
   for (std::uint64_t seed = 0; seed != 50; ++seed) {
     CAPTURE(seed);
     strata::testkit::fake_random random(seed);
@@ -109,7 +110,8 @@ TEST_CASE("sent_packets: memory goes back when nothing is outstanding", "[quic][
   CHECK(offsets(packets, 100) == std::vector<std::uint64_t>{10000});
 }
 
-TEST_CASE("sent_packets: late acknowledgements of lost packets are counted once", "[quic][recovery]") {
+TEST_CASE("sent_packets: late acknowledgements of lost packets are counted once",
+          "[quic][recovery]") {
   sent_packets packets;
   for (std::uint64_t n = 0; n != 40; ++n) packets.remember_lost(n);
   const ack_range some[] = {{38, 39}, {0, 30}};
