@@ -10,12 +10,12 @@
 #include "core/connection/event_queue.hpp"
 #include "core/connection/packet_payload.hpp"
 #include "core/stream/page_recycler.hpp"
+#include "core/wire/frame.hpp"
 #include "strata/quic/core/encryption_level.hpp"
 #include "strata/quic/core/error.hpp"
 #include "strata/quic/core/transport_parameters.hpp"
 #include "strata/transport/core/clock.hpp"
 #include "strata/transport/core/result.hpp"
-#include "core/wire/frame.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -106,6 +106,9 @@ class stream_table {
     std::uint64_t data_limit_from_peer = 0;
   };
   counters count() const noexcept;
+  /// Gives back the memory that is kept for later streams: for a connection that has become quiet. Not between on() and
+  /// release_input().
+  void shrink();
 
  private:
   struct state;
