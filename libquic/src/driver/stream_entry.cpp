@@ -41,7 +41,7 @@ moved read_now(stream_view view, std::span<const asio::mutable_buffer> buffers) 
 }
 
 moved write_now(stream_view view, std::span<const asio::const_buffer> buffers) {
-  std::array<core::bytes, transport::buffer_list<asio::const_buffer>::max_size> pieces;
+  std::array<core::bytes, transport::buffer_list<asio::const_buffer>::capacity> pieces;
   const std::size_t count = std::min(buffers.size(), pieces.size());
   for (std::size_t i = 0; i < count; ++i) {
     pieces[i] = {static_cast<const std::byte*>(buffers[i].data()), buffers[i].size()};

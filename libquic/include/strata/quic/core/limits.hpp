@@ -36,7 +36,6 @@ inline constexpr std::uint64_t key_update_after_packets = 1 << 20;  ///< Sealed 
 // Streams.
 inline constexpr std::size_t max_lent_views = 1024;            ///< Pieces of one batch that are not copied, per connection.
 inline constexpr std::size_t max_reassembly_gaps = 512;        ///< Per stream; PROTOCOL_VIOLATION-free: INTERNAL_ERROR.
-inline constexpr std::size_t max_lent_views = 1024;            ///< Pieces of one batch that are not copied, per connection.
 
 // Connection IDs and paths.
 inline constexpr std::uint64_t active_connection_id_limit = 4;
