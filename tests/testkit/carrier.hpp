@@ -22,10 +22,11 @@ struct stream_ends {
 struct carrier_row {
   std::string name;
   transport::stream_traits traits;
-  /// A reset kills both directions, those included that had ended in order (TCP, TLS, WebSocket). Otherwise each direction
-  /// is reset or stopped for itself, and the peer is told (QUIC, memory).
+  /// A reset kills both directions, those included that had ended in order (TCP, TLS, WebSocket).
+  /// Otherwise each direction is reset or stopped for itself, and the peer is told (QUIC, memory).
   bool reset_kills_connection = false;
-  /// The peer's end is seen only by reading, so that waiting for the close of an unread stream takes longer.
+  /// The peer's end is seen only by reading, so that waiting for the close of an unread stream
+  /// takes longer.
   bool sees_end_by_reading_only = false;
 };
 
@@ -38,10 +39,11 @@ class carrier {
   virtual asio::io_context& context() = 0;
   /// Connected streams; runs the context as long as that takes. Called once.
   virtual stream_ends connect() = 0;
-  /// Lets everything happen that was set in motion. The default is enough where the peer's bytes are there at once.
+  /// Lets everything happen that was set in motion. The default is enough where the peer's bytes
+  /// are there at once.
   virtual void settle();
-  /// Ends the connection below the streams, without a finish, and says what operations have to fail with from now on;
-  /// nothing where a test cannot bring that about.
+  /// Ends the connection below the streams, without a finish, and says what operations have to fail
+  /// with from now on; nothing where a test cannot bring that about.
   virtual std::optional<std::error_code> lose() { return std::nullopt; }
 };
 

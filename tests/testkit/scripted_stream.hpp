@@ -9,7 +9,8 @@
 
 namespace strata::testkit {
 
-/// What a scripted stream does to the operations it passes on. Reads, writes, waits and finishes count as operations.
+/// What a scripted stream does to the operations it passes on. Reads, writes, waits and finishes
+/// count as operations.
 struct stream_script {
   static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 
@@ -19,8 +20,9 @@ struct stream_script {
   std::size_t max_write = never;  ///< Bytes that one write moves at most.
 };
 
-/// Another stream, seen through a script. Run a protocol with fail_at = 0, 1, 2, ... until it succeeds, and every place where
-/// its carrier can fail was visited; run it with max_read = 1, and every message came in pieces.
+/// Another stream, seen through a script. Run a protocol with fail_at = 0, 1, 2, ... until it
+/// succeeds, and every place where its carrier can fail was visited; run it with max_read = 1, and
+/// every message came in pieces.
 class scripted_stream final : public transport::stream {
  public:
   scripted_stream(std::unique_ptr<transport::stream> inner, const stream_script& script);

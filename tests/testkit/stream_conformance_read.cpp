@@ -36,7 +36,8 @@ void read_pieces(stream_exercise& on) {
   std::array<char, 2> first;
   std::array<char, 0> none;
   std::array<char, 4> second;
-  const std::array<asio::mutable_buffer, 3> buffers{asio::buffer(first), asio::buffer(none), asio::buffer(second)};
+  const std::array<asio::mutable_buffer, 3> buffers{asio::buffer(first), asio::buffer(none),
+                                                    asio::buffer(second)};
   started_operation scattered;
   on.near->async_read_some(buffers, scattered.handler());
   scattered = on.complete(scattered);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The row of cancellation, the table of carriers, and what holds for any stream: Asio's composed operations, lifetimes.
+// The row of cancellation, the table of carriers, and what holds for any stream: Asio's composed
+// operations, lifetimes.
 #include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/deferred.hpp>
@@ -190,7 +191,8 @@ void destroy_in_own_handler(stream_exercise& on) {
 void destroy_peer_in_handler(stream_exercise& on) {
   auto waiting = on.start_read(*on.far);
   std::array<char, 16> memory;
-  on.near->async_read_some(asio::buffer(memory), [&](std::error_code, std::size_t) { on.far.reset(); });
+  on.near->async_read_some(asio::buffer(memory),
+                           [&](std::error_code, std::size_t) { on.far.reset(); });
   on.send(*on.far, "x");
   on.settle();
 
@@ -215,7 +217,8 @@ constexpr std::array cells{
     conformance_case{use_row, "in a coroutine", use_coroutine},
     conformance_case{use_row, "a deferred operation started later", use_deferred},
     conformance_case{use_row, "a handler destroys its own stream", destroy_in_own_handler},
-    conformance_case{use_row, "a handler destroys another stream that waits", destroy_peer_in_handler},
+    conformance_case{use_row, "a handler destroys another stream that waits",
+                     destroy_peer_in_handler},
 };
 
 }  // namespace

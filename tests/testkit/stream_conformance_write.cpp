@@ -15,7 +15,8 @@ void write_open(stream_exercise& on) {
 
   CHECK_FALSE(written.error());
   REQUIRE(written.count() >= 1);
-  CHECK(on.read_exactly(*on.far, written.count()) == std::string("hello").substr(0, written.count()));
+  CHECK(on.read_exactly(*on.far, written.count()) ==
+        std::string("hello").substr(0, written.count()));
 }
 
 void write_nothing(stream_exercise& on) {
@@ -26,8 +27,8 @@ void write_nothing(stream_exercise& on) {
 }
 
 void write_pieces(stream_exercise& on) {
-  const std::array<asio::const_buffer, 4> buffers{asio::buffer("ab", 2), asio::const_buffer(), asio::buffer("c", 1),
-                                                  asio::buffer("def", 3)};
+  const std::array<asio::const_buffer, 4> buffers{asio::buffer("ab", 2), asio::const_buffer(),
+                                                  asio::buffer("c", 1), asio::buffer("def", 3)};
   started_operation gathered;
   on.near->async_write_some(buffers, gathered.handler());
   gathered = on.complete(gathered);
@@ -58,7 +59,8 @@ void write_peer_finished(stream_exercise& on) {
   CHECK(on.read_exactly(*on.far, 11) == "still heard");
 }
 
-/// A reset through this interface abandons both directions. Where each is told, the peer has stopped reading as well.
+/// A reset through this interface abandons both directions. Where each is told, the peer has
+/// stopped reading as well.
 errc after_peers_reset(const stream_exercise& on) {
   return on.resets_each_direction() ? errc::write_stopped : errc::stream_reset;
 }
@@ -164,7 +166,8 @@ void finish_peer_reset(stream_exercise& on) {
 
   const auto finished = on.finish(*on.near);
 
-  CHECK(finished.error() == (on.resets_each_direction() ? std::error_code() : make_error_code(errc::stream_reset)));
+  CHECK(finished.error() ==
+        (on.resets_each_direction() ? std::error_code() : make_error_code(errc::stream_reset)));
 }
 
 void finish_peer_stopped_reading(stream_exercise& on) {

@@ -15,7 +15,8 @@ constexpr std::size_t fill_limit = 64 << 20;
 
 }  // namespace
 
-stream_exercise::stream_exercise(carrier& under_test) : carrier_(under_test), ends_(under_test.connect()) {
+stream_exercise::stream_exercise(carrier& under_test)
+    : carrier_(under_test), ends_(under_test.connect()) {
   REQUIRE(ends_.near);
   REQUIRE(ends_.far);
 }

@@ -27,7 +27,8 @@ std::error_code from_system_error(const std::error_code& error) noexcept {
   }
   if (error == asio::error::no_memory) return errc::out_of_memory;
   // Asio's category for them is not the standard one, and does not compare with std::errc.
-  if (error.category() == asio::error::get_system_category()) return {error.value(), std::system_category()};
+  if (error.category() == asio::error::get_system_category())
+    return {error.value(), std::system_category()};
   return error;
 }
 

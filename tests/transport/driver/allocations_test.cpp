@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <asio/append.hpp>
-#include <asio/io_context.hpp>
-#include <asio/post.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -45,7 +45,8 @@ struct completing {
 
   void operator()(std::error_code, std::size_t) {
     if (--left == 0) return;
-    ready.complete(make_completion<io_signature>(completing{ready, left}, ready.executor()), std::error_code(), std::size_t{1});
+    ready.complete(make_completion<io_signature>(completing{ready, left}, ready.executor()),
+                   std::error_code(), std::size_t{1});
   }
 };
 
@@ -61,7 +62,8 @@ struct posting {
   }
 };
 
-asio::awaitable<void> echo(stream& on, std::size_t rounds) {
+template <class Stream>
+asio::awaitable<void> echo(Stream& on, std::size_t rounds) {
   std::array<char, 64> memory{};
   const auto buffer = asio::buffer(memory);
   for (std::size_t round = 0; round < rounds; ++round) {
@@ -70,7 +72,8 @@ asio::awaitable<void> echo(stream& on, std::size_t rounds) {
   }
 }
 
-asio::awaitable<void> ask(stream& on, std::size_t rounds) {
+template <class Stream>
+asio::awaitable<void> ask(Stream& on, std::size_t rounds) {
   std::array<char, 64> memory{};
   const auto buffer = asio::buffer(memory);
   for (std::size_t round = 0; round < rounds; ++round) {
@@ -79,7 +82,9 @@ asio::awaitable<void> ask(stream& on, std::size_t rounds) {
   }
 }
 
-cost measure_ping_pong(asio::io_context& context, stream& first, stream& second, std::size_t rounds) {
+template <class Stream>
+cost measure_ping_pong(asio::io_context& context, Stream& first, Stream& second,
+                       std::size_t rounds) {
   return measure(context, rounds, [&](std::size_t count) {
     asio::co_spawn(context, ask(first, count), asio::detached);
     asio::co_spawn(context, echo(second, count), asio::detached);
@@ -88,12 +93,13 @@ cost measure_ping_pong(asio::io_context& context, stream& first, stream& second,
 
 }  // namespace
 
-TEST_CASE("ready_list: an operation allocates nothing in steady state", "[transport][ready_list][allocations]") {
+TEST_CASE("ready_list: an operation allocates nothing in steady state",
+          "[transport][ready_list][allocations]") {
   asio::io_context context(1);
   ready_list ready(context.get_executor());
   const auto start = [&](std::size_t rounds) {
-    ready.complete(make_completion<io_signature>(completing{ready, rounds}, ready.executor()), std::error_code(),
-                   std::size_t{0});
+    ready.complete(make_completion<io_signature>(completing{ready, rounds}, ready.executor()),
+                   std::error_code(), std::size_t{0});
   };
   // The run itself costs a few allocations, warm or not: more rounds must not cost more.
   measure(context, 100, start);
@@ -103,7 +109,8 @@ TEST_CASE("ready_list: an operation allocates nothing in steady state", "[transp
   CHECK(many.allocations == few.allocations);
 }
 
-TEST_CASE("memory_stream: a round trip allocates nothing in steady state", "[transport][memory][allocations]") {
+TEST_CASE("memory_stream: a round trip allocates nothing in steady state",
+          "[transport][memory][allocations]") {
   asio::io_context context(1);
   auto pair = make_memory_streams(context.get_executor());
   measure_ping_pong(context, *pair.first, *pair.second, 100);
@@ -113,7 +120,8 @@ TEST_CASE("memory_stream: a round trip allocates nothing in steady state", "[tra
   CHECK(many.allocations == few.allocations);
 }
 
-TEST_CASE("page_pool: borrowing allocates nothing in steady state", "[transport][page_pool][allocations]") {
+TEST_CASE("page_pool: borrowing allocates nothing in steady state",
+          "[transport][page_pool][allocations]") {
   page_pool pool;
   { const page warm = pool.borrow(); }
   const auto before = testkit::allocations();
@@ -124,14 +132,22 @@ TEST_CASE("page_pool: borrowing allocates nothing in steady state", "[transport]
 
 namespace {
 
-std::pair<std::unique_ptr<stream>, std::unique_ptr<stream>> connect_tcp(asio::io_context& context) {
-  const ready_list ready(context.get_executor());
+std::pair<asio::ip::tcp::socket, asio::ip::tcp::socket> connect_sockets(asio::io_context& context) {
   asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
   asio::ip::tcp::socket first(context.get_executor());
   first.connect(acceptor.local_endpoint());
   asio::ip::tcp::socket second(context.get_executor());
   acceptor.accept(second);
-  return {make_tcp_stream(ready, std::move(first), true), make_tcp_stream(ready, std::move(second), true)};
+  first.set_option(asio::ip::tcp::no_delay(true));
+  second.set_option(asio::ip::tcp::no_delay(true));
+  return {std::move(first), std::move(second)};
+}
+
+std::pair<std::unique_ptr<stream>, std::unique_ptr<stream>> connect_tcp(asio::io_context& context) {
+  const ready_list ready(context.get_executor());
+  auto [first, second] = connect_sockets(context);
+  return {make_tcp_stream(ready, std::move(first), true),
+          make_tcp_stream(ready, std::move(second), true)};
 }
 
 }  // namespace
@@ -155,12 +171,32 @@ TEST_CASE("what operations cost", "[.][cost]") {
                 static_cast<double>(of.allocations) / static_cast<double>(per));
   };
   for (int repeat = 0; repeat < 3; ++repeat) {
-    print("ready_list", measure(context, rounds, [&](std::size_t count) { completing{ready, count + 1}({}, 0); }), rounds);
-    print("post(append(any_completion_handler))",
-          measure(context, rounds, [&](std::size_t count) { posting{context.get_executor(), count + 1}({}, 0); }), rounds);
+    for (const std::size_t side_by_side : {1u, 32u}) {
+      std::printf("%zu operations outstanding\n", side_by_side);
+      print("ready_list",
+            measure(context, rounds,
+                    [&](std::size_t count) {
+                      for (std::size_t each = 0; each < side_by_side; ++each)
+                        completing{ready, count / side_by_side + 1}({}, 0);
+                    }),
+            rounds);
+      print("post(append(any_completion_handler))",
+            measure(context, rounds,
+                    [&](std::size_t count) {
+                      for (std::size_t each = 0; each < side_by_side; ++each) {
+                        posting{context.get_executor(), count / side_by_side + 1}({}, 0);
+                      }
+                    }),
+            rounds);
+    }
     auto pair = make_memory_streams(context.get_executor());
-    print("memory, round trip of 64 bytes", measure_ping_pong(context, *pair.first, *pair.second, rounds / 10), rounds / 10);
+    print("memory, round trip of 64 bytes",
+          measure_ping_pong(context, *pair.first, *pair.second, rounds / 10), rounds / 10);
     auto [first, second] = connect_tcp(context);
-    print("tcp, round trip of 64 bytes", measure_ping_pong(context, *first, *second, rounds / 40), rounds / 40);
+    print("tcp, round trip of 64 bytes", measure_ping_pong(context, *first, *second, rounds / 40),
+          rounds / 40);
+    auto [plain_first, plain_second] = connect_sockets(context);
+    print("asio sockets, round trip of 64 bytes",
+          measure_ping_pong(context, plain_first, plain_second, rounds / 40), rounds / 40);
   }
 }

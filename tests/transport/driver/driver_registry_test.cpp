@@ -15,7 +15,9 @@ namespace {
 class noted_driver final : public driver {
  public:
   noted_driver(const asio::any_io_executor& executor, int& shutdowns)
-      : shutdowns_(shutdowns), timer_(std::in_place, executor), socket_(std::in_place, executor, asio::ip::tcp::v4()) {
+      : shutdowns_(shutdowns),
+        timer_(std::in_place, executor),
+        socket_(std::in_place, executor, asio::ip::tcp::v4()) {
     timer_->expires_after(std::chrono::hours(1));
   }
   void loop() {
@@ -38,14 +40,20 @@ class noted_driver final : public driver {
 
 }  // namespace
 
-TEST_CASE("driver_registry: every driver alive is shut down once, before sockets and timers are gone",
-          "[transport][driver_registry]") {
+TEST_CASE(
+    "driver_registry: every driver alive is shut down once, before sockets and timers are gone",
+    "[transport][driver_registry]") {
   int shutdowns = 0;
   auto context = std::make_unique<asio::io_context>();
-  const auto kept = make_driver<noted_driver>(context->get_executor(), context->get_executor(), shutdowns);
-  const auto looping = make_driver<noted_driver>(context->get_executor(), context->get_executor(), shutdowns);
+  const auto kept =
+      make_driver<noted_driver>(context->get_executor(), context->get_executor(), shutdowns);
+  const auto looping =
+      make_driver<noted_driver>(context->get_executor(), context->get_executor(), shutdowns);
   looping->loop();
-  { const auto gone = make_driver<noted_driver>(context->get_executor(), context->get_executor(), shutdowns); }
+  {
+    const auto gone =
+        make_driver<noted_driver>(context->get_executor(), context->get_executor(), shutdowns);
+  }
 
   context.reset();
 
@@ -57,7 +65,8 @@ TEST_CASE("driver_registry: shutting one down may destroy others", "[transport][
   auto context = std::make_unique<asio::io_context>();
   const auto executor = context->get_executor();
   std::vector<std::shared_ptr<noted_driver>> chain;
-  for (int count = 0; count < 5; ++count) chain.push_back(make_driver<noted_driver>(executor, executor, shutdowns));
+  for (int count = 0; count < 5; ++count)
+    chain.push_back(make_driver<noted_driver>(executor, executor, shutdowns));
   for (std::size_t at = 0; at + 1 < chain.size(); ++at) chain[at + 1]->other = chain[at];
   const auto last = chain.back();
   chain.clear();
@@ -68,7 +77,8 @@ TEST_CASE("driver_registry: shutting one down may destroy others", "[transport][
   CHECK(last->other == nullptr);
 }
 
-TEST_CASE("driver_registry: drivers that wait on each other do not leak", "[transport][driver_registry]") {
+TEST_CASE("driver_registry: drivers that wait on each other do not leak",
+          "[transport][driver_registry]") {
   int shutdowns = 0;
   std::weak_ptr<driver> watched;
   {

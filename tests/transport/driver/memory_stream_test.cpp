@@ -36,23 +36,27 @@ TEST_CASE("memory: streams keep the contract", "[transport][stream][conformance]
   testkit::check_stream_conformance([] { return std::make_unique<memory_carrier>(); });
 }
 
-TEST_CASE("memory_stream: one direction holds its capacity and not a byte more", "[transport][memory]") {
+TEST_CASE("memory_stream: one direction holds its capacity and not a byte more",
+          "[transport][memory]") {
   asio::io_context context;
   auto pair = transport::make_memory_streams(context.get_executor(), {.capacity = 5});
   const std::string text = "1234567";
   std::size_t first = 0;
   bool second_done = false;
 
-  pair.first->async_write_some(asio::buffer(text), [&](std::error_code, std::size_t count) { first = count; });
+  pair.first->async_write_some(asio::buffer(text),
+                               [&](std::error_code, std::size_t count) { first = count; });
   context.poll();
-  pair.first->async_write_some(asio::buffer(text), [&](std::error_code, std::size_t) { second_done = true; });
+  pair.first->async_write_some(asio::buffer(text),
+                               [&](std::error_code, std::size_t) { second_done = true; });
   context.poll();
 
   CHECK(first == 5);
   CHECK_FALSE(second_done);
 }
 
-TEST_CASE("memory_stream: bytes keep their order around the end of the ring", "[transport][memory]") {
+TEST_CASE("memory_stream: bytes keep their order around the end of the ring",
+          "[transport][memory]") {
   asio::io_context context;
   auto pair = transport::make_memory_streams(context.get_executor(), {.capacity = 7});
   std::string received;
@@ -61,10 +65,11 @@ TEST_CASE("memory_stream: bytes keep their order around the end of the ring", "[
     std::array<char, 3> memory;
     pair.first->async_write_some(asio::buffer(text), [](std::error_code, std::size_t) {});
     for (int part = 0; part < 2; ++part) {
-      pair.second->async_read_some(asio::buffer(memory), [&](std::error_code error, std::size_t count) {
-        REQUIRE_FALSE(error);
-        received.append(memory.data(), count);
-      });
+      pair.second->async_read_some(asio::buffer(memory),
+                                   [&](std::error_code error, std::size_t count) {
+                                     REQUIRE_FALSE(error);
+                                     received.append(memory.data(), count);
+                                   });
       context.restart();
       context.poll();
     }
@@ -75,7 +80,8 @@ TEST_CASE("memory_stream: bytes keep their order around the end of the ring", "[
   CHECK(received == expected);
 }
 
-TEST_CASE("memory_stream: a pending read keeps the context running, an idle stream does not", "[transport][memory]") {
+TEST_CASE("memory_stream: a pending read keeps the context running, an idle stream does not",
+          "[transport][memory]") {
   asio::io_context context;
   auto pair = transport::make_memory_streams(context.get_executor());
   context.poll();

@@ -27,13 +27,15 @@ completion<status_signature> own(const ready_list& ready, Handler handler) {
 
 }  // namespace
 
-TEST_CASE("ready_list: handlers run in order, and never inside complete", "[transport][ready_list]") {
+TEST_CASE("ready_list: handlers run in order, and never inside complete",
+          "[transport][ready_list]") {
   asio::io_context context;
   ready_list ready(context.get_executor());
   std::vector<int> ran;
 
   for (int next = 0; next < 3; ++next) {
-    ready.complete(own(ready, [&ran, next](std::error_code) { ran.push_back(next); }), std::error_code());
+    ready.complete(own(ready, [&ran, next](std::error_code) { ran.push_back(next); }),
+                   std::error_code());
   }
   CHECK(ran.empty());
   context.run();
@@ -41,15 +43,18 @@ TEST_CASE("ready_list: handlers run in order, and never inside complete", "[tran
   CHECK(ran == std::vector{0, 1, 2});
 }
 
-TEST_CASE("ready_list: what becomes ready in a drain waits for the next, so that others get their turn",
-          "[transport][ready_list]") {
+TEST_CASE(
+    "ready_list: what becomes ready in a drain waits for the next, so that others get their turn",
+    "[transport][ready_list]") {
   asio::io_context context;
   ready_list ready(context.get_executor());
   std::vector<std::string> ran;
-  ready.complete(own(ready, [&](std::error_code) {
-                   ran.push_back("first");
-                   ready.complete(own(ready, [&](std::error_code) { ran.push_back("third"); }), std::error_code());
-                 }),
+  ready.complete(own(ready,
+                     [&](std::error_code) {
+                       ran.push_back("first");
+                       ready.complete(own(ready, [&](std::error_code) { ran.push_back("third"); }),
+                                      std::error_code());
+                     }),
                  std::error_code());
   asio::post(context, [&] { ran.push_back("another"); });
 
@@ -58,13 +63,17 @@ TEST_CASE("ready_list: what becomes ready in a drain waits for the next, so that
   CHECK(ran == std::vector<std::string>{"first", "another", "third"});
 }
 
-TEST_CASE("ready_list: when a handler throws, the rest runs afterwards", "[transport][ready_list]") {
+TEST_CASE("ready_list: when a handler throws, the rest runs afterwards",
+          "[transport][ready_list]") {
   asio::io_context context;
   ready_list ready(context.get_executor());
   int ran = 0;
-  ready.complete(own(ready, [&](std::error_code) { throw std::runtime_error("from the application"); }), std::error_code());
+  ready.complete(
+      own(ready, [&](std::error_code) { throw std::runtime_error("from the application"); }),
+      std::error_code());
   ready.complete(own(ready, [&](std::error_code) { ++ran; }), std::error_code());
-  ready.complete(own(ready, [&](std::error_code) { throw std::runtime_error("again"); }), std::error_code());
+  ready.complete(own(ready, [&](std::error_code) { throw std::runtime_error("again"); }),
+                 std::error_code());
   ready.complete(own(ready, [&](std::error_code) { ++ran; }), std::error_code());
 
   CHECK_THROWS_AS(context.run(), std::runtime_error);
@@ -81,8 +90,10 @@ TEST_CASE("ready_list: arguments may be values that only move", "[transport][rea
   int seen = 0;
   using signature = void(std::error_code, std::unique_ptr<int>);
 
-  ready.complete(make_completion<signature>([&](std::error_code, std::unique_ptr<int> value) { seen = *value; }, ready.executor()),
-                 std::error_code(), std::make_unique<int>(5));
+  ready.complete(
+      make_completion<signature>(
+          [&](std::error_code, std::unique_ptr<int> value) { seen = *value; }, ready.executor()),
+      std::error_code(), std::make_unique<int>(5));
   context.run();
 
   CHECK(seen == 5);
@@ -101,7 +112,8 @@ TEST_CASE("ready_list: it may be gone when its handlers run", "[transport][ready
   CHECK(ran);
 }
 
-TEST_CASE("ready_list: a context destroyed with handlers ready destroys them uninvoked", "[transport][ready_list]") {
+TEST_CASE("ready_list: a context destroyed with handlers ready destroys them uninvoked",
+          "[transport][ready_list]") {
   auto context = std::make_unique<asio::io_context>();
   ready_list ready(context->get_executor());
   const auto token = std::make_shared<int>(0);
@@ -113,13 +125,15 @@ TEST_CASE("ready_list: a context destroyed with handlers ready destroys them uni
   CHECK_FALSE(ran);
   CHECK(token.use_count() == 1);
   CHECK_FALSE(ready.executor());
-  ready.complete(make_completion<status_signature>([&ran, token](std::error_code) { ran = true; }, ready.executor()),
+  ready.complete(make_completion<status_signature>([&ran, token](std::error_code) { ran = true; },
+                                                   ready.executor()),
                  std::error_code());
   CHECK_FALSE(ran);
   CHECK(token.use_count() == 1);
 }
 
-TEST_CASE("ready_list: on a strand that dies with its context nothing dangles", "[transport][ready_list]") {
+TEST_CASE("ready_list: on a strand that dies with its context nothing dangles",
+          "[transport][ready_list]") {
   auto context = std::make_unique<asio::io_context>();
   ready_list ready(asio::make_strand(*context));
   ready.complete(own(ready, [](std::error_code) {}), std::error_code());
@@ -129,7 +143,8 @@ TEST_CASE("ready_list: on a strand that dies with its context nothing dangles", 
   CHECK_FALSE(ready.executor());
 }
 
-TEST_CASE("ready_list: a handler of another executor runs there, and its context waits for it", "[transport][ready_list]") {
+TEST_CASE("ready_list: a handler of another executor runs there, and its context waits for it",
+          "[transport][ready_list]") {
   asio::io_context context;
   asio::io_context elsewhere;
   ready_list ready(context.get_executor());
@@ -150,7 +165,8 @@ TEST_CASE("ready_list: a handler of another executor runs there, and its context
   CHECK(ran_on == &elsewhere);
 }
 
-TEST_CASE("ready_list: operations of two threads' executors complete on each", "[transport][ready_list][threads]") {
+TEST_CASE("ready_list: operations of two threads' executors complete on each",
+          "[transport][ready_list][threads]") {
   asio::io_context context;
   asio::thread_pool pool(2);
   auto pair = make_memory_streams(context.get_executor());
@@ -162,12 +178,14 @@ TEST_CASE("ready_list: operations of two threads' executors complete on each", "
   std::promise<void> all;
 
   std::function<void()> round = [&] {
-    pair.first->async_write_some(asio::buffer(text), asio::bind_executor(strand, [&](std::error_code, std::size_t) {}));
-    pair.second->async_read_some(asio::buffer(memory), asio::bind_executor(strand, [&](std::error_code error, std::size_t) {
-                                   REQUIRE_FALSE(error);
-                                   if (++completed == rounds) return all.set_value();
-                                   asio::post(context, round);
-                                 }));
+    pair.first->async_write_some(asio::buffer(text),
+                                 asio::bind_executor(strand, [&](std::error_code, std::size_t) {}));
+    pair.second->async_read_some(
+        asio::buffer(memory), asio::bind_executor(strand, [&](std::error_code error, std::size_t) {
+          REQUIRE_FALSE(error);
+          if (++completed == rounds) return all.set_value();
+          asio::post(context, round);
+        }));
   };
   auto work = asio::make_work_guard(context);
   std::thread runner([&] { context.run(); });
@@ -180,13 +198,15 @@ TEST_CASE("ready_list: operations of two threads' executors complete on each", "
   CHECK(completed == rounds);
 }
 
-TEST_CASE("pending_operation: a signal after completion finds nothing", "[transport][pending_operation]") {
+TEST_CASE("pending_operation: a signal after completion finds nothing",
+          "[transport][pending_operation]") {
   asio::io_context context;
   asio::cancellation_signal signal;
   pending_operation<status_signature> place;
   int cancelled = 0;
   auto handler = asio::bind_cancellation_slot(signal.slot(), [](std::error_code) {});
-  place.start(make_completion<status_signature>(handler, context.get_executor()), [&] { ++cancelled; });
+  place.start(make_completion<status_signature>(handler, context.get_executor()),
+              [&] { ++cancelled; });
   CHECK(place);
 
   signal.emit(asio::cancellation_type::none);
@@ -207,10 +227,11 @@ TEST_CASE("pending_operation: its cancel function may take it", "[transport][pen
   const auto token = std::make_shared<int>(3);
   int seen = 0;
   auto handler = asio::bind_cancellation_slot(signal.slot(), [](std::error_code) {});
-  place->start(make_completion<status_signature>(handler, context.get_executor()), [place = place.get(), token, &seen] {
-    const auto taken = place->take();  // destroys the function that runs
-    seen = *token;
-  });
+  place->start(make_completion<status_signature>(handler, context.get_executor()),
+               [place = place.get(), token, &seen] {
+                 const auto taken = place->take();  // destroys the function that runs
+                 seen = *token;
+               });
 
   signal.emit(asio::cancellation_type::terminal);
 

@@ -35,7 +35,8 @@ TEST_CASE("scripted_stream: the nth operation fails, and all after it", "[testki
   scripted_stream scripted(std::move(pair.first), {.fail_at = 1});
   std::array<std::error_code, 3> results;
   for (auto& result : results) {
-    scripted.async_write_some(asio::buffer("x", 1), [&](std::error_code error, std::size_t) { result = error; });
+    scripted.async_write_some(asio::buffer("x", 1),
+                              [&](std::error_code error, std::size_t) { result = error; });
     context.restart();
     context.poll();
   }
@@ -53,7 +54,8 @@ class scripted_carrier final : public testkit::carrier {
   asio::io_context& context() override { return context_; }
   testkit::stream_ends connect() override {
     auto made = transport::make_memory_streams(context_.get_executor());
-    return {std::make_unique<scripted_stream>(std::move(made.first), testkit::stream_script{}), std::move(made.second)};
+    return {std::make_unique<scripted_stream>(std::move(made.first), testkit::stream_script{}),
+            std::move(made.second)};
   }
 
  private:

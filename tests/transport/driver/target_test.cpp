@@ -17,7 +17,8 @@ TEST_CASE("target: an IP literal is an address, anything else a name", "[transpo
 }
 
 TEST_CASE("target: text that parses is written back the same", "[transport][target]") {
-  for (const char* text : {"example.org:443", "192.0.2.1:1", "[2001:db8::1]:65535", "localhost:0"}) {
+  for (const char* text :
+       {"example.org:443", "192.0.2.1:1", "[2001:db8::1]:65535", "localhost:0"}) {
     const auto parsed = target::parse(text);
     REQUIRE(parsed);
     CHECK(parsed->string() == text);
@@ -25,14 +26,16 @@ TEST_CASE("target: text that parses is written back the same", "[transport][targ
 }
 
 TEST_CASE("target: text without a host or a port is refused", "[transport][target]") {
-  for (const char* text : {"", ":", ":80", "example.org", "example.org:", "example.org:65536", "example.org:-1", "a b:80",
-                           "2001:db8::1:80", "[2001:db8::1]", "[example.org]:80", "a:b:80"}) {
+  for (const char* text :
+       {"", ":", ":80", "example.org", "example.org:", "example.org:65536", "example.org:-1",
+        "a b:80", "2001:db8::1:80", "[2001:db8::1]", "[example.org]:80", "a:b:80"}) {
     INFO(text);
     CHECK_FALSE(target::parse(text));
   }
 }
 
-TEST_CASE("target: names have a greatest length and no byte that ends or forges them", "[transport][target]") {
+TEST_CASE("target: names have a greatest length and no byte that ends or forges them",
+          "[transport][target]") {
   CHECK(target(std::string(target::max_name - 1, 'a'), 1).is_valid());
   CHECK(target(std::string(target::max_name, 'a'), 1).is_valid());
   CHECK_FALSE(target(std::string(target::max_name + 1, 'a'), 1).is_valid());

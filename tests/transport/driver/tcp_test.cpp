@@ -103,7 +103,8 @@ TEST_CASE("tcp: small writes are not delayed", "[transport][tcp]") {
   }
 }
 
-TEST_CASE("tcp_listener: the unspecified IPv6 address takes both families, and shows IPv4 as IPv4", "[transport][tcp]") {
+TEST_CASE("tcp_listener: the unspecified IPv6 address takes both families, and shows IPv4 as IPv4",
+          "[transport][tcp]") {
   asio::io_context context;
   if (!has_ipv6(context)) SKIP("no IPv6 here");
   auto listener = *tcp_listener::listen(context.get_executor(), address::any_v6(0));
@@ -121,7 +122,8 @@ TEST_CASE("tcp_listener: the unspecified IPv6 address takes both families, and s
   }
 }
 
-TEST_CASE("tcp_listener: closing ends the pending accept and refuses later ones", "[transport][tcp]") {
+TEST_CASE("tcp_listener: closing ends the pending accept and refuses later ones",
+          "[transport][tcp]") {
   asio::io_context context;
   auto listener = *tcp_listener::listen(context.get_executor(), address::loopback_v4(0));
   arrival pending, later;
@@ -210,7 +212,8 @@ TEST_CASE("tcp_dialer: names that cannot exist are not asked for", "[transport][
   arrival forged, endless;
 
   dialer.async_dial(target(std::string_view("localhost\0.example", 18), 1), forged.store());
-  dialer.async_dial(target(std::string(70, 'a') + ".invalid", 1), endless.store());  // a label has at most 63
+  dialer.async_dial(target(std::string(70, 'a') + ".invalid", 1),
+                    endless.store());  // a label has at most 63
   context.run();
 
   CHECK(forged.error == errc::invalid_argument);
@@ -221,11 +224,13 @@ TEST_CASE("tcp_dialer: a failed address makes room for the next", "[transport][t
   asio::io_context context;
   auto listener = *tcp_listener::listen(context.get_executor(), address::loopback_v4(0));
   const ready_list ready(context.get_executor());
-  const auto dial = make_driver<tcp_dial>(ready.executor(), ready, tcp_dialer_options{.attempt_delay = 1h});
+  const auto dial =
+      make_driver<tcp_dial>(ready.executor(), ready, tcp_dialer_options{.attempt_delay = 1h});
   arrival dialled;
 
   // Nothing but the wish is resolved here: the race gets its addresses from the test.
-  dial->start(target("localhost", 1), make_completion<stream_signature>(dialled.store(), ready.executor()));
+  dial->start(target("localhost", 1),
+              make_completion<stream_signature>(dialled.store(), ready.executor()));
   dial->race({closed_port(context), listener->local_address()});
   context.run();
 
@@ -239,7 +244,8 @@ TEST_CASE("tcp_dialer: a dial can be cancelled, and given up with its dialer", "
   auto dialer = std::make_unique<tcp_dialer>(context.get_executor());
   asio::cancellation_signal signal;
   arrival cancelled, abandoned;
-  dialer->async_dial(target("localhost", 1), asio::bind_cancellation_slot(signal.slot(), cancelled.store()));
+  dialer->async_dial(target("localhost", 1),
+                     asio::bind_cancellation_slot(signal.slot(), cancelled.store()));
   dialer->async_dial(listener->local_address(), abandoned.store());
 
   signal.emit(asio::cancellation_type::terminal);
@@ -292,7 +298,9 @@ TEST_CASE("tcp: urgent bytes neither close nor keep a stream busy", "[transport]
   CHECK_FALSE(waiting.is_done());
 }
 
-TEST_CASE("tcp: a finished stream that is destroyed delivers all it wrote to a peer that still sends", "[transport][tcp]") {
+TEST_CASE(
+    "tcp: a finished stream that is destroyed delivers all it wrote to a peer that still sends",
+    "[transport][tcp]") {
   tcp_carrier carrier;
   testkit::stream_exercise on(carrier);
   const std::string answer(1 << 20, 'a');
@@ -310,7 +318,6 @@ TEST_CASE("tcp: a finished stream that is destroyed delivers all it wrote to a p
   on.near.reset();
 
   CHECK(on.complete(uploaded).count() == upload.size());  // thrown away, not refused
-  while (on.read_exactly(*on.far, 64 * 1024).size() == 64 * 1024) {
-  }
+  while (on.read_exactly(*on.far, 64 * 1024).size() == 64 * 1024) {}
   CHECK(on.read(*on.far).error() == errc::eof);
 }

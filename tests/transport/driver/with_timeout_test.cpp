@@ -37,7 +37,8 @@ struct fixture {
 
 }  // namespace
 
-TEST_CASE("with_timeout: an operation that takes too long ends in timed_out", "[transport][with_timeout]") {
+TEST_CASE("with_timeout: an operation that takes too long ends in timed_out",
+          "[transport][with_timeout]") {
   fixture with;
 
   with_timeout(with.pair.first->async_read_some(asio::buffer(with.memory)), 1ms, with.store());
@@ -48,7 +49,8 @@ TEST_CASE("with_timeout: an operation that takes too long ends in timed_out", "[
   CHECK(with.count == 0);
 }
 
-TEST_CASE("with_timeout: an operation in time keeps its result, and the timer holds nobody up", "[transport][with_timeout]") {
+TEST_CASE("with_timeout: an operation in time keeps its result, and the timer holds nobody up",
+          "[transport][with_timeout]") {
   fixture with;
 
   with_timeout(with.pair.first->async_read_some(asio::buffer(with.memory)), 1h, with.store());
@@ -69,7 +71,8 @@ TEST_CASE("with_timeout: an error of the operation's own stays", "[transport][wi
   CHECK(with.error == errc::stream_reset);
 }
 
-TEST_CASE("with_timeout: the application's cancellation slot still cancels", "[transport][with_timeout]") {
+TEST_CASE("with_timeout: the application's cancellation slot still cancels",
+          "[transport][with_timeout]") {
   fixture with;
   asio::cancellation_signal signal;
 
@@ -87,11 +90,12 @@ TEST_CASE("with_timeout: the handler's executor is kept", "[transport][with_time
   asio::io_context elsewhere;
   bool ran_elsewhere = false;
 
-  with_timeout(with.pair.first->async_read_some(asio::buffer(with.memory)), 1ms,
-               asio::bind_executor(elsewhere.get_executor(), [&](std::error_code error, std::size_t) {
-                 with.error = error;
-                 ran_elsewhere = elsewhere.get_executor().running_in_this_thread();
-               }));
+  with_timeout(
+      with.pair.first->async_read_some(asio::buffer(with.memory)), 1ms,
+      asio::bind_executor(elsewhere.get_executor(), [&](std::error_code error, std::size_t) {
+        with.error = error;
+        ran_elsewhere = elsewhere.get_executor().running_in_this_thread();
+      }));
   elsewhere.poll();
   CHECK_FALSE(elsewhere.stopped());
   with.context.run();
@@ -106,14 +110,16 @@ TEST_CASE("with_timeout: composed operations say how much had moved", "[transpor
   fixture with;
   with.pair.second->async_write_some(asio::buffer("abc", 3), [](std::error_code, std::size_t) {});
 
-  with_timeout(asio::async_read(*with.pair.first, asio::buffer(with.memory), asio::deferred), 20ms, with.store());
+  with_timeout(asio::async_read(*with.pair.first, asio::buffer(with.memory), asio::deferred), 20ms,
+               with.store());
   with.context.run();
 
   CHECK(with.error == errc::timed_out);
   CHECK(with.count == 3);
 }
 
-TEST_CASE("with_timeout: it is an operation itself, and one of Asio's own may have it", "[transport][with_timeout]") {
+TEST_CASE("with_timeout: it is an operation itself, and one of Asio's own may have it",
+          "[transport][with_timeout]") {
   asio::io_context context;
   auto pair = make_memory_streams(context.get_executor());
   int seen = 0;
@@ -126,7 +132,8 @@ TEST_CASE("with_timeout: it is an operation itself, and one of Asio's own may ha
     } catch (const std::system_error& thrown) {
       if (thrown.code() == errc::timed_out) ++seen;
     }
-    asio::ip::udp::socket socket(context, asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0));
+    asio::ip::udp::socket socket(context,
+                                 asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0));
     try {
       auto receiving = socket.async_receive(buffer, asio::deferred);
       co_await with_timeout(std::move(receiving), 1ms, asio::use_awaitable);
@@ -148,10 +155,12 @@ TEST_CASE("with_timeout: it is an operation itself, and one of Asio's own may ha
   CHECK(seen == 3);
 }
 
-TEST_CASE("with_timeout: a context destroyed meanwhile destroys the handler", "[transport][with_timeout]") {
+TEST_CASE("with_timeout: a context destroyed meanwhile destroys the handler",
+          "[transport][with_timeout]") {
   auto with = std::make_unique<fixture>();
   const auto token = std::make_shared<int>(0);
-  with_timeout(with->pair.first->async_read_some(asio::buffer(with->memory)), 1h, [token](std::error_code, std::size_t) {});
+  with_timeout(with->pair.first->async_read_some(asio::buffer(with->memory)), 1h,
+               [token](std::error_code, std::size_t) {});
   with->context.poll();
 
   with.reset();
