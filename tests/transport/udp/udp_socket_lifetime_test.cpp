@@ -219,7 +219,10 @@ TEST_CASE("udp_socket: a receive takes a deadline", "[transport][udp]") {
   auto socket = open(context, system, address::loopback_v4(0));
   std::array<datagram_batch, 1> batches;
   outcome one;
-  with_timeout(socket.async_receive(batches), std::chrono::milliseconds(1), one.handler());
+  asio::post(context, [&] {
+    with_timeout(socket.async_receive(batches), std::chrono::milliseconds(1))(one.handler());
+  });
   context.run();
-  CHECK(one.failure == make_error_code(errc::timed_out));
+  REQUIRE(one.failure);
+  CHECK(*one.failure == make_error_code(errc::timed_out));
 }
