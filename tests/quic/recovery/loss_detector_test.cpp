@@ -184,6 +184,42 @@ TEST_CASE("loss_detector: a loss halves the window once per round trip", "[quic]
   CHECK_FALSE(d.loss.in_slow_start());
 }
 
+TEST_CASE("loss_detector: packets of the recovery period and before do not open the window",
+          "[quic][recovery]") {
+  auto d = detector_under_test::confirmed();
+  for (std::uint64_t n = 1; n <= 20; ++n) d.send(application, n);
+  d.now += 100ms;
+  const std::uint64_t before = d.loss.congestion_window();
+  // Sixteen packets are far more than the halved window, but the same ACK establishes loss.
+  REQUIRE(d.acknowledge(application, {{5, 20}}));
+  CHECK(d.loss.congestion_window() == before / 2);
+  // Sent at the very instant the period began: still part of it (RFC 9002 appendix B.5).
+  for (std::uint64_t n = 21; n <= 26; ++n) d.send(application, n);
+  const time_point began = d.now;
+  d.now += 100ms;
+  for (std::uint64_t n = 27; n <= 32; ++n) d.send(application, n);
+  REQUIRE(d.acknowledge(application, {{5, 26}}));
+  CHECK(d.loss.congestion_window() == before / 2);
+  d.now = began + 200ms;
+  REQUIRE(d.acknowledge(application, {{5, 32}}));
+  CHECK(d.loss.congestion_window() == before / 2 + 1200);
+}
+
+TEST_CASE("loss_detector: an ACK over the edge of the recovery period counts in part",
+          "[quic][recovery]") {
+  auto d = detector_under_test::confirmed();
+  for (std::uint64_t n = 1; n <= 20; ++n) d.send(application, n);
+  d.now += 100ms;
+  REQUIRE(d.acknowledge(application, {{5, 14}}));
+  const std::uint64_t window = d.loss.congestion_window();
+  for (std::uint64_t n = 21; n <= 22; ++n) d.send(application, n);
+  d.now += 1ms;
+  d.send(application, 23);
+  d.now += 99ms;
+  REQUIRE(d.acknowledge(application, {{5, 23}}));
+  CHECK(d.loss.congestion_window() == window);
+}
+
 TEST_CASE("loss_detector: the window grows by what is acknowledged, unless the application is slow",
           "[quic][recovery]") {
   //= RFC 9002 section 7.8

@@ -53,6 +53,25 @@ TEST_CASE("persistent_congestion: the example of RFC 9002 section 7.6.3",
   CHECK(d.loss.rtt().minimum() == 900ms);
 }
 
+TEST_CASE("persistent_congestion: ends the recovery period", "[quic][recovery][persistent]") {
+  auto d = example();
+  for (std::uint64_t n = 1; n <= 20; ++n) d.send(application, n);
+  d.now += 500ms;
+  REQUIRE(d.acknowledge(application, {{0, 20}}));
+  send_at(d, 1s, 21);
+  d.now += 100ms;
+  d.loss.on_ecn_congestion(d.now, d.now - 50ms);
+  send_at(d, 2s, 22);
+  send_at(d, 10s, 23);
+  send_at(d, 13s, 24);
+  d.now += 500ms;
+  REQUIRE(d.acknowledge(application, {{24, 24}, {21, 21}}));
+  CHECK(d.lost() == numbers{22, 23});
+  CHECK(d.loss.slow_start_threshold() == 37'200 / 4);
+  // Packet 21 was sent before the period that is over now.
+  CHECK(d.loss.congestion_window() == 2400 + 2400);
+}
+
 TEST_CASE("persistent_congestion: the duration must be exceeded", "[quic][recovery][persistent]") {
   // The ACK's own sample of 500 ms leaves smoothed at 500 ms and makes the variation 187.5 ms: (0.5
   // + 0.75 + 0.5) * 3.
