@@ -28,8 +28,8 @@ struct fixture {
   }
   std::string reported() {
     std::string all;
-    for (strata::quic::event one; events.pop(one);) {
-      all += (one.kind == strata::quic::event_kind::acknowledged ? "+" : "-") + std::to_string(one.value);
+    for (strata::quic::core::event one; events.pop(one);) {
+      all += (one.kind == strata::quic::core::event_kind::acknowledged ? "+" : "-") + std::to_string(one.value);
     }
     return all;
   }
@@ -107,7 +107,7 @@ TEST_CASE("send_buffer: any acknowledgements and losses give every token once an
     struct flight { std::uint64_t offset, size; };
     std::vector<flight> flying;
     const auto collect = [&] {
-      for (strata::quic::event what; one.events.pop(what);) ++tokens[what.value];
+      for (strata::quic::core::event what; one.events.pop(what);) ++tokens[what.value];
     };
     for (int step = 0; step < 400; ++step) {
       switch (random.below(6)) {

@@ -5,6 +5,7 @@
 
 #include "quic/stream/table_end.hpp"
 
+namespace transport = strata::transport;
 using namespace strata::quic;
 using namespace strata::quic::core;
 using namespace strata::quic::core::testing;

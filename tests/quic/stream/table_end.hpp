@@ -2,13 +2,17 @@
 #pragma once
 
 #include <cstddef>
+#include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/stream/stream_table.hpp"
 #include "core/wire/frame.hpp"
+#include "strata/quic/core/limits.hpp"
 #include "strata/transport/core/error.hpp"
 
 namespace strata::quic::core::testing {
@@ -18,6 +22,13 @@ using transport::errc;
 using transport::mutable_bytes;
 
 inline bytes text(std::string_view content) { return transport::as_bytes(content); }
+/// Views that outlive the expression.
+inline std::string_view filler(char letter, std::size_t size) {
+  static std::map<char, std::string> kept;
+  std::string& all = kept[letter];
+  if (all.empty()) all.assign(64 * 1024, letter);
+  return std::string_view(all).substr(0, size);
+}
 
 /// A packet's payload as write_frames() made it, with what was noted about it.
 struct packet {
@@ -50,11 +61,11 @@ inline transport_parameters parameters_of(const stream_table::config& from) {
 
 /// One side: a table with its queue and pages, and shorthands.
 struct table_end {
-  explicit table_end(const stream_table::config& wanted) : settings(wanted), table(wanted, events, pages) {}
+  explicit table_end(const stream_table::config& wanted) : settings(wanted), table(wanted, queue, pages) {}
   explicit table_end(role side) : table_end(small_config(side)) { table.set_peer_limits(parameters_of(settings)); }
 
   stream_table::config settings;
-  event_queue events;
+  event_queue queue;
   page_recycler pages{64};
   transport::time_point now{};
   stream_table table;
@@ -118,7 +129,7 @@ struct table_end {
   }
   std::vector<event> take_events() {
     std::vector<event> all;
-    for (event one; events.pop(one);) all.push_back(one);
+    for (event one; queue.pop(one);) all.push_back(one);
     return all;
   }
   std::size_t count_events(event_kind kind) {
@@ -140,9 +151,16 @@ inline std::vector<frame> frames_of(const packet& one) {
   return all;
 }
 
-template <class Frame>
-std::optional<Frame> find_frame(const packet& one) {
-  for (const frame& any : frames_of(one)) {
+/// For packets that nobody else keeps: the frames' bytes point into them.
+inline std::vector<frame> frames_of(packet&& one) {
+  static std::list<packet> kept;
+  kept.push_back(std::move(one));
+  return frames_of(std::as_const(kept.back()));
+}
+
+template <class Frame, class Packet>
+std::optional<Frame> find_frame(Packet&& one) {
+  for (const frame& any : frames_of(std::forward<Packet>(one))) {
     if (const Frame* found = std::get_if<Frame>(&any)) return *found;
   }
   return std::nullopt;

@@ -19,7 +19,7 @@ bool receive_window::consume(transport::time_point now, transport::duration smoo
   if (due_ || limit_ == varint_max || limit_ - consumed_ > window_ / 2) return false;
   due_ = true;
   const std::uint64_t before = window_;
-  if (epoch_ && now - *epoch_ < 2 * smoothed_rtt) grow_to(window_ > maximum_ / 2 ? maximum_ : 2 * window_);
+  if (epoch_ != not_started && now - epoch_ < 2 * smoothed_rtt) grow_to(window_ > maximum_ / 2 ? maximum_ : 2 * window_);
   epoch_ = now;
   return window_ != before;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "strata/transport/core/clock.hpp"
 
@@ -36,13 +35,15 @@ class send_limit {
   void blocked_sent() noexcept { told_ = limit_; }
   /// The frame that told the peer about `limit` is lost: it is repeated if this is still the limit.
   void blocked_lost(std::uint64_t limit) noexcept {
-    if (told_ == limit) told_.reset();
+    if (told_ == limit) told_ = untold;
   }
 
  private:
+  static constexpr std::uint64_t untold = UINT64_MAX;
+
   std::uint64_t limit_;
   std::uint64_t used_ = 0;
-  std::optional<std::uint64_t> told_;
+  std::uint64_t told_ = untold;  ///< The limit of the last blocked frame.
 };
 
 /// What this side allows the peer to send, on a stream or on the connection. A new limit is due once half of the window has
@@ -60,7 +61,7 @@ class receive_window {
   std::uint64_t consumed() const noexcept { return consumed_; }
   /// The peer has begun to send: the first measurement starts here.
   void start(transport::time_point now) noexcept {
-    if (!epoch_) epoch_ = now;
+    if (epoch_ == not_started) epoch_ = now;
   }
   /// The application has taken, or nobody will ever take, so many more bytes. True when the window has doubled.
   bool consume(transport::time_point now, transport::duration smoothed_rtt, std::uint64_t bytes) noexcept;
@@ -78,11 +79,13 @@ class receive_window {
   void announcement_lost(std::uint64_t limit) noexcept { due_ = due_ || limit == limit_; }
 
  private:
+  static constexpr transport::time_point not_started = transport::time_point::min();
+
   std::uint64_t limit_ = 0;
   std::uint64_t consumed_ = 0;
   std::uint64_t window_ = 0;
   std::uint64_t maximum_ = 0;
-  std::optional<transport::time_point> epoch_;
+  transport::time_point epoch_ = not_started;
   bool due_ = false;
 };
 

@@ -8,6 +8,15 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
+namespace {
+std::uint8_t bit(std::uint8_t urgency) noexcept { return static_cast<std::uint8_t>(1u << urgency); }
+}  // namespace
+
+bool send_schedule::any_at(scheduled::place in, std::uint8_t urgency) const noexcept {
+  if (in == scheduled::place::resend) return !resend_[urgency].empty();
+  return !fresh_[urgency].in_turns.empty() || !fresh_[urgency].in_order.empty();
+}
+
 void send_schedule::link(scheduled& one) noexcept {
   ring& own = ring_of(one);
   if (!one.incremental && holder_[one.urgency] == &one) {
@@ -15,15 +24,13 @@ void send_schedule::link(scheduled& one) noexcept {
   } else {
     own.push_back(one);
   }
-  occupied_[row(one.in)] |= static_cast<std::uint8_t>(1u << one.urgency);
+  (one.in == scheduled::place::resend ? has_resend_ : has_fresh_) |= bit(one.urgency);
 }
 
 void send_schedule::unlink(scheduled& one) noexcept {
   ring_of(one).erase(one);
-  const level& own = levels_[row(one.in)][one.urgency];
-  if (own.in_turns.empty() && own.in_order.empty()) {
-    occupied_[row(one.in)] &= static_cast<std::uint8_t>(~(1u << one.urgency));
-  }
+  if (any_at(one.in, one.urgency)) return;
+  (one.in == scheduled::place::resend ? has_resend_ : has_fresh_) &= static_cast<std::uint8_t>(~bit(one.urgency));
 }
 
 void send_schedule::move(scheduled& one, scheduled::place to) noexcept {
@@ -47,25 +54,24 @@ void send_schedule::release_turn(scheduled& one) noexcept {
 }
 
 scheduled* send_schedule::next(bool credit) const noexcept {
-  const unsigned resend = occupied_[0];
-  const unsigned any = resend | (credit ? occupied_[1] : 0u);
+  const unsigned any = static_cast<unsigned>(has_resend_) | (credit ? has_fresh_ : 0u);
   if (any == 0) return nullptr;
-  const unsigned urgency = static_cast<unsigned>(std::countr_zero(any));
-  const level& own = levels_[(resend >> urgency & 1u) != 0 ? 0 : 1][urgency];
-  const bool order_next = (static_cast<unsigned>(order_next_) >> urgency & 1u) != 0;
-  const bool order = own.in_turns.empty() || (!own.in_order.empty() && order_next);
+  const auto urgency = static_cast<std::uint8_t>(std::countr_zero(any));
+  if ((has_resend_ & bit(urgency)) != 0) return static_cast<scheduled*>(resend_[urgency].first());
+  const level& own = fresh_[urgency];
+  const bool order = own.in_turns.empty() || (!own.in_order.empty() && (order_next_ & bit(urgency)) != 0);
   return static_cast<scheduled*>(order ? own.in_order.first() : own.in_turns.first());
 }
 
 void send_schedule::served(scheduled& one) noexcept {
-  const auto bit = static_cast<std::uint8_t>(1u << one.urgency);
+  if (one.incremental) ring_of(one).turn();
+  if (one.in != scheduled::place::fresh) return;
   if (one.incremental) {
-    ring_of(one).turn();
-    order_next_ |= bit;
+    order_next_ |= bit(one.urgency);
     return;
   }
-  order_next_ &= static_cast<std::uint8_t>(~bit);
-  if (one.in == scheduled::place::fresh && holder_[one.urgency] == nullptr) holder_[one.urgency] = &one;
+  order_next_ &= static_cast<std::uint8_t>(~bit(one.urgency));
+  if (holder_[one.urgency] == nullptr) holder_[one.urgency] = &one;
 }
 
 }  // namespace core

@@ -37,8 +37,7 @@ class send_schedule {
   void prioritize(scheduled& one, std::uint8_t urgency, bool incremental) noexcept;
   /// The stream will send nothing more but what is lost: another one that is not incremental may take its turn.
   void release_turn(scheduled& one) noexcept;
-  bool has_resend() const noexcept { return occupied_[0] != 0; }
-  bool has_fresh() const noexcept { return occupied_[1] != 0; }
+  bool has_fresh() const noexcept { return has_fresh_ != 0; }
   /// Nobody's turn: nullptr. Streams with only fresh bytes are left out without credit.
   scheduled* next(bool credit) const noexcept;
   /// A packet's worth of `one`, which next() gave, was sent, before its place changed.
@@ -52,18 +51,21 @@ class send_schedule {
     ring in_order;
   };
 
-  static std::size_t row(scheduled::place in) noexcept { return in == scheduled::place::fresh ? 1 : 0; }
   ring& ring_of(const scheduled& one) noexcept {
-    level& own = levels_[row(one.in)][one.urgency];
-    return one.incremental ? own.in_turns : own.in_order;
+    if (one.in == scheduled::place::resend) return resend_[one.urgency];
+    return one.incremental ? fresh_[one.urgency].in_turns : fresh_[one.urgency].in_order;
   }
+  bool any_at(scheduled::place in, std::uint8_t urgency) const noexcept;
   void link(scheduled& one) noexcept;
   void unlink(scheduled& one) noexcept;
 
-  std::array<std::array<level, urgencies>, 2> levels_{};
+  std::array<ring, urgencies> resend_{};
+  std::array<level, urgencies> fresh_{};
   std::array<scheduled*, urgencies> holder_{};  ///< Whose turn it is until it has ended, of those not incremental.
-  std::array<std::uint8_t, 2> occupied_{};      ///< A bit per urgency.
-  std::uint8_t order_next_ = 0;                 ///< A bit per urgency: the next packet is for the stream not incremental.
+  // A bit per urgency:
+  std::uint8_t has_resend_ = 0;
+  std::uint8_t has_fresh_ = 0;
+  std::uint8_t order_next_ = 0;  ///< The next packet is for the stream that is not incremental.
 };
 
 }  // namespace core

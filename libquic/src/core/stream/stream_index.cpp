@@ -19,7 +19,7 @@ void stream_index::resize_window(std::uint64_t needed) {
 void stream_index::open_to(std::uint64_t count) {
   if (count <= opened_) return;
   if (count - base_ > window_.size()) resize_window(count - base_);
-  live_ += count - opened_;
+  live_ += static_cast<std::uint32_t>(count - opened_);
   while (opened_ < count) entry(opened_++) = idle;
 }
 
@@ -52,7 +52,7 @@ void stream_index::close(std::uint64_t number) {
   straggler* found = find_straggler(number);
   if (found == nullptr || found->slot == closed) return;
   found->slot = closed;
-  if (2 * ++swept_ <= stragglers_.size()) return;
+  if (2 * std::size_t{++swept_} <= stragglers_.size()) return;
   std::erase_if(stragglers_, [](const straggler& one) { return one.slot == closed; });
   swept_ = 0;
 }
@@ -61,7 +61,7 @@ void stream_index::advance_window() {
   while (base_ < opened_) {
     const std::uint32_t first = entry(base_);
     if (first != closed) {
-      if (span() <= std::max(small_window, 4 * live_)) return;
+      if (span() <= std::max<std::uint64_t>(small_window, 4 * std::uint64_t{live_})) return;
       stragglers_.push_back({base_, first});
       --live_;
     }

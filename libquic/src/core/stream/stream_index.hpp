@@ -41,7 +41,7 @@ class stream_index {
 
   std::uint64_t span() const noexcept { return opened_ - base_; }
   std::uint32_t& entry(std::uint64_t number) noexcept { return window_[number & (window_.size() - 1)]; }
-  const std::uint32_t& entry(std::uint64_t number) const noexcept { return window_[number & (window_.size() - 1)]; }
+  std::uint32_t entry(std::uint64_t number) const noexcept { return window_[number & (window_.size() - 1)]; }
   straggler* find_straggler(std::uint64_t number) noexcept;
   void advance_window();
   void resize_window(std::uint64_t needed);
@@ -50,8 +50,8 @@ class stream_index {
   std::vector<straggler> stragglers_;   ///< Below base_, by number; closed ones are swept out later.
   std::uint64_t base_ = 0;
   std::uint64_t opened_ = 0;
-  std::uint64_t live_ = 0;              ///< Not closed, in the window.
-  std::size_t swept_ = 0;               ///< Stragglers that are closed.
+  std::uint32_t live_ = 0;              ///< Not closed, in the window.
+  std::uint32_t swept_ = 0;             ///< Stragglers that are closed.
 };
 
 }  // namespace core
