@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "strata/quic/core/tls_backend.hpp"
@@ -14,5 +15,8 @@ transport::tls_context test_server_tls();
 transport::tls_context test_client_tls();
 /// OpenSSL for both roles with these.
 std::unique_ptr<quic::core::tls_backend> make_openssl_test_tls();
+
+/// The null backend, with randomness of its own that follows from the seed; the sizes of the flights do too.
+std::unique_ptr<quic::core::tls_backend> make_null_test_tls(std::uint64_t seed);
 
 }  // namespace strata::testkit
