@@ -35,8 +35,12 @@ void* operator new(std::size_t size) { return counted_or_throw(size); }
 void* operator new[](std::size_t size) { return counted_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t to) { return counted_or_throw(size, static_cast<std::size_t>(to)); }
-void* operator new[](std::size_t size, std::align_val_t to) { return counted_or_throw(size, static_cast<std::size_t>(to)); }
+void* operator new(std::size_t size, std::align_val_t to) {
+  return counted_or_throw(size, static_cast<std::size_t>(to));
+}
+void* operator new[](std::size_t size, std::align_val_t to) {
+  return counted_or_throw(size, static_cast<std::size_t>(to));
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
@@ -66,7 +70,8 @@ struct joined {
   static stream_table::config config_of(role side) {
     stream_table::config one = small_config(side);
     one.max_data = one.max_window = 1024 * 1024;
-    one.max_stream_data_bidi_local = one.max_stream_data_bidi_remote = one.max_stream_window = 256 * 1024;
+    one.max_stream_data_bidi_local = one.max_stream_data_bidi_remote = one.max_stream_window =
+        256 * 1024;
     return one;
   }
   /// A batch one way, acknowledged when `lose` does not name the packet.
@@ -108,7 +113,8 @@ void discard_events(table_end& end) {
 
 }  // namespace
 
-TEST_CASE("stream_table: a bulk transfer allocates nothing once it runs, losses included", "[quic][stream]") {
+TEST_CASE("stream_table: a bulk transfer allocates nothing once it runs, losses included",
+          "[quic][stream]") {
   joined both;
   const auto id = both.client.table.open(true).value();
   const std::vector<std::byte> content(40'000, std::byte{'x'});
@@ -133,7 +139,8 @@ TEST_CASE("stream_table: a bulk transfer allocates nothing once it runs, losses 
   CHECK(made == 0);
 }
 
-TEST_CASE("stream_table: 10,000 short requests and responses reuse the memory of a few streams", "[quic][stream]") {
+TEST_CASE("stream_table: 10,000 short requests and responses reuse the memory of a few streams",
+          "[quic][stream]") {
   joined both;
   const bytes request = text("GET /index.html");
   const std::vector<std::byte> body(3000, std::byte{'b'});
@@ -174,7 +181,8 @@ TEST_CASE("stream_table: 10,000 short requests and responses reuse the memory of
   CHECK(both.server.table.count().streams_open == 0);
 }
 
-TEST_CASE("stream_table: without streams it takes less than a kibibyte, and after them little", "[quic][stream]") {
+TEST_CASE("stream_table: without streams it takes less than a kibibyte, and after them little",
+          "[quic][stream]") {
   event_queue queue;
   page_recycler pages;
   const std::size_t before = allocated;

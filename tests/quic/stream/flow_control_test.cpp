@@ -27,7 +27,8 @@ TEST_CASE("send_limit: only a larger limit counts", "[quic][stream]") {
   CHECK(limit.available() == 101);
 }
 
-TEST_CASE("send_limit: being blocked is told once per limit, and again when the frame is lost", "[quic][stream]") {
+TEST_CASE("send_limit: being blocked is told once per limit, and again when the frame is lost",
+          "[quic][stream]") {
   send_limit limit(10);
   CHECK_FALSE(limit.blocked_due());
   limit.use(10);
@@ -44,7 +45,8 @@ TEST_CASE("send_limit: being blocked is told once per limit, and again when the 
   CHECK(limit.blocked_due());
 }
 
-TEST_CASE("receive_window: an update is due when half of the window is consumed", "[quic][stream]") {
+TEST_CASE("receive_window: an update is due when half of the window is consumed",
+          "[quic][stream]") {
   receive_window window(1000, 1000);
   window.start(start);
   window.consume(start, 0ms, 499);
@@ -59,7 +61,10 @@ TEST_CASE("receive_window: an update is due when half of the window is consumed"
   CHECK_FALSE(window.update_due());
 }
 
-TEST_CASE("receive_window: it doubles when half of it went in less than two round trips, up to its maximum", "[quic][stream]") {
+TEST_CASE(
+    "receive_window: it doubles when half of it went in less than two round trips, up to its "
+    "maximum",
+    "[quic][stream]") {
   receive_window window(1000, 3000);
   window.start(start);
   SECTION("at the limit: exactly two round trips leave it alone") {
@@ -78,7 +83,8 @@ TEST_CASE("receive_window: it doubles when half of it went in less than two roun
   }
 }
 
-TEST_CASE("receive_window: only the loss of the newest announcement makes another one due", "[quic][stream]") {
+TEST_CASE("receive_window: only the loss of the newest announcement makes another one due",
+          "[quic][stream]") {
   receive_window window(1000, 1000);
   window.consume(start, 0ms, 600);
   window.announced();
@@ -91,8 +97,10 @@ TEST_CASE("receive_window: only the loss of the newest announcement makes anothe
   CHECK(window.next_limit() == 2200);
 }
 
-TEST_CASE("Q64_huge_windows: sums with windows of 2^31, 2^32-1 and 2^62-1 neither wrap nor stall", "[quic][stream]") {
-  for (const std::uint64_t size : {std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, varint_max - 1, varint_max}) {
+TEST_CASE("Q64_huge_windows: sums with windows of 2^31, 2^32-1 and 2^62-1 neither wrap nor stall",
+          "[quic][stream]") {
+  for (const std::uint64_t size :
+       {std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, varint_max - 1, varint_max}) {
     CAPTURE(size);
     receive_window window(size, size);
     window.start(start);

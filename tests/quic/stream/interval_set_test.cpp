@@ -32,7 +32,8 @@ TEST_CASE("interval_set: erasing from the middle leaves two intervals", "[quic][
   CHECK(set.first_missing(10, 40).empty());
 }
 
-TEST_CASE("interval_set: agrees with a set of bits for any operations", "[quic][stream][property]") {
+TEST_CASE("interval_set: agrees with a set of bits for any operations",
+          "[quic][stream][property]") {
   constexpr std::size_t universe = 200;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
@@ -41,7 +42,8 @@ TEST_CASE("interval_set: agrees with a set of bits for any operations", "[quic][
     std::bitset<universe> model;
     for (int step = 0; step < 120; ++step) {
       const std::uint64_t begin = random.below(universe);
-      const std::uint64_t end = begin + random.below(std::min<std::uint64_t>(universe - begin, 30) + 1);
+      const std::uint64_t end =
+          begin + random.below(std::min<std::uint64_t>(universe - begin, 30) + 1);
       const bool adding = random.happens(0.6);
       adding ? set.insert(begin, end) : set.erase(begin, end);
       for (std::uint64_t i = begin; i < end; ++i) model[i] = adding;

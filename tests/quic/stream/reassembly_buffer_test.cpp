@@ -23,7 +23,9 @@ struct fixture {
   reassembly_buffer buffer;
 
   ~fixture() { buffer.clear(pages); }
-  outcome insert(std::uint64_t offset, std::string_view content) { return buffer.insert({pages, lent}, offset, as_bytes(content)); }
+  outcome insert(std::uint64_t offset, std::string_view content) {
+    return buffer.insert({pages, lent}, offset, as_bytes(content));
+  }
   std::string read(std::size_t most = SIZE_MAX) {
     std::string all;
     while (all.size() < most) {
@@ -43,7 +45,9 @@ struct fixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(fixture, "reassembly_buffer: what arrives in order is lent where it is, without a page", "[quic][stream]") {
+TEST_CASE_METHOD(fixture,
+                 "reassembly_buffer: what arrives in order is lent where it is, without a page",
+                 "[quic][stream]") {
   const std::string first = "hello ";
   const std::string second = "world";
   CHECK(insert(0, first) == outcome::readable);
@@ -56,7 +60,9 @@ TEST_CASE_METHOD(fixture, "reassembly_buffer: what arrives in order is lent wher
   CHECK_FALSE(buffer.has_lent());
 }
 
-TEST_CASE_METHOD(fixture, "reassembly_buffer: unread lent bytes move to pages when the input is released", "[quic][stream]") {
+TEST_CASE_METHOD(fixture,
+                 "reassembly_buffer: unread lent bytes move to pages when the input is released",
+                 "[quic][stream]") {
   std::string first = "hello ";
   std::string second = "world";
   insert(0, first);
@@ -70,7 +76,8 @@ TEST_CASE_METHOD(fixture, "reassembly_buffer: unread lent bytes move to pages wh
   CHECK(buffer.pages_held() == 0);
 }
 
-TEST_CASE_METHOD(fixture, "reassembly_buffer: a hole that closes makes what lies beyond readable", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "reassembly_buffer: a hole that closes makes what lies beyond readable",
+                 "[quic][stream]") {
   CHECK(insert(4, "efgh") == outcome::nothing_new);
   CHECK(insert(10, "kl") == outcome::nothing_new);
   CHECK(buffer.gaps() == 2);
@@ -90,7 +97,8 @@ TEST_CASE_METHOD(fixture, "reassembly_buffer: the first copy of a byte counts", 
   CHECK(read() == "abCDef");
 }
 
-TEST_CASE_METHOD(fixture, "Q10_zero_length: empty pieces anywhere change nothing", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "Q10_zero_length: empty pieces anywhere change nothing",
+                 "[quic][stream]") {
   CHECK(insert(0, "") == outcome::nothing_new);
   CHECK(insert(7, "") == outcome::nothing_new);
   insert(3, "d");
@@ -101,7 +109,8 @@ TEST_CASE_METHOD(fixture, "Q10_zero_length: empty pieces anywhere change nothing
   CHECK(read() == "abcd");
 }
 
-TEST_CASE_METHOD(fixture, "Q08_gap_bomb: a byte here and a byte there ends at the limit of gaps", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "Q08_gap_bomb: a byte here and a byte there ends at the limit of gaps",
+                 "[quic][stream]") {
   constexpr std::size_t limit = limits::max_reassembly_gaps;
   std::size_t sent = 0;
   const auto send_one = [&] { return insert(2 * ++sent, "x"); };
@@ -114,30 +123,40 @@ TEST_CASE_METHOD(fixture, "Q08_gap_bomb: a byte here and a byte there ends at th
   CHECK(buffer.pages_held() <= 1 + 2 * sent / page_size);
 }
 
-TEST_CASE_METHOD(fixture, "Q08_gap_bomb: sparse bytes cost the pages that they touch, at most", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "Q08_gap_bomb: sparse bytes cost the pages that they touch, at most",
+                 "[quic][stream]") {
   constexpr std::size_t pieces = 400;
-  for (std::uint64_t i = 1; i <= pieces; ++i) REQUIRE(insert((pieces - i + 1) * 3 * page_size, "x") == outcome::nothing_new);
+  for (std::uint64_t i = 1; i <= pieces; ++i)
+    REQUIRE(insert((pieces - i + 1) * 3 * page_size, "x") == outcome::nothing_new);
   CHECK(buffer.pages_held() == pieces);
-  // Far away, where no window this small could allow it: still one page, not a table over the distance.
+  // Far away, where no window this small could allow it: still one page, not a table over the
+  // distance.
   CHECK(insert(std::uint64_t{1} << 61, "y") == outcome::nothing_new);
   CHECK(buffer.pages_held() == pieces + 1);
 }
 
-TEST_CASE_METHOD(fixture, "Q09_slices: many small and repeated slices of packets keep no packet alive", "[quic][stream]") {
-  // One byte of every 1,200: twice, then the others; the memory never exceeds the bytes of credit and one page more.
+TEST_CASE_METHOD(fixture,
+                 "Q09_slices: many small and repeated slices of packets keep no packet alive",
+                 "[quic][stream]") {
+  // One byte of every 1,200: twice, then the others; the memory never exceeds the bytes of credit
+  // and one page more.
   constexpr std::uint64_t size = 64 * 1024;
   const std::string content(1200, 'p');
   for (int round = 0; round < 2; ++round) {
-    for (std::uint64_t offset = 1; offset < size; offset += 1200) insert(offset, std::string_view(content).substr(0, 1));
+    for (std::uint64_t offset = 1; offset < size; offset += 1200)
+      insert(offset, std::string_view(content).substr(0, 1));
     CHECK(buffer.pages_held() * page_size <= size + page_size);
   }
-  for (std::uint64_t offset = 1; offset < size; offset += 600) insert(offset, std::string_view(content).substr(0, 600));
+  for (std::uint64_t offset = 1; offset < size; offset += 600)
+    insert(offset, std::string_view(content).substr(0, 600));
   release_input();
   const std::uint64_t useful = buffer.contiguous_end() + size;
   CHECK(buffer.pages_held() * page_size <= 4 * useful);
 }
 
-TEST_CASE_METHOD(fixture, "reassembly_buffer: lent pieces of one batch are bounded; the rest is copied", "[quic][stream]") {
+TEST_CASE_METHOD(fixture,
+                 "reassembly_buffer: lent pieces of one batch are bounded; the rest is copied",
+                 "[quic][stream]") {
   constexpr std::size_t limit = limits::max_lent_views;
   std::uint64_t sent = 0;
   for (; sent < limit - 1; ++sent) insert(sent, "a");
@@ -151,7 +170,8 @@ TEST_CASE_METHOD(fixture, "reassembly_buffer: lent pieces of one batch are bound
   CHECK(read() == std::string(limit - 1, 'a') + "bc");
 }
 
-TEST_CASE("reassembly_buffer: any order, repetition and overlap gives the bytes once and in order", "[quic][stream][property]") {
+TEST_CASE("reassembly_buffer: any order, repetition and overlap gives the bytes once and in order",
+          "[quic][stream][property]") {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     CAPTURE(seed);
     strata::testkit::fake_random random(seed);
@@ -165,8 +185,10 @@ TEST_CASE("reassembly_buffer: any order, repetition and overlap gives the bytes 
     const std::uint64_t slice = 1 + random.below(5'000);
     while (seen.size() < size) {
       const bool next = random.happens(0.4);
-      const std::uint64_t offset = next ? one.buffer.contiguous_end() - random.below(std::min<std::uint64_t>(one.buffer.contiguous_end(), 50) + 1)
-                                        : random.below(size);
+      const std::uint64_t offset =
+          next ? one.buffer.contiguous_end() -
+                     random.below(std::min<std::uint64_t>(one.buffer.contiguous_end(), 50) + 1)
+               : random.below(size);
       batch.push_back(content.substr(offset, random.below(slice) + 1));
       REQUIRE(one.insert(offset, batch.back()) != outcome::too_many_gaps);
       if (random.happens(0.3)) seen += one.read(random.below(2 * slice) + 1);

@@ -29,7 +29,8 @@ struct fixture {
   std::string reported() {
     std::string all;
     for (strata::quic::core::event one; events.pop(one);) {
-      all += (one.kind == strata::quic::core::event_kind::acknowledged ? "+" : "-") + std::to_string(one.value);
+      all += (one.kind == strata::quic::core::event_kind::acknowledged ? "+" : "-") +
+             std::to_string(one.value);
     }
     return all;
   }
@@ -37,7 +38,8 @@ struct fixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(fixture, "send_buffer: copied and borrowed bytes follow each other", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "send_buffer: copied and borrowed bytes follow each other",
+                 "[quic][stream]") {
   const std::string borrowed = "borrowed";
   buffer.append(pages, as_bytes("head "));
   buffer.append_borrowed(as_bytes(borrowed), 7);
@@ -51,7 +53,9 @@ TEST_CASE_METHOD(fixture, "send_buffer: copied and borrowed bytes follow each ot
   CHECK(buffer.unsent_copied() == 0);
 }
 
-TEST_CASE_METHOD(fixture, "send_buffer: a token is reported as soon as all of its bytes are acknowledged", "[quic][stream]") {
+TEST_CASE_METHOD(fixture,
+                 "send_buffer: a token is reported as soon as all of its bytes are acknowledged",
+                 "[quic][stream]") {
   buffer.append_borrowed(as_bytes("aaaa"), 1);
   buffer.append_borrowed(as_bytes("bbbb"), 2);
   buffer.append_borrowed(as_bytes("cccc"), 3);
@@ -66,7 +70,9 @@ TEST_CASE_METHOD(fixture, "send_buffer: a token is reported as soon as all of it
   CHECK(reported() == "-3");
 }
 
-TEST_CASE_METHOD(fixture, "send_buffer: lost bytes come first, without those that were acknowledged meanwhile", "[quic][stream]") {
+TEST_CASE_METHOD(
+    fixture, "send_buffer: lost bytes come first, without those that were acknowledged meanwhile",
+    "[quic][stream]") {
   buffer.append(pages, as_bytes(std::string(100, 'x')));
   buffer.on_sent(0, 100);
   buffer.on_acked(target, 20, 10);
@@ -84,7 +90,8 @@ TEST_CASE_METHOD(fixture, "send_buffer: lost bytes come first, without those tha
   CHECK_FALSE(buffer.send_again(1200));
 }
 
-TEST_CASE_METHOD(fixture, "send_buffer: a probe repeats the oldest bytes in flight", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "send_buffer: a probe repeats the oldest bytes in flight",
+                 "[quic][stream]") {
   CHECK_FALSE(buffer.send_again(1200));
   buffer.append(pages, as_bytes(std::string(5000, 'x')));
   CHECK_FALSE(buffer.send_again(1200));
@@ -95,7 +102,9 @@ TEST_CASE_METHOD(fixture, "send_buffer: a probe repeats the oldest bytes in flig
   CHECK(buffer.first_lost() == interval{1000, 1500});
 }
 
-TEST_CASE("send_buffer: any acknowledgements and losses give every token once and the bytes unchanged", "[quic][stream][property]") {
+TEST_CASE(
+    "send_buffer: any acknowledgements and losses give every token once and the bytes unchanged",
+    "[quic][stream][property]") {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
     strata::testkit::fake_random random(seed);
@@ -104,7 +113,9 @@ TEST_CASE("send_buffer: any acknowledgements and losses give every token once an
     std::list<std::string> borrowed;
     std::map<std::uint64_t, int> tokens;
     std::uint64_t next_token = 1;
-    struct flight { std::uint64_t offset, size; };
+    struct flight {
+      std::uint64_t offset, size;
+    };
     std::vector<flight> flying;
     const auto collect = [&] {
       for (strata::quic::core::event what; one.events.pop(what);) ++tokens[what.value];
@@ -127,7 +138,8 @@ TEST_CASE("send_buffer: any acknowledgements and losses give every token once an
         case 1:
         case 2: {
           const bool again = one.buffer.has_lost();
-          const std::uint64_t offset = again ? one.buffer.first_lost().begin : one.buffer.sent_end();
+          const std::uint64_t offset =
+              again ? one.buffer.first_lost().begin : one.buffer.sent_end();
           const std::uint64_t room = again ? one.buffer.first_lost().size() : one.buffer.unsent();
           const std::uint64_t size = std::min<std::uint64_t>(room, 1 + random.below(1500));
           if (size == 0) break;
@@ -145,16 +157,19 @@ TEST_CASE("send_buffer: any acknowledgements and losses give every token once an
           // A frame that counted as lost may be acknowledged all the same.
           const bool lost = random.happens(0.3);
           if (lost) one.buffer.on_lost(which.offset, which.size);
-          if (!lost || random.happens(0.3)) one.buffer.on_acked(one.target, which.offset, which.size);
+          if (!lost || random.happens(0.3))
+            one.buffer.on_acked(one.target, which.offset, which.size);
         }
       }
       collect();
     }
     const bool finish = random.happens(0.7);
     while (finish && !one.buffer.all_acked()) {
-      const bool again = one.buffer.has_lost() || (one.buffer.unsent() == 0 && one.buffer.send_again(1000));
+      const bool again =
+          one.buffer.has_lost() || (one.buffer.unsent() == 0 && one.buffer.send_again(1000));
       const std::uint64_t offset = again ? one.buffer.first_lost().begin : one.buffer.sent_end();
-      const std::uint64_t size = std::min<std::uint64_t>(again ? one.buffer.first_lost().size() : one.buffer.unsent(), 1000);
+      const std::uint64_t size = std::min<std::uint64_t>(
+          again ? one.buffer.first_lost().size() : one.buffer.unsent(), 1000);
       REQUIRE(one.copy(offset, size) == model.substr(offset, size));
       one.buffer.on_sent(offset, size);
       one.buffer.on_acked(one.target, offset, size);

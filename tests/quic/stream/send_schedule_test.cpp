@@ -36,7 +36,8 @@ TEST_CASE_METHOD(fixture, "send_schedule: incremental streams take turns", "[qui
   CHECK(serve(4) == "2020");
 }
 
-TEST_CASE_METHOD(fixture, "send_schedule: one that is not incremental keeps its turn until its end", "[quic][stream]") {
+TEST_CASE_METHOD(fixture, "send_schedule: one that is not incremental keeps its turn until its end",
+                 "[quic][stream]") {
   for (std::size_t i : {0u, 1u}) {
     schedule.prioritize(streams[i], 3, false);
     schedule.move(streams[i], place::fresh);
@@ -54,7 +55,9 @@ TEST_CASE_METHOD(fixture, "send_schedule: one that is not incremental keeps its 
   CHECK(serve(2) == "11");
 }
 
-TEST_CASE_METHOD(fixture, "send_schedule: lower urgency numbers go first, and both kinds of one urgency share", "[quic][stream]") {
+TEST_CASE_METHOD(
+    fixture, "send_schedule: lower urgency numbers go first, and both kinds of one urgency share",
+    "[quic][stream]") {
   schedule.prioritize(streams[0], 5, true);
   schedule.prioritize(streams[1], 2, true);
   schedule.prioritize(streams[2], 2, false);
@@ -70,7 +73,10 @@ TEST_CASE_METHOD(fixture, "send_schedule: lower urgency numbers go first, and bo
   CHECK(serve(1) == "3");
 }
 
-TEST_CASE_METHOD(fixture, "send_schedule: lost bytes go before fresh ones of the same urgency, and need no credit", "[quic][stream]") {
+TEST_CASE_METHOD(
+    fixture,
+    "send_schedule: lost bytes go before fresh ones of the same urgency, and need no credit",
+    "[quic][stream]") {
   schedule.move(streams[0], place::fresh);
   schedule.move(streams[1], place::resend);
   CHECK(serve(2) == "11");

@@ -8,7 +8,8 @@
 
 using namespace strata::quic::core;
 
-TEST_CASE("stream_index: streams are idle when opened, and closed for ever after", "[quic][stream]") {
+TEST_CASE("stream_index: streams are idle when opened, and closed for ever after",
+          "[quic][stream]") {
   stream_index index;
   index.open_to(3);
   CHECK(index.opened() == 3);
@@ -23,7 +24,8 @@ TEST_CASE("stream_index: streams are idle when opened, and closed for ever after
   CHECK(index.find(1) == stream_index::closed);
 }
 
-TEST_CASE("stream_index: memory does not grow with the streams that come and go while one stays", "[quic][stream]") {
+TEST_CASE("stream_index: memory does not grow with the streams that come and go while one stays",
+          "[quic][stream]") {
   stream_index index;
   index.open_to(1);
   index.place(0, 1234);
@@ -46,7 +48,8 @@ TEST_CASE("stream_index: agrees with a map for any operations", "[quic][stream][
     for (std::uint32_t step = 0; step < 3000; ++step) {
       if (random.happens(0.5) || live.empty()) {
         const std::uint64_t more = index.opened() + 1 + random.below(4);
-        for (std::uint64_t number = index.opened(); number < more; ++number) live[number] = stream_index::idle;
+        for (std::uint64_t number = index.opened(); number < more; ++number)
+          live[number] = stream_index::idle;
         index.open_to(more);
       }
       auto chosen = live.lower_bound(random.happens(0.2) ? 0 : random.below(index.opened()));
@@ -60,11 +63,13 @@ TEST_CASE("stream_index: agrees with a map for any operations", "[quic][stream][
       }
       const std::uint64_t asked = random.below(index.opened());
       const auto expected = live.find(asked);
-      REQUIRE(index.find(asked) == (expected == live.end() ? stream_index::closed : expected->second));
+      REQUIRE(index.find(asked) ==
+              (expected == live.end() ? stream_index::closed : expected->second));
     }
     for (std::uint64_t number = 0; number < index.opened(); ++number) {
       const auto expected = live.find(number);
-      REQUIRE(index.find(number) == (expected == live.end() ? stream_index::closed : expected->second));
+      REQUIRE(index.find(number) ==
+              (expected == live.end() ? stream_index::closed : expected->second));
     }
     REQUIRE(index.memory() <= 4096 + 80 * (live.size() + 1));
     for (const auto& [number, slot] : live) index.close(number);

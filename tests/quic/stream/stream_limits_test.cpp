@@ -11,8 +11,8 @@ using namespace strata::quic::core;
 using namespace strata::quic::core::testing;
 using error = transport_error;
 
-// What a peer may not do, through every frame it can do it with. Stream 0 is the peer's (bidirectional), 2 its one-way stream,
-// 1 this side's, 3 this side's one-way stream.
+// What a peer may not do, through every frame it can do it with. Stream 0 is the peer's
+// (bidirectional), 2 its one-way stream, 1 this side's, 3 this side's one-way stream.
 
 namespace {
 
@@ -36,7 +36,8 @@ struct server_with_own : server {
 
 }  // namespace
 
-TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one below and one above", "[quic][stream]") {
+TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one below and one above",
+          "[quic][stream]") {
   //= RFC 9000 section 4.1
   //= type=test
   //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if
@@ -57,7 +58,10 @@ TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one b
   }
 }
 
-TEST_CASE("Q11_connection_flow_control: data and resets at the connection's limit, one below and one above", "[quic][stream]") {
+TEST_CASE(
+    "Q11_connection_flow_control: data and resets at the connection's limit, one below and one "
+    "above",
+    "[quic][stream]") {
   //= RFC 9000 section 19.9
   //= type=test
   //# An endpoint MUST terminate a connection
@@ -81,7 +85,10 @@ TEST_CASE("Q11_connection_flow_control: data and resets at the connection's limi
   }
 }
 
-TEST_CASE("Q11_stream_limit: the last stream allowed, the one below and the one above, by every frame that opens one", "[quic][stream]") {
+TEST_CASE(
+    "Q11_stream_limit: the last stream allowed, the one below and the one above, by every frame "
+    "that opens one",
+    "[quic][stream]") {
   //= RFC 9000 section 4.6
   //= type=test
   //# An endpoint that
@@ -145,7 +152,9 @@ TEST_CASE("Q11_final_size: it cannot change, by any pair of frames", "[quic][str
   }
 }
 
-TEST_CASE("stream_table: frames for the direction that a stream does not have are STREAM_STATE_ERROR", "[quic][stream]") {
+TEST_CASE(
+    "stream_table: frames for the direction that a stream does not have are STREAM_STATE_ERROR",
+    "[quic][stream]") {
   //= RFC 9000 section 19.8
   //= type=test
   //# An endpoint MUST terminate the connection with error STREAM_STATE_ERROR if it
@@ -201,17 +210,23 @@ TEST_CASE("stream_table: offsets beyond 2^62-1 are refused", "[quic][stream]") {
     CAPTURE(above);
     table_end one(settings);
     const error expected = above == 2 ? error::flow_control_error : error::no_error;
-    CHECK(one.error_of(stream_frame{0, transport::varint_max - 2 + above, text("x"), false}) == expected);
+    CHECK(one.error_of(stream_frame{0, transport::varint_max - 2 + above, text("x"), false}) ==
+          expected);
     CHECK(one.table.count().bytes_buffered_to_read <= page_recycler::page_size);
     one.read_all(0);
   }
 }
 
-TEST_CASE("Q64_huge_windows: a connection with the largest windows reads, resets and announces without wrapping", "[quic][stream]") {
-  for (const std::uint64_t size : {std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, transport::varint_max}) {
+TEST_CASE(
+    "Q64_huge_windows: a connection with the largest windows reads, resets and announces without "
+    "wrapping",
+    "[quic][stream]") {
+  for (const std::uint64_t size :
+       {std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, transport::varint_max}) {
     CAPTURE(size);
     stream_table::config settings = small_config(role::server);
-    settings.max_data = settings.max_window = settings.max_stream_window = settings.max_stream_data_bidi_remote = size;
+    settings.max_data = settings.max_window = settings.max_stream_window =
+        settings.max_stream_data_bidi_remote = size;
     table_end one(settings);
     CHECK(one.error_of(reset_stream_frame{0, 0, size - 1}) == error::no_error);
     if (size != transport::varint_max) {
@@ -224,27 +239,36 @@ TEST_CASE("Q64_huge_windows: a connection with the largest windows reads, resets
   }
 }
 
-TEST_CASE("Q08_gap_bomb: too many gaps in a stream close the connection with INTERNAL_ERROR", "[quic][stream]") {
+TEST_CASE("Q08_gap_bomb: too many gaps in a stream close the connection with INTERNAL_ERROR",
+          "[quic][stream]") {
   server one;
   error seen = error::no_error;
   std::size_t gaps = 0;
-  while (seen == error::no_error) seen = one.error_of(stream_frame{0, 2 * ++gaps, text("x"), false});
+  while (seen == error::no_error)
+    seen = one.error_of(stream_frame{0, 2 * ++gaps, text("x"), false});
   CHECK(seen == error::internal_error);
   CHECK(gaps == limits::max_reassembly_gaps + 1);
 }
 
-TEST_CASE("Q08_gap_bomb: sparse data in many streams costs no more memory than the connection's window, and a page each", "[quic][stream]") {
+TEST_CASE(
+    "Q08_gap_bomb: sparse data in many streams costs no more memory than the connection's window, "
+    "and a page each",
+    "[quic][stream]") {
   server one;
   std::uint64_t used = 0;
   for (std::uint64_t id = 0; id < 32; id += 4) {
-    for (std::uint64_t offset = 1; offset < 8 * 1024; offset += 4096) REQUIRE(one.give(stream_frame{id, offset, text("x"), false}));
+    for (std::uint64_t offset = 1; offset < 8 * 1024; offset += 4096)
+      REQUIRE(one.give(stream_frame{id, offset, text("x"), false}));
     used += 4098;
   }
   CHECK(one.table.count().bytes_received == used);
   CHECK(one.table.count().bytes_buffered_to_read <= used + 8 * page_recycler::page_size);
 }
 
-TEST_CASE("Q12_reset_credit: connection credit of unread data comes back exactly once, however the stream ends", "[quic][stream]") {
+TEST_CASE(
+    "Q12_reset_credit: connection credit of unread data comes back exactly once, however the "
+    "stream ends",
+    "[quic][stream]") {
   server one;
   const std::string content(1000, 'x');
   std::uint64_t limit = 64 * 1024;

@@ -18,8 +18,9 @@ using namespace strata::quic::core;
 using namespace strata::quic::core::testing;
 using namespace std::chrono_literals;
 
-// Two tables and an application on each, joined by a pipe that loses, repeats, delays and reorders packets, and whose loss
-// detection errs both ways. Everything follows from the seed; the last phase is without faults and has to converge.
+// Two tables and an application on each, joined by a pipe that loses, repeats, delays and reorders
+// packets, and whose loss detection errs both ways. Everything follows from the seed; the last
+// phase is without faults and has to converge.
 
 namespace {
 
@@ -41,10 +42,12 @@ struct weather {
   bool calm;
 };
 
-/// Opens, writes, reads and ends streams, driven by events only: an edge that is missing makes the run hang.
+/// Opens, writes, reads and ends streams, driven by events only: an edge that is missing makes the
+/// run hang.
 class application {
  public:
-  application(table_end& end, strata::testkit::fake_random& random, const weather& sky) : end_(end), random_(random), sky_(sky) {}
+  application(table_end& end, strata::testkit::fake_random& random, const weather& sky)
+      : end_(end), random_(random), sky_(sky) {}
 
   void open_streams(unsigned count) { to_open_ += count; }
 
@@ -63,7 +66,8 @@ class application {
 
   void finish() { ending_ = true; }
   bool done() const {
-    return to_open_ == 0 && borrowed_.empty() && std::ranges::all_of(streams_, [](const auto& one) { return one.second.gone; });
+    return to_open_ == 0 && borrowed_.empty() &&
+           std::ranges::all_of(streams_, [](const auto& one) { return one.second.gone; });
   }
   std::uint64_t ends_seen = 0;
   std::uint64_t resets_seen = 0;
@@ -74,12 +78,14 @@ class application {
  private:
   struct used {
     bool writes = false, reads = false;
-    bool can_write = true, can_read = true;   // No edge is awaited.
+    bool can_write = true, can_read = true;  // No edge is awaited.
     bool gone = false;
     std::uint64_t written = 0, to_write = 0, read = 0;
   };
 
-  bool is_mine(std::uint64_t id) const { return ((id & 1) != 0) == (end_.settings.side == role::server); }
+  bool is_mine(std::uint64_t id) const {
+    return ((id & 1) != 0) == (end_.settings.side == role::server);
+  }
   void add(std::uint64_t id) {
     REQUIRE_FALSE(streams_.contains(id));
     used& one = streams_[id];
@@ -114,7 +120,8 @@ class application {
           break;
         case event_kind::readable:
           // May come before the stream is accepted: then it is read anyway.
-          if (const auto found = streams_.find(one.stream); found != streams_.end()) found->second.can_read = true;
+          if (const auto found = streams_.find(one.stream); found != streams_.end())
+            found->second.can_read = true;
           break;
         case event_kind::writable:
           REQUIRE(streams_.contains(one.stream));
@@ -135,7 +142,8 @@ class application {
 
   void check(std::uint64_t id, used& one, bytes piece) {
     for (std::size_t i = 0; i < piece.size(); ++i) {
-      if (piece[i] != content_at(id ^ peer_mark(), one.read + i)) FAIL("stream " << id << " differs at " << one.read + i);
+      if (piece[i] != content_at(id ^ peer_mark(), one.read + i))
+        FAIL("stream " << id << " differs at " << one.read + i);
     }
     one.read += piece.size();
     bytes_read += piece.size();
@@ -151,7 +159,8 @@ class application {
       std::error_code failure;
       if (random_.happens(0.5)) {
         std::array<std::byte, 3000> out;
-        const auto size = end_.table.read(end_.now, id, mutable_bytes(out).first(1 + random_.below(out.size())), fin);
+        const auto size = end_.table.read(
+            end_.now, id, mutable_bytes(out).first(1 + random_.below(out.size())), fin);
         if (!size) {
           failure = size.error();
         } else {
@@ -162,7 +171,8 @@ class application {
         if (!piece) {
           failure = piece.error();
         } else {
-          const std::size_t size = random_.happens(0.5) ? piece->size() : random_.below(piece->size() + 1);
+          const std::size_t size =
+              random_.happens(0.5) ? piece->size() : random_.below(piece->size() + 1);
           fin = fin && size == piece->size();
           check(id, one, piece->first(size));
           end_.table.consume(end_.now, id, size);
@@ -188,7 +198,8 @@ class application {
   void write(std::uint64_t id, used& one) {
     if (!one.writes || !one.can_write || (!ending_ && random_.happens(0.4))) return;
     const std::uint64_t left = one.to_write - one.written;
-    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(left, 1 + random_.below(20'000)));
+    const std::size_t size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, 1 + random_.below(20'000)));
     const bool fin = size == left && (ending_ || random_.happens(0.7));
     std::vector<std::byte> made = content_of(id ^ own_mark(), one.written, size);
     if (random_.happens(sky_.borrow)) {
@@ -230,7 +241,9 @@ class application {
 
   void let_go(std::uint64_t id, used& one) {
     const bool ended = !one.writes && !one.reads;
-    if (!(ended && (ending_ || random_.happens(0.3))) && !(!ending_ && random_.happens(sky_.forget_early))) return;
+    if (!(ended && (ending_ || random_.happens(0.3))) &&
+        !(!ending_ && random_.happens(sky_.forget_early)))
+      return;
     end_.table.forget(id);
     one.gone = true;
     one.to_write = one.written;
@@ -250,7 +263,9 @@ class application {
 class pipe_run {
  public:
   explicit pipe_run(std::uint64_t seed)
-      : random_(seed), sky_(draw()), ends_{table_end(role::client), table_end(role::server)},
+      : random_(seed),
+        sky_(draw()),
+        ends_{table_end(role::client), table_end(role::server)},
         apps_{application(ends_[0], random_, sky_), application(ends_[1], random_, sky_)} {}
 
   void run() {
@@ -281,10 +296,20 @@ class pipe_run {
   };
 
   weather draw() {
-    const auto up_to = [this](double most) { return most * static_cast<double>(random_.below(1000)) / 1000; };
+    const auto up_to = [this](double most) {
+      return most * static_cast<double>(random_.below(1000)) / 1000;
+    };
     const bool calm = random_.happens(0.3);
-    return {up_to(0.3), up_to(0.2), up_to(0.2), calm ? 0 : up_to(0.01), calm ? 0 : up_to(0.01), calm ? 0 : up_to(0.01),
-            up_to(1), 1 + random_.below(12), 1 + random_.below(60'000), calm};
+    return {up_to(0.3),
+            up_to(0.2),
+            up_to(0.2),
+            calm ? 0 : up_to(0.01),
+            calm ? 0 : up_to(0.01),
+            calm ? 0 : up_to(0.01),
+            up_to(1),
+            1 + random_.below(12),
+            1 + random_.below(60'000),
+            calm};
   }
 
   void turn(bool faults) {
@@ -304,7 +329,8 @@ class pipe_run {
 
   /// What the window allows, and a page for each stream there can be.
   static std::uint64_t memory_bound(const table_end& end) {
-    return end.settings.max_window + 2 * page_recycler::page_size * 4 * end.settings.max_streams_bidi;
+    return end.settings.max_window +
+           2 * page_recycler::page_size * 4 * end.settings.max_streams_bidi;
   }
 
   void send(std::size_t side, bool faults) {
@@ -320,11 +346,13 @@ class pipe_run {
       const std::uint64_t due = step_ + 1 + random_.below(sky_.most_delay);
       const bool arrives = !faults || !random_.happens(sky_.loss);
       if (arrives) air_.push_back({made, side, due, false});
-      if (arrives && faults && random_.happens(sky_.duplicate)) air_.push_back({made, side, due + random_.below(30), true});
+      if (arrives && faults && random_.happens(sky_.duplicate))
+        air_.push_back({made, side, due + random_.below(30), true});
       const bool believed_lost = !arrives || (faults && random_.happens(sky_.spurious));
       const std::uint64_t heard = due + 1 + random_.below(sky_.most_delay);
       if (believed_lost) reports_.push_back({made, side, heard, false});
-      if (arrives && (!believed_lost || random_.happens(0.5))) reports_.push_back({made, side, heard + (believed_lost ? 3 : 0), true});
+      if (arrives && (!believed_lost || random_.happens(0.5)))
+        reports_.push_back({made, side, heard + (believed_lost ? 3 : 0), true});
     }
   }
 
@@ -357,8 +385,8 @@ class pipe_run {
   }
 
   bool converged() const {
-    return air_.empty() && reports_.empty() && apps_[0].done() && apps_[1].done() && !ends_[0].table.has_output() &&
-           !ends_[1].table.has_output();
+    return air_.empty() && reports_.empty() && apps_[0].done() && apps_[1].done() &&
+           !ends_[0].table.has_output() && !ends_[1].table.has_output();
   }
 
   void verify() {
@@ -392,7 +420,10 @@ class pipe_run {
 
 }  // namespace
 
-TEST_CASE("stream_table: over a lossy pipe all bytes arrive once, all ends are seen, all tokens come back", "[quic][stream][property]") {
+TEST_CASE(
+    "stream_table: over a lossy pipe all bytes arrive once, all ends are seen, all tokens come "
+    "back",
+    "[quic][stream][property]") {
   const char* first = std::getenv("STRATA_SEED");
   const std::uint64_t from = first != nullptr ? std::strtoull(first, nullptr, 10) : 1;
   const char* wanted = std::getenv("STRATA_SEEDS");

@@ -12,7 +12,9 @@ using namespace strata::quic;
 using namespace strata::quic::core;
 using namespace strata::quic::core::testing;
 
-TEST_CASE("Q14_races: all 24 orders of data, end, reset and stop on one stream lead to the same end", "[quic][stream]") {
+TEST_CASE(
+    "Q14_races: all 24 orders of data, end, reset and stop on one stream lead to the same end",
+    "[quic][stream]") {
   std::array<int, 4> order{0, 1, 2, 3};
   int orders = 0;
   do {
@@ -71,7 +73,8 @@ TEST_CASE("Q14_races: all 24 orders of data, end, reset and stop on one stream l
   CHECK(orders == 24);
 }
 
-TEST_CASE("Q14_races: a stop that arrives when everything is acknowledged changes nothing", "[quic][stream]") {
+TEST_CASE("Q14_races: a stop that arrives when everything is acknowledged changes nothing",
+          "[quic][stream]") {
   table_end one(role::client);
   const auto id = one.table.open(true).value();
   one.write(id, "all", true);

@@ -12,9 +12,12 @@ using namespace strata::quic::core;
 // Every state with every event, against a stored table: a change of one arrow shows.
 
 TEST_CASE("send_stream: the transition table is that of figure 2", "[quic][stream]") {
-  static constexpr std::array<std::string_view, 6> states{"ready", "send", "data_sent", "reset_sent", "data_recvd", "reset_recvd"};
-  static constexpr std::array<std::string_view, 6> events{"send_stream", "send_stream_data_blocked", "send_stream_fin",
-                                                          "send_reset_stream", "recv_all_acks", "recv_reset_ack"};
+  static constexpr std::array<std::string_view, 6> states{
+      "ready", "send", "data_sent", "reset_sent", "data_recvd", "reset_recvd"};
+  static constexpr std::array<std::string_view, 6> events{
+      "send_stream",     "send_stream_data_blocked",
+      "send_stream_fin", "send_reset_stream",
+      "recv_all_acks",   "recv_reset_ack"};
   std::string table;
   for (std::size_t from = 0; from < states.size(); ++from) {
     for (std::size_t what = 0; what < events.size(); ++what) {
@@ -63,13 +66,16 @@ reset_recvd recv_reset_ack -> -
 }
 
 TEST_CASE("receive_stream: the transition table is that of figure 3", "[quic][stream]") {
-  static constexpr std::array<std::string_view, 6> states{"recv", "size_known", "data_recvd", "reset_recvd", "data_read", "reset_read"};
-  static constexpr std::array<std::string_view, 5> events{"recv_stream_fin", "recv_reset_stream", "recv_all_data",
-                                                          "app_read_all_data", "app_read_reset"};
+  static constexpr std::array<std::string_view, 6> states{
+      "recv", "size_known", "data_recvd", "reset_recvd", "data_read", "reset_read"};
+  static constexpr std::array<std::string_view, 5> events{"recv_stream_fin", "recv_reset_stream",
+                                                          "recv_all_data", "app_read_all_data",
+                                                          "app_read_reset"};
   std::string table;
   for (std::size_t from = 0; from < states.size(); ++from) {
     for (std::size_t what = 0; what < events.size(); ++what) {
-      const auto to = next_state(static_cast<receive_state>(from), static_cast<receive_event>(what));
+      const auto to =
+          next_state(static_cast<receive_state>(from), static_cast<receive_event>(what));
       table += std::string(states[from]) + " " + std::string(events[what]) + " -> " +
                (to ? std::string(states[static_cast<std::size_t>(*to)]) : "-") + "\n";
     }

@@ -20,7 +20,10 @@ struct client : table_end {
 
 }  // namespace
 
-TEST_CASE_METHOD(client, "stream_table: a STREAM frame that fills the packet has no length, and every size decodes exactly", "[quic][stream]") {
+TEST_CASE_METHOD(client,
+                 "stream_table: a STREAM frame that fills the packet has no length, and every size "
+                 "decodes exactly",
+                 "[quic][stream]") {
   for (std::size_t size = 40; size <= 200; ++size) {
     CAPTURE(size);
     client one;
@@ -51,7 +54,8 @@ TEST_CASE_METHOD(client, "stream_table: a STREAM frame that fills the packet has
   }
 }
 
-TEST_CASE_METHOD(client, "stream_table: streams share a packet, small ones with a length", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: streams share a packet, small ones with a length",
+                 "[quic][stream]") {
   const auto first = table.open(true).value();
   const auto second = table.open(true).value();
   write(first, "one", true);
@@ -62,7 +66,10 @@ TEST_CASE_METHOD(client, "stream_table: streams share a packet, small ones with 
   CHECK(std::get<stream_frame>(all[1]).stream_id == second);
 }
 
-TEST_CASE_METHOD(client, "stream_table: lost data is sent again before new data, and nothing that was acknowledged", "[quic][stream]") {
+TEST_CASE_METHOD(
+    client,
+    "stream_table: lost data is sent again before new data, and nothing that was acknowledged",
+    "[quic][stream]") {
   const auto id = table.open(true).value();
   write(id, std::string(3000, 'x'));
   const packet first = write_packet(1000);
@@ -78,7 +85,8 @@ TEST_CASE_METHOD(client, "stream_table: lost data is sent again before new data,
   CHECK(std::get<stream_frame>(rest[1]).offset == first.frames[0].length + second.frames[0].length);
 }
 
-TEST_CASE_METHOD(client, "Q10_zero_length: an empty end is repeated when it is lost", "[quic][stream]") {
+TEST_CASE_METHOD(client, "Q10_zero_length: an empty end is repeated when it is lost",
+                 "[quic][stream]") {
   const auto id = table.open(true).value();
   write(id, "", true);
   const packet sent = write_packet();
@@ -96,7 +104,8 @@ TEST_CASE_METHOD(client, "Q10_zero_length: an empty end is repeated when it is l
   CHECK_FALSE(table.has_output());
 }
 
-TEST_CASE("Q10_zero_length: STREAM frames with neither data nor end are harmless", "[quic][stream]") {
+TEST_CASE("Q10_zero_length: STREAM frames with neither data nor end are harmless",
+          "[quic][stream]") {
   table_end one(role::server);
   CHECK(one.give(stream_frame{0, 0, {}, false}));
   CHECK(one.give(stream_frame{0, 100, {}, false}));
@@ -108,11 +117,13 @@ TEST_CASE("Q10_zero_length: STREAM frames with neither data nor end are harmless
   CHECK(one.give(stream_frame{0, 100, {}, true}));
   CHECK(one.give(stream_frame{0, 100, {}, true}));
   CHECK(one.error_of(stream_frame{0, 101, {}, false}) == transport_error::final_size_error);
-  // An empty frame at an offset uses credit up to there (RFC 9000 section 4.5 counts the highest offset).
+  // An empty frame at an offset uses credit up to there (RFC 9000 section 4.5 counts the highest
+  // offset).
   CHECK(one.table.count().bytes_received == 100);
 }
 
-TEST_CASE_METHOD(client, "stream_table: sending stops at the stream's limit and says so once", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: sending stops at the stream's limit and says so once",
+                 "[quic][stream]") {
   //= RFC 9000 section 4.1
   //= type=test
   //# Senders MUST NOT send data in excess of either limit.
@@ -124,7 +135,8 @@ TEST_CASE_METHOD(client, "stream_table: sending stops at the stream's limit and 
   while (table.has_output()) {
     last = write_packet();
     for (const frame& any : frames_of(last)) {
-      if (const auto* data = std::get_if<stream_frame>(&any)) sent = std::max(sent, data->offset + data->data.size());
+      if (const auto* data = std::get_if<stream_frame>(&any))
+        sent = std::max(sent, data->offset + data->data.size());
       if (const auto* told = std::get_if<stream_data_blocked_frame>(&any)) {
         CHECK(told->maximum_stream_data == 16 * 1024);
         ++blocked;
@@ -146,7 +158,8 @@ TEST_CASE_METHOD(client, "stream_table: sending stops at the stream's limit and 
   CHECK((!again || again->maximum_stream_data == 16 * 1024 + 1));
 }
 
-TEST_CASE("stream_table: sending stops at the connection's limit and says so once", "[quic][stream]") {
+TEST_CASE("stream_table: sending stops at the connection's limit and says so once",
+          "[quic][stream]") {
   table_end one(small_config(role::client));
   transport_parameters peer = parameters_of(one.settings);
   peer.initial_max_data = 1000;
@@ -178,7 +191,10 @@ TEST_CASE("stream_table: sending stops at the connection's limit and says so onc
   CHECK(one.table.count().bytes_sent == 1800);
 }
 
-TEST_CASE("stream_table: credit goes back only for what was read, and a lost frame is replaced by the current value", "[quic][stream]") {
+TEST_CASE(
+    "stream_table: credit goes back only for what was read, and a lost frame is replaced by the "
+    "current value",
+    "[quic][stream]") {
   table_end one(role::server);
   const std::string content(8 * 1024, 'x');
   one.give(stream_frame{0, 0, text(content), false});
@@ -219,7 +235,8 @@ TEST_CASE("stream_table: windows grow with the round trip time", "[quic][stream]
     }
     one.now += 1ms;
     const packet sent = one.write_packet();
-    if (const auto more = find_frame<max_stream_data_frame>(sent)) limit = more->maximum_stream_data;
+    if (const auto more = find_frame<max_stream_data_frame>(sent))
+      limit = more->maximum_stream_data;
     if (const auto more = find_frame<max_data_frame>(sent)) connection_limit = more->maximum_data;
   }
   CHECK(offset == 400 * 1024);
@@ -228,7 +245,9 @@ TEST_CASE("stream_table: windows grow with the round trip time", "[quic][stream]
   CHECK(connection_limit - offset > 64 * 1024);
 }
 
-TEST_CASE_METHOD(client, "stream_table: control frames stand before data, and those that do not fit wait", "[quic][stream]") {
+TEST_CASE_METHOD(client,
+                 "stream_table: control frames stand before data, and those that do not fit wait",
+                 "[quic][stream]") {
   const auto first = table.open(true).value();
   const auto second = table.open(true).value();
   write(first, "data");
@@ -243,7 +262,8 @@ TEST_CASE_METHOD(client, "stream_table: control frames stand before data, and th
   CHECK_FALSE(table.has_output());
 }
 
-TEST_CASE_METHOD(client, "stream_table: urgent streams go first, incremental ones share", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: urgent streams go first, incremental ones share",
+                 "[quic][stream]") {
   const auto bulk = table.open(true).value();
   const auto urgent = table.open(true).value();
   const auto shared = table.open(true).value();
@@ -251,13 +271,15 @@ TEST_CASE_METHOD(client, "stream_table: urgent streams go first, incremental one
   table.prioritize(urgent, 0, false);
   std::string order;
   while (table.has_output()) {
-    for (const frame& any : frames_of(write_packet(600))) order += std::to_string(std::get<stream_frame>(any).stream_id);
+    for (const frame& any : frames_of(write_packet(600)))
+      order += std::to_string(std::get<stream_frame>(any).stream_id);
   }
   CHECK(order.starts_with("444"));
   CHECK(order.find("0808") != std::string::npos);
 }
 
-TEST_CASE_METHOD(client, "stream_table: has_output says exactly whether something would be written", "[quic][stream][property]") {
+TEST_CASE_METHOD(client, "stream_table: has_output says exactly whether something would be written",
+                 "[quic][stream][property]") {
   table_end server(role::server);
   CHECK_FALSE(table.has_output());
   CHECK(write_packet().content.empty());

@@ -23,7 +23,8 @@ struct server : table_end {
 
 }  // namespace
 
-TEST_CASE_METHOD(client, "stream_table: streams are numbered by type and direction", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: streams are numbered by type and direction",
+                 "[quic][stream]") {
   CHECK(table.open(true) == 0);
   CHECK(table.open(true) == 4);
   CHECK(table.open(false) == 2);
@@ -33,7 +34,8 @@ TEST_CASE_METHOD(client, "stream_table: streams are numbered by type and directi
   CHECK(other.table.open(false) == 3);
 }
 
-TEST_CASE("stream_table: open fails at the peer's limit, and says when there is more", "[quic][stream]") {
+TEST_CASE("stream_table: open fails at the peer's limit, and says when there is more",
+          "[quic][stream]") {
   //= RFC 9000 section 4.6
   //= type=test
   //# Endpoints MUST NOT exceed the limit set by their peer.
@@ -57,7 +59,8 @@ TEST_CASE("stream_table: open fails at the peer's limit, and says when there is 
   CHECK(one.table.open(true) == 32);
 }
 
-TEST_CASE("stream_table: nothing can be opened before the peer's limits are known", "[quic][stream]") {
+TEST_CASE("stream_table: nothing can be opened before the peer's limits are known",
+          "[quic][stream]") {
   table_end one(small_config(role::client));
   CHECK(one.table.open(true).error() == errc::limit_exceeded);
   one.table.set_peer_limits(parameters_of(one.settings));
@@ -65,7 +68,9 @@ TEST_CASE("stream_table: nothing can be opened before the peer's limits are know
   CHECK(one.table.open(true) == 0);
 }
 
-TEST_CASE_METHOD(server, "stream_table: a higher number opens the lower ones, and they are accepted in order", "[quic][stream]") {
+TEST_CASE_METHOD(
+    server, "stream_table: a higher number opens the lower ones, and they are accepted in order",
+    "[quic][stream]") {
   //= RFC 9000 section 3.2
   //= type=test
   //# Before a stream is created, all streams of the same type with lower-numbered
@@ -87,7 +92,8 @@ TEST_CASE_METHOD(server, "stream_table: a higher number opens the lower ones, an
   CHECK(write(4, "answer") == 6);
 }
 
-TEST_CASE_METHOD(server, "stream_table: stream_opened is reported once until accept", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: stream_opened is reported once until accept",
+                 "[quic][stream]") {
   give(stream_frame{0, 0, {}, false});
   give(stream_frame{4, 0, {}, false});
   CHECK(count_events(event_kind::stream_opened) == 1);
@@ -96,7 +102,9 @@ TEST_CASE_METHOD(server, "stream_table: stream_opened is reported once until acc
   CHECK(count_events(event_kind::stream_opened) == 1);
 }
 
-TEST_CASE_METHOD(server, "stream_table: reading gives bytes, then would_block, then the end every time", "[quic][stream]") {
+TEST_CASE_METHOD(server,
+                 "stream_table: reading gives bytes, then would_block, then the end every time",
+                 "[quic][stream]") {
   std::byte out[16];
   bool fin = true;
   give(stream_frame{0, 0, text("abc"), false});
@@ -112,7 +120,8 @@ TEST_CASE_METHOD(server, "stream_table: reading gives bytes, then would_block, t
   CHECK(fin);
 }
 
-TEST_CASE_METHOD(server, "stream_table: peek takes nothing and tells whether it shows the end", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: peek takes nothing and tells whether it shows the end",
+                 "[quic][stream]") {
   bool fin = true;
   const std::string content = "request";
   give(stream_frame{0, 0, text(content), true});
@@ -129,7 +138,8 @@ TEST_CASE_METHOD(server, "stream_table: peek takes nothing and tells whether it 
   CHECK(fin);
 }
 
-TEST_CASE_METHOD(server, "stream_table: readable is an edge that the next look arms again", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: readable is an edge that the next look arms again",
+                 "[quic][stream]") {
   give(stream_frame{0, 0, text("a"), false});
   give(stream_frame{0, 1, text("b"), false});
   CHECK(count_events(event_kind::readable) == 1);
@@ -150,7 +160,8 @@ TEST_CASE_METHOD(server, "stream_table: readable is an edge that the next look a
   CHECK(read_all(0) == "!");
 }
 
-TEST_CASE_METHOD(server, "stream_table: bytes that were not read survive the batch", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: bytes that were not read survive the batch",
+                 "[quic][stream]") {
   std::string packet_memory = "hello";
   give(stream_frame{0, 0, text(packet_memory), false});
   CHECK(table.count().bytes_buffered_to_read == 0);
@@ -161,7 +172,10 @@ TEST_CASE_METHOD(server, "stream_table: bytes that were not read survive the bat
   CHECK(table.count().bytes_buffered_to_read == 0);
 }
 
-TEST_CASE_METHOD(client, "stream_table: write takes up to the watermark, then reports writable once there is room", "[quic][stream]") {
+TEST_CASE_METHOD(
+    client,
+    "stream_table: write takes up to the watermark, then reports writable once there is room",
+    "[quic][stream]") {
   settings.write_watermark = 32 * 1024;
   const auto id = table.open(true).value();
   const std::string content(40 * 1024, 'x');
@@ -189,7 +203,10 @@ TEST_CASE_METHOD(client, "stream_table: a short write does not take the end", "[
   CHECK(write(id, "", true) == 0);
 }
 
-TEST_CASE_METHOD(client, "stream_table: a small request fits one frame with its end, and finishes when acknowledged", "[quic][stream]") {
+TEST_CASE_METHOD(
+    client,
+    "stream_table: a small request fits one frame with its end, and finishes when acknowledged",
+    "[quic][stream]") {
   const auto id = table.open(true).value();
   REQUIRE(write(id, "GET /", true) == 5);
   const packet sent = write_packet();
@@ -208,7 +225,8 @@ TEST_CASE_METHOD(client, "stream_table: a small request fits one frame with its 
   CHECK(table.all_sent_acknowledged());
 }
 
-TEST_CASE_METHOD(client, "stream_table: a borrowed write is acknowledged once, or abandoned once", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: a borrowed write is acknowledged once, or abandoned once",
+                 "[quic][stream]") {
   const auto id = table.open(false).value();
   REQUIRE(table.write_borrowed(id, text("first"), 11, false));
   REQUIRE(table.write_borrowed(id, text("second"), 12, false));
@@ -238,7 +256,9 @@ TEST_CASE_METHOD(client, "stream_table: a borrowed write is acknowledged once, o
   CHECK(events[0].value == 21);
 }
 
-TEST_CASE_METHOD(server, "stream_table: a reset by the peer is seen at once, and unread bytes are dropped", "[quic][stream]") {
+TEST_CASE_METHOD(server,
+                 "stream_table: a reset by the peer is seen at once, and unread bytes are dropped",
+                 "[quic][stream]") {
   give(stream_frame{0, 0, text("abc"), false});
   take_events();
   REQUIRE(give(reset_stream_frame{0, 77, 10}));
@@ -255,7 +275,8 @@ TEST_CASE_METHOD(server, "stream_table: a reset by the peer is seen at once, and
   CHECK(write(0, "still here") == 10);
 }
 
-TEST_CASE_METHOD(server, "stream_table: who waits for a read hears of a reset as readable, too", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: who waits for a read hears of a reset as readable, too",
+                 "[quic][stream]") {
   give(stream_frame{0, 0, {}, false});
   CHECK(read_all(0).empty());
   take_events();
@@ -266,7 +287,9 @@ TEST_CASE_METHOD(server, "stream_table: who waits for a read hears of a reset as
   CHECK(events[1].kind == event_kind::readable);
 }
 
-TEST_CASE_METHOD(client, "stream_table: when the peer stops reading, the stream is reset with its code", "[quic][stream]") {
+TEST_CASE_METHOD(client,
+                 "stream_table: when the peer stops reading, the stream is reset with its code",
+                 "[quic][stream]") {
   //= RFC 9000 section 3.5
   //= type=test
   //# An endpoint that receives a STOP_SENDING frame MUST send a RESET_STREAM
@@ -297,7 +320,8 @@ TEST_CASE_METHOD(client, "stream_table: when the peer stops reading, the stream 
   CHECK(find_frame<reset_stream_frame>(write_packet())->application_protocol_error_code == 42);
 }
 
-TEST_CASE_METHOD(client, "stream_table: a write that was cut short hears of the stop", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: a write that was cut short hears of the stop",
+                 "[quic][stream]") {
   const auto id = table.open(true).value();
   REQUIRE(write(id, std::string(64 * 1024, 'x')) == 32 * 1024);
   give(stop_sending_frame{id, 1});
@@ -333,7 +357,9 @@ TEST_CASE_METHOD(client, "stream_table: reset gives up both directions", "[quic]
   CHECK(take_events().empty());
 }
 
-TEST_CASE_METHOD(client, "stream_table: reset of a stream that was finished takes back what has not arrived", "[quic][stream]") {
+TEST_CASE_METHOD(
+    client, "stream_table: reset of a stream that was finished takes back what has not arrived",
+    "[quic][stream]") {
   const auto id = table.open(false).value();
   write(id, "all of it", true);
   const packet sent = write_packet();
@@ -344,7 +370,8 @@ TEST_CASE_METHOD(client, "stream_table: reset of a stream that was finished take
   CHECK(write(id, "", true).error() == errc::closed);
 }
 
-TEST_CASE_METHOD(client, "stream_table: stop asks the peer to send no more, until its end is known", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: stop asks the peer to send no more, until its end is known",
+                 "[quic][stream]") {
   const auto id = table.open(true).value();
   table.stop(id, 6);
   const packet sent = write_packet();
@@ -359,7 +386,8 @@ TEST_CASE_METHOD(client, "stream_table: stop asks the peer to send no more, unti
   CHECK(take_events().empty());
 }
 
-TEST_CASE_METHOD(client, "stream_table: forget resets what was not finished, with code zero", "[quic][stream]") {
+TEST_CASE_METHOD(client, "stream_table: forget resets what was not finished, with code zero",
+                 "[quic][stream]") {
   const auto id = table.open(true).value();
   write(id, "half");
   table.forget(id);
@@ -374,7 +402,10 @@ TEST_CASE_METHOD(client, "stream_table: forget resets what was not finished, wit
   CHECK(take_events().empty());
 }
 
-TEST_CASE_METHOD(client, "stream_table: forget after the end was written only stops reading; the bytes still arrive", "[quic][stream]") {
+TEST_CASE_METHOD(
+    client,
+    "stream_table: forget after the end was written only stops reading; the bytes still arrive",
+    "[quic][stream]") {
   const auto id = table.open(true).value();
   write(id, "everything", true);
   REQUIRE(table.write_borrowed(id, {}, 1, true).has_value());
@@ -393,7 +424,8 @@ TEST_CASE_METHOD(client, "stream_table: forget after the end was written only st
   CHECK(table.count().bytes_received == 8);
 }
 
-TEST_CASE_METHOD(server, "stream_table: forget when both ends are seen sends nothing", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: forget when both ends are seen sends nothing",
+                 "[quic][stream]") {
   give(stream_frame{0, 0, text("request"), true});
   table.accept(true);
   CHECK(read_all(0) == "request!");
@@ -412,7 +444,8 @@ TEST_CASE_METHOD(server, "stream_table: forget when both ends are seen sends not
   CHECK_FALSE(table.has_output());
 }
 
-TEST_CASE_METHOD(server, "stream_table: a token of a forgotten stream is still reported", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: a token of a forgotten stream is still reported",
+                 "[quic][stream]") {
   give(stream_frame{0, 0, text("request"), true});
   REQUIRE(table.write_borrowed(0, text("response"), 99, true));
   take_events();
@@ -425,7 +458,10 @@ TEST_CASE_METHOD(server, "stream_table: a token of a forgotten stream is still r
   CHECK(table.count().streams_open == 0);
 }
 
-TEST_CASE_METHOD(server, "stream_table: the peer may open another stream when one is over and drained or forgotten", "[quic][stream]") {
+TEST_CASE_METHOD(
+    server,
+    "stream_table: the peer may open another stream when one is over and drained or forgotten",
+    "[quic][stream]") {
   const auto finish = [this](std::uint64_t id, bool forget_it) {
     give(stream_frame{id, 0, text("q"), true});
     table.accept(true);
@@ -452,7 +488,9 @@ TEST_CASE_METHOD(server, "stream_table: the peer may open another stream when on
   CHECK(find_frame<max_streams_frame>(write_packet())->maximum_streams == 10);
 }
 
-TEST_CASE_METHOD(client, "stream_table: the wrong direction and unknown streams are errors, not crashes", "[quic][stream]") {
+TEST_CASE_METHOD(client,
+                 "stream_table: the wrong direction and unknown streams are errors, not crashes",
+                 "[quic][stream]") {
   std::byte out[4];
   bool fin = false;
   const auto own = table.open(false).value();
@@ -460,7 +498,8 @@ TEST_CASE_METHOD(client, "stream_table: the wrong direction and unknown streams 
   CHECK(table.peek(own, fin).error() == errc::invalid_argument);
   give(stream_frame{3, 0, text("x"), false});
   CHECK(write(3, "y").error() == errc::invalid_argument);
-  for (const std::uint64_t id : {std::uint64_t{4}, std::uint64_t{1}, UINT64_MAX, UINT64_MAX - 1, std::uint64_t{1} << 62}) {
+  for (const std::uint64_t id :
+       {std::uint64_t{4}, std::uint64_t{1}, UINT64_MAX, UINT64_MAX - 1, std::uint64_t{1} << 62}) {
     CAPTURE(id);
     CHECK(write(id, "y").error() == errc::closed);
     CHECK(table.write_borrowed(id, text("y"), 1, false).error() == errc::closed);
@@ -474,7 +513,10 @@ TEST_CASE_METHOD(client, "stream_table: the wrong direction and unknown streams 
   }
 }
 
-TEST_CASE_METHOD(server, "stream_table: after the connection is closed received bytes stay readable, and nothing is written", "[quic][stream]") {
+TEST_CASE_METHOD(server,
+                 "stream_table: after the connection is closed received bytes stay readable, and "
+                 "nothing is written",
+                 "[quic][stream]") {
   std::string memory = "received";
   give(stream_frame{0, 0, text(memory), true});
   REQUIRE(table.write_borrowed(0, text("never"), 4, false));
@@ -494,7 +536,8 @@ TEST_CASE_METHOD(server, "stream_table: after the connection is closed received 
   CHECK(take_events().empty());
 }
 
-TEST_CASE_METHOD(server, "stream_table: a probe repeats the oldest data in flight, or the bare end", "[quic][stream]") {
+TEST_CASE_METHOD(server, "stream_table: a probe repeats the oldest data in flight, or the bare end",
+                 "[quic][stream]") {
   CHECK_FALSE(table.queue_probe_data());
   const auto id = table.open(true).value();
   write(id, "data");
@@ -519,7 +562,10 @@ TEST_CASE_METHOD(server, "stream_table: a probe repeats the oldest data in fligh
   CHECK_FALSE(table.has_output());
 }
 
-TEST_CASE_METHOD(client, "stream_table: frames about a stream that is gone do not touch the one that has its memory", "[quic][stream]") {
+TEST_CASE_METHOD(
+    client,
+    "stream_table: frames about a stream that is gone do not touch the one that has its memory",
+    "[quic][stream]") {
   const auto first = table.open(false).value();
   write(first, "one", true);
   const packet sent = write_packet();
@@ -539,7 +585,8 @@ TEST_CASE_METHOD(client, "stream_table: frames about a stream that is gone do no
   CHECK(transport::as_text(find_frame<stream_frame>(write_packet())->data) == "two");
 }
 
-TEST_CASE("stream_table: limits of a second set of parameters reach streams that are open already", "[quic][stream]") {
+TEST_CASE("stream_table: limits of a second set of parameters reach streams that are open already",
+          "[quic][stream]") {
   table_end one(small_config(role::client));
   transport_parameters remembered = parameters_of(one.settings);
   remembered.initial_max_stream_data_bidi_remote = 4;

@@ -40,7 +40,8 @@ inline stream_table::config small_config(role side) {
   stream_table::config one;
   one.side = side;
   one.max_data = 64 * 1024;
-  one.max_stream_data_bidi_local = one.max_stream_data_bidi_remote = one.max_stream_data_uni = 16 * 1024;
+  one.max_stream_data_bidi_local = one.max_stream_data_bidi_remote = one.max_stream_data_uni =
+      16 * 1024;
   one.max_streams_bidi = one.max_streams_uni = 8;
   one.max_window = 256 * 1024;
   one.max_stream_window = 64 * 1024;
@@ -61,8 +62,11 @@ inline transport_parameters parameters_of(const stream_table::config& from) {
 
 /// One side: a table with its queue and pages, and shorthands.
 struct table_end {
-  explicit table_end(const stream_table::config& wanted) : settings(wanted), table(wanted, queue, pages) {}
-  explicit table_end(role side) : table_end(small_config(side)) { table.set_peer_limits(parameters_of(settings)); }
+  explicit table_end(const stream_table::config& wanted)
+      : settings(wanted), table(wanted, queue, pages) {}
+  explicit table_end(role side) : table_end(small_config(side)) {
+    table.set_peer_limits(parameters_of(settings));
+  }
 
   stream_table::config settings;
   event_queue queue;
@@ -90,7 +94,8 @@ struct table_end {
     while (!reader.empty()) {
       const auto one = decode_frame(reader);
       if (!one) return std::unexpected(one.error());
-      const stream_table::outcome done = std::visit([this](const auto& frame) { return give(frame); }, *one);
+      const stream_table::outcome done =
+          std::visit([this](const auto& frame) { return give(frame); }, *one);
       if (!done) return done;
     }
     return {};
@@ -111,7 +116,8 @@ struct table_end {
     const stream_table::outcome done = give(frame);
     return done ? transport_error::no_error : done.error().code;
   }
-  transport::result<std::size_t> write(std::uint64_t id, std::string_view content, bool fin = false) {
+  transport::result<std::size_t> write(std::uint64_t id, std::string_view content,
+                                       bool fin = false) {
     const bytes piece = text(content);
     return table.write(id, {&piece, 1}, fin);
   }
@@ -122,7 +128,8 @@ struct table_end {
       std::byte some[512];
       bool fin = false;
       const auto size = table.read(now, id, some, fin);
-      if (!size) return size.error() == errc::would_block ? all : all + "<" + size.error().message() + ">";
+      if (!size)
+        return size.error() == errc::would_block ? all : all + "<" + size.error().message() + ">";
       all += transport::as_text(bytes(some, *size));
       if (fin) return all + "!";
     }

@@ -9,8 +9,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// What the peer allows this side to send, on a stream or on the connection (RFC 9000 section 4.1). Bytes count when they are
-/// sent for the first time.
+/// What the peer allows this side to send, on a stream or on the connection (RFC 9000 section 4.1).
+/// Bytes count when they are sent for the first time.
 class send_limit {
  public:
   explicit send_limit(std::uint64_t limit = 0) noexcept : limit_(limit) {}
@@ -46,9 +46,10 @@ class send_limit {
   std::uint64_t told_ = untold;  ///< The limit of the last blocked frame.
 };
 
-/// What this side allows the peer to send, on a stream or on the connection. A new limit is due once half of the window has
-/// been consumed; when that took less than two round trips, the window is what holds the peer back, and doubles. Sums stop at
-/// 2^62 - 1, so windows may be as large as that.
+/// What this side allows the peer to send, on a stream or on the connection. A new limit is due
+/// once half of the window has been consumed; when that took less than two round trips, the window
+/// is what holds the peer back, and doubles. Sums stop at 2^62 - 1, so windows may be as large as
+/// that.
 class receive_window {
  public:
   receive_window() = default;
@@ -63,8 +64,10 @@ class receive_window {
   void start(transport::time_point now) noexcept {
     if (epoch_ == not_started) epoch_ = now;
   }
-  /// The application has taken, or nobody will ever take, so many more bytes. True when the window has doubled.
-  bool consume(transport::time_point now, transport::duration smoothed_rtt, std::uint64_t bytes) noexcept;
+  /// The application has taken, or nobody will ever take, so many more bytes. True when the window
+  /// has doubled.
+  bool consume(transport::time_point now, transport::duration smoothed_rtt,
+               std::uint64_t bytes) noexcept;
   /// For the connection's window to keep ahead of a stream's.
   void grow_to(std::uint64_t window) noexcept;
 

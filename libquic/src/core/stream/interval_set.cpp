@@ -10,8 +10,9 @@ namespace core {
 
 std::uint32_t interval_set::first_ending_after(std::uint64_t offset) const noexcept {
   const interval* first = items();
-  const auto found = std::upper_bound(first, first + size_, offset,
-                                      [](std::uint64_t value, const interval& one) { return value < one.end; });
+  const auto found =
+      std::upper_bound(first, first + size_, offset,
+                       [](std::uint64_t value, const interval& one) { return value < one.end; });
   return static_cast<std::uint32_t>(found - first);
 }
 

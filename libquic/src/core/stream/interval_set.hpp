@@ -21,8 +21,9 @@ struct interval {
   friend bool operator==(const interval&, const interval&) = default;
 };
 
-/// Offsets as sorted intervals that neither overlap nor touch. Two live in place; more take memory that clear() keeps as long
-/// as it is little. It bounds nothing itself: whoever lets a peer choose the intervals looks at size().
+/// Offsets as sorted intervals that neither overlap nor touch. Two live in place; more take memory
+/// that clear() keeps as long as it is little. It bounds nothing itself: whoever lets a peer choose
+/// the intervals looks at size().
 class interval_set {
  public:
   interval_set() = default;

@@ -5,7 +5,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// What an element of an intrusive_ring<Tag> has in itself. The tag tells apart the rings that one object is in.
+/// What an element of an intrusive_ring<Tag> has in itself. The tag tells apart the rings that one
+/// object is in.
 template <class Tag>
 struct ring_link {
   ring_link* before = nullptr;
@@ -14,8 +15,8 @@ struct ring_link {
   bool is_linked() const noexcept { return after != nullptr; }
 };
 
-/// A circle of elements that carry their own links: entering, leaving and turning allocate nothing and take constant time.
-/// It owns nothing; an element leaves before it is destroyed.
+/// A circle of elements that carry their own links: entering, leaving and turning allocate nothing
+/// and take constant time. It owns nothing; an element leaves before it is destroyed.
 template <class Tag>
 class intrusive_ring {
  public:

@@ -11,9 +11,10 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The in-order stream bytes of one received batch that are still where the packets were decrypted: one pool for all streams
-/// of a connection, each stream a chain in it, all gone with the batch. A batch of tiny frames would make the pool larger than
-/// the batch, so it is bounded: what comes when it is full is copied.
+/// The in-order stream bytes of one received batch that are still where the packets were decrypted:
+/// one pool for all streams of a connection, each stream a chain in it, all gone with the batch. A
+/// batch of tiny frames would make the pool larger than the batch, so it is bounded: what comes
+/// when it is full is copied.
 class lent_views {
  public:
   static constexpr std::uint32_t none = UINT32_MAX;

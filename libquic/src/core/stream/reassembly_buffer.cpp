@@ -11,7 +11,8 @@ namespace core {
 
 using transport::bytes;
 
-reassembly_buffer::outcome reassembly_buffer::insert(memory from, std::uint64_t offset, bytes data) {
+reassembly_buffer::outcome reassembly_buffer::insert(memory from, std::uint64_t offset,
+                                                     bytes data) {
   const std::uint64_t end = offset + data.size();
   if (end <= contiguous_end_) return outcome::nothing_new;
   if (offset > contiguous_end_) {
@@ -21,7 +22,8 @@ reassembly_buffer::outcome reassembly_buffer::insert(memory from, std::uint64_t 
       store(from.pages, missing.begin, data.subspan(missing.begin - offset, missing.size()));
     }
     beyond_.insert(offset, end);
-    return beyond_.size() > limits::max_reassembly_gaps ? outcome::too_many_gaps : outcome::nothing_new;
+    return beyond_.size() > limits::max_reassembly_gaps ? outcome::too_many_gaps
+                                                        : outcome::nothing_new;
   }
   while (end > contiguous_end_) {
     const std::uint64_t stop = beyond_.empty() ? end : std::min(end, beyond_.front().begin);
@@ -74,7 +76,8 @@ bytes reassembly_buffer::front(const lent_views& lent) const noexcept {
 void reassembly_buffer::consume(memory from, std::uint64_t size) noexcept {
   assert(size <= contiguous_end_ - read_offset_);
   read_offset_ += size;
-  while (has_lent() && from.lent[first_lent_].end() <= read_offset_) first_lent_ = from.lent[first_lent_].next;
+  while (has_lent() && from.lent[first_lent_].end() <= read_offset_)
+    first_lent_ = from.lent[first_lent_].next;
   release_read_pages(from.pages);
 }
 
@@ -82,12 +85,14 @@ void reassembly_buffer::settle(memory from) {
   for (; has_lent(); first_lent_ = from.lent[first_lent_].next) {
     const lent_views::view& one = from.lent[first_lent_];
     const std::uint64_t taken = std::max(read_offset_, one.offset) - one.offset;
-    store(from.pages, one.offset + taken, bytes{one.from, one.size}.subspan(static_cast<std::size_t>(taken)));
+    store(from.pages, one.offset + taken,
+          bytes{one.from, one.size}.subspan(static_cast<std::size_t>(taken)));
   }
 }
 
 void reassembly_buffer::clear(page_recycler& pages) noexcept {
-  for (std::size_t i = first_held_; i < held_.size(); ++i) pages.give_back(std::move(held_[i].bytes));
+  for (std::size_t i = first_held_; i < held_.size(); ++i)
+    pages.give_back(std::move(held_[i].bytes));
   held_.clear();
   if (held_.capacity() > kept_entries) held_.shrink_to_fit();
   first_held_ = 0;
@@ -107,7 +112,8 @@ void reassembly_buffer::store(page_recycler& pages, std::uint64_t offset, bytes 
   }
 }
 
-reassembly_buffer::held_page& reassembly_buffer::page_at(page_recycler& pages, std::uint64_t number) {
+reassembly_buffer::held_page& reassembly_buffer::page_at(page_recycler& pages,
+                                                         std::uint64_t number) {
   // A peer may leave pages out but seldom does: look where the page is when there are none missing.
   if (first_held_ < held_.size() && number >= held_[first_held_].number) {
     const std::uint64_t guess = first_held_ + (number - held_[first_held_].number);
@@ -122,8 +128,9 @@ reassembly_buffer::held_page& reassembly_buffer::page_at(page_recycler& pages, s
 
 std::size_t reassembly_buffer::position_of(std::uint64_t number) const noexcept {
   const auto from = held_.begin() + static_cast<std::ptrdiff_t>(first_held_);
-  const auto found = std::lower_bound(from, held_.end(), number,
-                                      [](const held_page& one, std::uint64_t value) { return one.number < value; });
+  const auto found = std::lower_bound(
+      from, held_.end(), number,
+      [](const held_page& one, std::uint64_t value) { return one.number < value; });
   return static_cast<std::size_t>(found - held_.begin());
 }
 

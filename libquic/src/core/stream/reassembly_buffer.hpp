@@ -15,10 +15,11 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Puts the bytes of one received stream in order. Those that arrive in order are lent, not copied, until settle(); the others
-/// are copied into pages at the place their offset names, so that however a peer cuts and repeats them, the memory is that of
-/// the pages its bytes fall into: at most one page more than the flow control credit it has used. The first copy of a byte
-/// that arrives is the one that counts.
+/// Puts the bytes of one received stream in order. Those that arrive in order are lent, not copied,
+/// until settle(); the others are copied into pages at the place their offset names, so that
+/// however a peer cuts and repeats them, the memory is that of the pages its bytes fall into: at
+/// most one page more than the flow control credit it has used. The first copy of a byte that
+/// arrives is the one that counts.
 class reassembly_buffer {
  public:
   /// Where the memory comes from; shared by the streams of a connection.
@@ -30,12 +31,14 @@ class reassembly_buffer {
   enum class outcome : std::uint8_t {
     nothing_new,    ///< No more can be read than before.
     readable,       ///< More can be read now.
-    too_many_gaps,  ///< More than limits::max_reassembly_gaps holes: the attack of a byte here and a byte there.
+    too_many_gaps,  ///< More than limits::max_reassembly_gaps holes: the attack of a byte here and
+                    ///< a byte there.
   };
 
   /// `offset` + size <= 2^62 - 1. `data` must stay until settle().
   outcome insert(memory from, std::uint64_t offset, transport::bytes data);
-  /// The next bytes in one piece; empty when there are none. Valid until the next consume(), settle() or insert().
+  /// The next bytes in one piece; empty when there are none. Valid until the next consume(),
+  /// settle() or insert().
   transport::bytes front(const lent_views& lent) const noexcept;
   /// Takes `size` bytes of what can be read; not more than there are.
   void consume(memory from, std::uint64_t size) noexcept;
@@ -66,8 +69,8 @@ class reassembly_buffer {
   std::size_t position_of(std::uint64_t number) const noexcept;
   void release_read_pages(page_recycler& pages) noexcept;
 
-  interval_set beyond_;            ///< Received past contiguous_end_.
-  std::vector<held_page> held_;    ///< By number; those before first_held_ were given back.
+  interval_set beyond_;          ///< Received past contiguous_end_.
+  std::vector<held_page> held_;  ///< By number; those before first_held_ were given back.
   std::size_t first_held_ = 0;
   std::uint64_t read_offset_ = 0;
   std::uint64_t contiguous_end_ = 0;

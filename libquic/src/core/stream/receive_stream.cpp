@@ -37,7 +37,8 @@ void receive_stream::move(receive_event what) noexcept {
   if (const std::optional<receive_state> next = next_state(state_, what)) state_ = *next;
 }
 
-std::expected<std::uint64_t, protocol_failure> receive_stream::admit(std::uint64_t end, bool is_final) const noexcept {
+std::expected<std::uint64_t, protocol_failure> receive_stream::admit(std::uint64_t end,
+                                                                     bool is_final) const noexcept {
   //= RFC 9000 section 4.5
   //# Once a final size for a stream is known, it cannot change.  If a RESET_STREAM or
   //# STREAM frame is received indicating a change in the final size for the stream,
@@ -46,17 +47,20 @@ std::expected<std::uint64_t, protocol_failure> receive_stream::admit(std::uint64
   if (final_size_ != unknown && (is_final ? end != final_size_ : end > final_size_)) {
     return refuse(transport_error::final_size_error, "the final size changed");
   }
-  if (is_final && end < highest_) return refuse(transport_error::final_size_error, "the final size is below received data");
+  if (is_final && end < highest_)
+    return refuse(transport_error::final_size_error, "the final size is below received data");
   if (end <= highest_) return 0;
   //= RFC 9000 section 4.1
   //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if
   //# the sender violates the advertised connection or stream data limits; see
   //# {{error-handling}} for details on error handling.
-  if (end > window_.limit()) return refuse(transport_error::flow_control_error, "more than the stream's limit");
+  if (end > window_.limit())
+    return refuse(transport_error::flow_control_error, "more than the stream's limit");
   return end - highest_;
 }
 
-std::expected<bool, protocol_failure> receive_stream::on_data(reassembly_buffer::memory from, std::uint64_t offset, bytes data,
+std::expected<bool, protocol_failure> receive_stream::on_data(reassembly_buffer::memory from,
+                                                              std::uint64_t offset, bytes data,
                                                               bool fin) {
   if (!is_receiving()) return false;
   highest_ = std::max(highest_, offset + data.size());
@@ -82,7 +86,8 @@ bool receive_stream::on_reset(page_recycler& pages, std::uint64_t final_size) no
   if (is_terminal() || state_ == receive_state::reset_recvd) return false;
   highest_ = final_size_ = final_size;
   move(receive_event::recv_reset_stream);
-  // Unread data is dropped; after clear() its offsets mean nothing, so only what was given back is kept.
+  // Unread data is dropped; after clear() its offsets mean nothing, so only what was given back is
+  // kept.
   buffer_.clear(pages);
   if (discarding_) move(receive_event::app_read_reset);
   return true;
@@ -95,7 +100,8 @@ std::error_code receive_stream::read_failure() noexcept {
   return make_error_code(errc::stream_reset);
 }
 
-result<std::size_t> receive_stream::read(reassembly_buffer::memory from, mutable_bytes out, bool& fin) {
+result<std::size_t> receive_stream::read(reassembly_buffer::memory from, mutable_bytes out,
+                                         bool& fin) {
   fin = false;
   if (const std::error_code failure = read_failure()) return std::unexpected(failure);
   std::size_t done = 0;
@@ -157,9 +163,12 @@ void receive_stream::skip_to_end() noexcept {
 }
 
 std::uint64_t receive_stream::take_consumed() noexcept {
-  const bool dropped = discarding_ || state_ == receive_state::reset_recvd || state_ == receive_state::reset_read;
-  // The buffer's offset is that of the reader until the buffer is cleared, and from then on everything counts as consumed.
-  const std::uint64_t consumed = dropped || state_ == receive_state::data_read ? highest_ : buffer_.read_offset();
+  const bool dropped =
+      discarding_ || state_ == receive_state::reset_recvd || state_ == receive_state::reset_read;
+  // The buffer's offset is that of the reader until the buffer is cleared, and from then on
+  // everything counts as consumed.
+  const std::uint64_t consumed =
+      dropped || state_ == receive_state::data_read ? highest_ : buffer_.read_offset();
   const std::uint64_t news = consumed - returned_;
   returned_ = consumed;
   return news;

@@ -16,8 +16,12 @@ class ring_queue {
   bool empty() const noexcept { return count_ == 0; }
   std::size_t size() const noexcept { return count_; }
   std::size_t capacity() const noexcept { return ring_.size(); }
-  Element& operator[](std::size_t index) noexcept { return ring_[(first_ + index) & (ring_.size() - 1)]; }
-  const Element& operator[](std::size_t index) const noexcept { return ring_[(first_ + index) & (ring_.size() - 1)]; }
+  Element& operator[](std::size_t index) noexcept {
+    return ring_[(first_ + index) & (ring_.size() - 1)];
+  }
+  const Element& operator[](std::size_t index) const noexcept {
+    return ring_[(first_ + index) & (ring_.size() - 1)];
+  }
   Element& front() noexcept { return (*this)[0]; }
   const Element& front() const noexcept { return (*this)[0]; }
   Element& back() noexcept { return (*this)[count_ - 1]; }

@@ -13,11 +13,13 @@ using transport::mutable_bytes;
 
 void send_buffer::append(page_recycler& pages, bytes data) {
   while (!data.empty()) {
-    if (segments_.empty() || !segments_.back().page || segments_.back().size == page_recycler::page_size) {
+    if (segments_.empty() || !segments_.back().page ||
+        segments_.back().size == page_recycler::page_size) {
       segments_.push_back({.offset = end_, .page = pages.take()});
     }
     segment& last = segments_.back();
-    const std::size_t size = std::min<std::size_t>(data.size(), page_recycler::page_size - last.size);
+    const std::size_t size =
+        std::min<std::size_t>(data.size(), page_recycler::page_size - last.size);
     transport::copy_bytes(last.page->data() + last.size, data.first(size));
     last.size += size;
     end_ += size;
@@ -27,7 +29,8 @@ void send_buffer::append(page_recycler& pages, bytes data) {
 }
 
 void send_buffer::append_borrowed(bytes data, std::uint64_t token) {
-  segments_.push_back({.offset = end_, .size = data.size(), .borrowed = data.data(), .token = token});
+  segments_.push_back(
+      {.offset = end_, .size = data.size(), .borrowed = data.data(), .token = token});
   end_ += data.size();
 }
 
@@ -120,15 +123,18 @@ void send_buffer::release_acked_front(const release_target& target) {
   }
 }
 
-void send_buffer::release_acked_within(const release_target& target, std::uint64_t offset, std::uint64_t end) {
+void send_buffer::release_acked_within(const release_target& target, std::uint64_t offset,
+                                       std::uint64_t end) {
   for (std::size_t i = index_of(offset); i < segments_.size() && segments_[i].offset < end; ++i) {
     segment& one = segments_[i];
-    if (acked_.contains(std::max(one.offset, acked_end_), one.end())) release(target, one, event_kind::acknowledged);
+    if (acked_.contains(std::max(one.offset, acked_end_), one.end()))
+      release(target, one, event_kind::acknowledged);
   }
 }
 
 void send_buffer::drop(const release_target& target) {
-  for (std::size_t i = 0; i < segments_.size(); ++i) release(target, segments_[i], event_kind::abandoned);
+  for (std::size_t i = 0; i < segments_.size(); ++i)
+    release(target, segments_[i], event_kind::abandoned);
   segments_.clear();
   acked_.clear();
   lost_.clear();

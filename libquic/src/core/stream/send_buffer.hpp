@@ -15,9 +15,10 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The bytes of one sent stream from write to acknowledgement: copied ones in pages, borrowed ones where the application keeps
-/// them, in the order they were written. A page goes back, and a token is reported, as soon as all of its bytes are
-/// acknowledged, whatever is still missing before it. A token is reported exactly once.
+/// The bytes of one sent stream from write to acknowledgement: copied ones in pages, borrowed ones
+/// where the application keeps them, in the order they were written. A page goes back, and a token
+/// is reported, as soon as all of its bytes are acknowledged, whatever is still missing before it.
+/// A token is reported exactly once.
 class send_buffer {
  public:
   /// Where pages go back to and tokens are reported.
@@ -74,13 +75,13 @@ class send_buffer {
   void release_acked_within(const release_target& target, std::uint64_t offset, std::uint64_t end);
 
   ring_queue<segment> segments_;
-  interval_set acked_;                 ///< Past acked_end_.
-  interval_set lost_;                  ///< To be sent again.
-  std::uint64_t acked_end_ = 0;        ///< Everything below is acknowledged.
+  interval_set acked_;           ///< Past acked_end_.
+  interval_set lost_;            ///< To be sent again.
+  std::uint64_t acked_end_ = 0;  ///< Everything below is acknowledged.
   std::uint64_t sent_end_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t unsent_copied_ = 0;
-  std::size_t sending_ = 0;            ///< Index of the segment of sent_end_, or one before it.
+  std::size_t sending_ = 0;  ///< Index of the segment of sent_end_, or one before it.
 };
 
 }  // namespace core

@@ -30,7 +30,8 @@ void send_schedule::link(scheduled& one) noexcept {
 void send_schedule::unlink(scheduled& one) noexcept {
   ring_of(one).erase(one);
   if (any_at(one.in, one.urgency)) return;
-  (one.in == scheduled::place::resend ? has_resend_ : has_fresh_) &= static_cast<std::uint8_t>(~bit(one.urgency));
+  (one.in == scheduled::place::resend ? has_resend_ : has_fresh_) &=
+      static_cast<std::uint8_t>(~bit(one.urgency));
 }
 
 void send_schedule::move(scheduled& one, scheduled::place to) noexcept {
@@ -59,7 +60,8 @@ scheduled* send_schedule::next(bool credit) const noexcept {
   const auto urgency = static_cast<std::uint8_t>(std::countr_zero(any));
   if ((has_resend_ & bit(urgency)) != 0) return static_cast<scheduled*>(resend_[urgency].first());
   const level& own = fresh_[urgency];
-  const bool order = own.in_turns.empty() || (!own.in_order.empty() && (order_next_ & bit(urgency)) != 0);
+  const bool order =
+      own.in_turns.empty() || (!own.in_order.empty() && (order_next_ & bit(urgency)) != 0);
   return static_cast<scheduled*>(order ? own.in_order.first() : own.in_turns.first());
 }
 

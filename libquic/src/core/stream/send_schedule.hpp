@@ -27,15 +27,17 @@ struct scheduled : ring_link<schedule_tag> {
   static constexpr std::uint8_t lowest_urgency = 7;
 };
 
-/// Which stream sends next, in constant time: the lowest urgency number first (RFC 9218 section 4), of one urgency what was
-/// lost before what is new. Incremental streams of one urgency take turns, packet by packet. One that is not incremental keeps
-/// its turn until its end is sent, as long as it has something to send; between the two kinds packets alternate.
+/// Which stream sends next, in constant time: the lowest urgency number first (RFC 9218 section 4),
+/// of one urgency what was lost before what is new. Incremental streams of one urgency take turns,
+/// packet by packet. One that is not incremental keeps its turn until its end is sent, as long as
+/// it has something to send; between the two kinds packets alternate.
 class send_schedule {
  public:
   /// Where a stream belongs now; staying there costs nothing.
   void move(scheduled& one, scheduled::place to) noexcept;
   void prioritize(scheduled& one, std::uint8_t urgency, bool incremental) noexcept;
-  /// The stream will send nothing more but what is lost: another one that is not incremental may take its turn.
+  /// The stream will send nothing more but what is lost: another one that is not incremental may
+  /// take its turn.
   void release_turn(scheduled& one) noexcept;
   bool has_fresh() const noexcept { return has_fresh_ != 0; }
   /// Nobody's turn: nullptr. Streams with only fresh bytes are left out without credit.
@@ -61,7 +63,8 @@ class send_schedule {
 
   std::array<ring, urgencies> resend_{};
   std::array<level, urgencies> fresh_{};
-  std::array<scheduled*, urgencies> holder_{};  ///< Whose turn it is until it has ended, of those not incremental.
+  std::array<scheduled*, urgencies>
+      holder_{};  ///< Whose turn it is until it has ended, of those not incremental.
   // A bit per urgency:
   std::uint8_t has_resend_ = 0;
   std::uint8_t has_fresh_ = 0;

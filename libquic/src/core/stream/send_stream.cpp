@@ -27,7 +27,8 @@ void send_stream::clear() noexcept {
 
 bool send_stream::is_settled() const noexcept {
   if (is_terminal()) return true;
-  return state_ != send_state::reset_sent && buffer_.all_acked() && (fin_ == fin_state::none || fin_ == fin_state::acked);
+  return state_ != send_state::reset_sent && buffer_.all_acked() &&
+         (fin_ == fin_state::none || fin_ == fin_state::acked);
 }
 
 void send_stream::move(send_event what) noexcept {
@@ -37,9 +38,12 @@ void send_stream::move(send_event what) noexcept {
 std::error_code send_stream::write_failure(bool only_fin) const noexcept {
   switch (ending_) {
     case ending::none: return {};
-    // To finish what is finished already, or what nobody wants, succeeds: there is nothing left to do.
-    case ending::finished: return only_fin ? std::error_code() : make_error_code(errc::write_finished);
-    case ending::stopped_by_peer: return only_fin ? std::error_code() : make_error_code(errc::write_stopped);
+    // To finish what is finished already, or what nobody wants, succeeds: there is nothing left to
+    // do.
+    case ending::finished:
+      return only_fin ? std::error_code() : make_error_code(errc::write_finished);
+    case ending::stopped_by_peer:
+      return only_fin ? std::error_code() : make_error_code(errc::write_stopped);
     case ending::reset: break;
   }
   return make_error_code(errc::closed);
@@ -51,14 +55,16 @@ void send_stream::finish() noexcept {
   fin_ = fin_state::to_send;
 }
 
-result<std::size_t> send_stream::write(page_recycler& pages, std::span<const bytes> pieces, bool fin,
-                                       std::uint64_t watermark) {
+result<std::size_t> send_stream::write(page_recycler& pages, std::span<const bytes> pieces,
+                                       bool fin, std::uint64_t watermark) {
   std::size_t wanted = 0;
   for (const bytes& piece : pieces) wanted += piece.size();
-  if (const std::error_code failure = write_failure(fin && wanted == 0)) return std::unexpected(failure);
+  if (const std::error_code failure = write_failure(fin && wanted == 0))
+    return std::unexpected(failure);
   if (ending_ != ending::none) return 0;
   const std::uint64_t unsent = buffer_.unsent_copied();
-  const std::size_t taken = std::min<std::uint64_t>(wanted, watermark > unsent ? watermark - unsent : 0);
+  const std::size_t taken =
+      std::min<std::uint64_t>(wanted, watermark > unsent ? watermark - unsent : 0);
   std::size_t room = taken;
   for (const bytes& piece : pieces) {
     const bytes part = piece.first(std::min(piece.size(), room));
@@ -70,9 +76,10 @@ result<std::size_t> send_stream::write(page_recycler& pages, std::span<const byt
   return taken;
 }
 
-result<void> send_stream::write_borrowed(const send_buffer::release_target& target, bytes data, std::uint64_t token,
-                                         bool fin) {
-  if (const std::error_code failure = write_failure(fin && data.empty())) return std::unexpected(failure);
+result<void> send_stream::write_borrowed(const send_buffer::release_target& target, bytes data,
+                                         std::uint64_t token, bool fin) {
+  if (const std::error_code failure = write_failure(fin && data.empty()))
+    return std::unexpected(failure);
   if (data.empty()) {
     target.events.push(event_kind::acknowledged, target.stream, token);
   } else {
@@ -141,7 +148,8 @@ void send_stream::on_blocked_sent() noexcept {
   move(send_event::send_stream_data_blocked);
 }
 
-void send_stream::on_acked(const send_buffer::release_target& target, std::uint64_t offset, std::uint64_t size, bool fin) {
+void send_stream::on_acked(const send_buffer::release_target& target, std::uint64_t offset,
+                           std::uint64_t size, bool fin) {
   if (!can_send_data()) return;
   buffer_.on_acked(target, offset, size);
   if (fin) fin_ = fin_state::acked;

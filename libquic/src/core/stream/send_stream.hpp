@@ -16,20 +16,28 @@ inline namespace v0 {
 namespace core {
 
 /// States of the sending part of a stream (RFC 9000 section 3.1, figure 2).
-enum class send_state : std::uint8_t { ready, send, data_sent, reset_sent, data_recvd, reset_recvd };
+enum class send_state : std::uint8_t {
+  ready,
+  send,
+  data_sent,
+  reset_sent,
+  data_recvd,
+  reset_recvd
+};
 
-/// What leads from one to another. A frame counts as sent once it is decided on: nothing else can be sent from then on.
+/// What leads from one to another. A frame counts as sent once it is decided on: nothing else can
+/// be sent from then on.
 enum class send_event : std::uint8_t {
-  send_stream,               ///< A STREAM frame without FIN.
+  send_stream,  ///< A STREAM frame without FIN.
   send_stream_data_blocked,
   send_stream_fin,
   send_reset_stream,
-  recv_all_acks,             ///< For all data and the FIN.
+  recv_all_acks,  ///< For all data and the FIN.
   recv_reset_ack,
 };
 
-/// The arrows of figure 2; nullopt where the RFC has none: then the event is not to happen, or, when it comes from the peer,
-/// means nothing.
+/// The arrows of figure 2; nullopt where the RFC has none: then the event is not to happen, or,
+/// when it comes from the peer, means nothing.
 constexpr std::optional<send_state> next_state(send_state from, send_event what) noexcept {
   using enum send_state;
   switch (what) {
@@ -44,7 +52,8 @@ constexpr std::optional<send_state> next_state(send_state from, send_event what)
       if (from == ready || from == send || from == data_sent) return data_sent;
       return std::nullopt;
     case send_event::send_reset_stream:
-      if (from == ready || from == send || from == data_sent || from == reset_sent) return reset_sent;
+      if (from == ready || from == send || from == data_sent || from == reset_sent)
+        return reset_sent;
       return std::nullopt;
     case send_event::recv_all_acks:
       if (from == data_sent) return data_recvd;
@@ -74,7 +83,9 @@ class send_stream {
   void clear() noexcept;
 
   send_state state() const noexcept { return state_; }
-  bool is_terminal() const noexcept { return state_ == send_state::data_recvd || state_ == send_state::reset_recvd; }
+  bool is_terminal() const noexcept {
+    return state_ == send_state::data_recvd || state_ == send_state::reset_recvd;
+  }
   /// Nothing was written that is not known to have arrived, and no end or reset is under way.
   bool is_settled() const noexcept;
   bool finish_written() const noexcept { return fin_ != fin_state::none; }
@@ -85,10 +96,11 @@ class send_stream {
 
   // The application.
   /// Copies while fewer than `watermark` copied bytes are unsent.
-  transport::result<std::size_t> write(page_recycler& pages, std::span<const transport::bytes> pieces, bool fin,
+  transport::result<std::size_t> write(page_recycler& pages,
+                                       std::span<const transport::bytes> pieces, bool fin,
                                        std::uint64_t watermark);
-  transport::result<void> write_borrowed(const send_buffer::release_target& target, transport::bytes data,
-                                         std::uint64_t token, bool fin);
+  transport::result<void> write_borrowed(const send_buffer::release_target& target,
+                                         transport::bytes data, std::uint64_t token, bool fin);
   /// True, once, when a write was cut short and half of the watermark is free again.
   bool take_writable(std::uint64_t watermark) noexcept;
   bool is_write_waiting() const noexcept { return write_waiting_; }
@@ -107,7 +119,8 @@ class send_stream {
   void on_blocked_sent() noexcept;
 
   // What became of it.
-  void on_acked(const send_buffer::release_target& target, std::uint64_t offset, std::uint64_t size, bool fin);
+  void on_acked(const send_buffer::release_target& target, std::uint64_t offset, std::uint64_t size,
+                bool fin);
   void on_lost(std::uint64_t offset, std::uint64_t size, bool fin);
   void on_reset_acked() noexcept { move(send_event::recv_reset_ack); }
   bool send_again(std::uint64_t most);

@@ -22,8 +22,8 @@ enum class stream_control : std::uint8_t {
   stream_data_blocked = 8,
 };
 
-/// One stream: the parts it has (RFC 9000 section 3), and what the table remembers about it. The memory is used again for later
-/// streams; `id` tells whose it is.
+/// One stream: the parts it has (RFC 9000 section 3), and what the table remembers about it. The
+/// memory is used again for later streams; `id` tells whose it is.
 struct stream : scheduled, ring_link<control_tag> {
   static constexpr std::uint64_t no_id = UINT64_MAX;
 

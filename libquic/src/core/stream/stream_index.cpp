@@ -12,7 +12,8 @@ namespace core {
 void stream_index::resize_window(std::uint64_t needed) {
   const std::uint64_t size = needed == 0 ? 0 : std::bit_ceil(std::max<std::uint64_t>(needed, 8));
   std::vector<std::uint32_t> other(size, closed);
-  for (std::uint64_t number = base_; number < opened_; ++number) other[number & (size - 1)] = entry(number);
+  for (std::uint64_t number = base_; number < opened_; ++number)
+    other[number & (size - 1)] = entry(number);
   window_ = std::move(other);
 }
 
@@ -24,8 +25,9 @@ void stream_index::open_to(std::uint64_t count) {
 }
 
 stream_index::straggler* stream_index::find_straggler(std::uint64_t number) noexcept {
-  const auto found = std::lower_bound(stragglers_.begin(), stragglers_.end(), number,
-                                      [](const straggler& one, std::uint64_t value) { return one.number < value; });
+  const auto found = std::lower_bound(
+      stragglers_.begin(), stragglers_.end(), number,
+      [](const straggler& one, std::uint64_t value) { return one.number < value; });
   return found != stragglers_.end() && found->number == number ? &*found : nullptr;
 }
 

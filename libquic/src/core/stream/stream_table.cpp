@@ -34,8 +34,10 @@ stream_table::~stream_table() {
 }
 
 void stream_table::set_peer_limits(const transport_parameters& peer) {
-  state_->peer_bidi_local = std::max(state_->peer_bidi_local, peer.initial_max_stream_data_bidi_local);
-  state_->peer_bidi_remote = std::max(state_->peer_bidi_remote, peer.initial_max_stream_data_bidi_remote);
+  state_->peer_bidi_local =
+      std::max(state_->peer_bidi_local, peer.initial_max_stream_data_bidi_local);
+  state_->peer_bidi_remote =
+      std::max(state_->peer_bidi_remote, peer.initial_max_stream_data_bidi_remote);
   state_->peer_uni = std::max(state_->peer_uni, peer.initial_max_stream_data_uni);
   state_->data_limit.raise(peer.initial_max_data);
   // Streams that were opened under the limits remembered for 0-RTT.
@@ -44,12 +46,15 @@ void stream_table::set_peer_limits(const transport_parameters& peer) {
     one->sending.limit().raise(state_->send_limit_of(stream_type::of(one->id)));
     state_->reschedule(*one);
   }
-  // The rule for larger limits is that of the frame; 2^60 was checked where the parameters were decoded.
+  // The rule for larger limits is that of the frame; 2^60 was checked where the parameters were
+  // decoded.
   (void)on(max_streams_frame{true, std::min(peer.initial_max_streams_bidi, max_streams_limit)});
   (void)on(max_streams_frame{false, std::min(peer.initial_max_streams_uni, max_streams_limit)});
 }
 
-void stream_table::set_rtt(transport::duration smoothed) noexcept { state_->smoothed_rtt = smoothed; }
+void stream_table::set_rtt(transport::duration smoothed) noexcept {
+  state_->smoothed_rtt = smoothed;
+}
 
 result<std::uint64_t> stream_table::open(bool bidirectional) {
   if (state_->over) return fail(errc::closed);
@@ -83,12 +88,14 @@ result<std::size_t> stream_table::write(std::uint64_t id, std::span<const bytes>
   stream* one = state_->find(id);
   if (one == nullptr || one->forgotten || state_->over) return fail(errc::closed);
   if (!one->can_send) return fail(errc::invalid_argument);
-  const result<std::size_t> taken = one->sending.write(state_->pages, pieces, fin, state_->settings.write_watermark);
+  const result<std::size_t> taken =
+      one->sending.write(state_->pages, pieces, fin, state_->settings.write_watermark);
   state_->reschedule(*one);
   return taken;
 }
 
-result<void> stream_table::write_borrowed(std::uint64_t id, bytes data, send_token token, bool fin) {
+result<void> stream_table::write_borrowed(std::uint64_t id, bytes data, send_token token,
+                                          bool fin) {
   stream* one = state_->find(id);
   if (one == nullptr || one->forgotten || state_->over) return fail(errc::closed);
   if (!one->can_send) return fail(errc::invalid_argument);
@@ -97,7 +104,8 @@ result<void> stream_table::write_borrowed(std::uint64_t id, bytes data, send_tok
   return taken;
 }
 
-result<std::size_t> stream_table::read(time_point now, std::uint64_t id, mutable_bytes out, bool& fin) {
+result<std::size_t> stream_table::read(time_point now, std::uint64_t id, mutable_bytes out,
+                                       bool& fin) {
   fin = false;
   stream* one = state_->find(id);
   if (one == nullptr || one->forgotten) return fail(errc::closed);
@@ -158,7 +166,8 @@ void stream_table::forget(std::uint64_t id) {
   if (one == nullptr || one->forgotten) return;
   one->forgotten = true;
   if (!state_->over) {
-    if (one->can_send && !one->sending.finish_written()) state_->reset_sending(*one, 0, send_stream::ending::reset);
+    if (one->can_send && !one->sending.finish_written())
+      state_->reset_sending(*one, 0, send_stream::ending::reset);
     state_->stop_receiving(*one, 0);
   } else {
     one->receiving.clear(state_->pages);
@@ -173,7 +182,8 @@ void stream_table::on_connection_closed() {
     if (!one || one->id == stream::no_id) continue;
     if (one->can_send) one->sending.reset(state_->target(*one), 0, send_stream::ending::reset);
     state_->schedule.move(*one, scheduled::place::none);
-    if (one->control != 0) state_->control_waiting.erase(static_cast<ring_link<control_tag>&>(*one));
+    if (one->control != 0)
+      state_->control_waiting.erase(static_cast<ring_link<control_tag>&>(*one));
     one->control = 0;
   }
 }

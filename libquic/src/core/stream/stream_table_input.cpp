@@ -12,13 +12,15 @@ using transport::time_point;
 
 namespace {
 
-std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type, const char* reason) {
+std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type,
+                                         const char* reason) {
   return std::unexpected(protocol_failure{code, frame_type, reason});
 }
 
 }  // namespace
 
-std::expected<std::uint64_t, protocol_failure> stream_table::state::admit(const stream& one, std::uint64_t end,
+std::expected<std::uint64_t, protocol_failure> stream_table::state::admit(const stream& one,
+                                                                          std::uint64_t end,
                                                                           bool is_final) const {
   std::expected<std::uint64_t, protocol_failure> credit = one.receiving.admit(end, is_final);
   //= RFC 9000 section 19.9
@@ -73,7 +75,8 @@ stream_table::outcome stream_table::on(time_point now, const reset_stream_frame&
   //= RFC 9000 section 19.4
   //# An endpoint that receives a RESET_STREAM frame for a send-only stream MUST
   //# terminate the connection with error STREAM_STATE_ERROR.
-  const auto found = own.find_for_peer(received.stream_id, state::part::receiving, frame_type::reset_stream);
+  const auto found =
+      own.find_for_peer(received.stream_id, state::part::receiving, frame_type::reset_stream);
   if (!found) return std::unexpected(found.error());
   if (*found == nullptr) return {};
   stream& one = **found;
@@ -104,7 +107,8 @@ stream_table::outcome stream_table::on(const stop_sending_frame& received) {
   //# connection error of type STREAM_STATE_ERROR.  An endpoint that receives a
   //# STOP_SENDING frame for a receive-only stream MUST terminate the connection with
   //# error STREAM_STATE_ERROR.
-  const auto found = own.find_for_peer(received.stream_id, state::part::sending, frame_type::stop_sending);
+  const auto found =
+      own.find_for_peer(received.stream_id, state::part::sending, frame_type::stop_sending);
   if (!found) return std::unexpected(found.error());
   if (*found == nullptr || (*found)->sending.state() > send_state::data_sent) return {};
   stream& one = **found;
@@ -112,7 +116,8 @@ stream_table::outcome stream_table::on(const stop_sending_frame& received) {
   //# An endpoint that receives a STOP_SENDING frame MUST send a RESET_STREAM
   //# frame if the stream is in the "Ready" or "Send" state.
   const bool waiting = one.sending.is_write_waiting();
-  own.reset_sending(one, received.application_protocol_error_code, send_stream::ending::stopped_by_peer);
+  own.reset_sending(one, received.application_protocol_error_code,
+                    send_stream::ending::stopped_by_peer);
   if (one.forgotten) return {};
   own.events.push(event_kind::write_stopped, one.id, received.application_protocol_error_code);
   if (waiting) own.events.push(event_kind::writable, one.id);
@@ -133,9 +138,11 @@ stream_table::outcome stream_table::on(const max_stream_data_frame& received) {
   //# connection error of type STREAM_STATE_ERROR.  An endpoint that receives a
   //# MAX_STREAM_DATA frame for a receive-only stream MUST terminate the connection
   //# with error STREAM_STATE_ERROR.
-  const auto found = own.find_for_peer(received.stream_id, state::part::sending, frame_type::max_stream_data);
+  const auto found =
+      own.find_for_peer(received.stream_id, state::part::sending, frame_type::max_stream_data);
   if (!found) return std::unexpected(found.error());
-  if (*found == nullptr || !(*found)->sending.limit().raise(received.maximum_stream_data)) return {};
+  if (*found == nullptr || !(*found)->sending.limit().raise(received.maximum_stream_data))
+    return {};
   own.drop_stale_control(**found);
   own.reschedule(**found);
   return {};
@@ -148,9 +155,10 @@ stream_table::outcome stream_table::on(const max_streams_frame& received) {
   //# than this limit MUST be treated as a connection error of type
   //# FRAME_ENCODING_ERROR.
   if (received.maximum_streams > max_streams_limit) {
-    return refuse(transport_error::frame_encoding_error,
-                  received.bidirectional ? frame_type::max_streams_bidi : frame_type::max_streams_uni,
-                  "more streams than can be numbered");
+    return refuse(
+        transport_error::frame_encoding_error,
+        received.bidirectional ? frame_type::max_streams_bidi : frame_type::max_streams_uni,
+        "more streams than can be numbered");
   }
   state::opening& opened = own.opened[own.bidi(received.bidirectional)];
   //= RFC 9000 section 4.6
@@ -170,7 +178,8 @@ stream_table::outcome stream_table::on(const stream_data_blocked_frame& received
   //= RFC 9000 section 19.13
   //# An endpoint that receives a STREAM_DATA_BLOCKED frame for a send-only stream
   //# MUST terminate the connection with error STREAM_STATE_ERROR.
-  const auto found = state_->find_for_peer(received.stream_id, state::part::receiving, frame_type::stream_data_blocked);
+  const auto found = state_->find_for_peer(received.stream_id, state::part::receiving,
+                                           frame_type::stream_data_blocked);
   if (!found) return std::unexpected(found.error());
   return {};
 }
@@ -181,9 +190,10 @@ stream_table::outcome stream_table::on(const streams_blocked_frame& received) {
   //# a frame that encodes a larger stream ID MUST be treated as a connection error
   //# of type STREAM_LIMIT_ERROR or FRAME_ENCODING_ERROR.
   if (received.maximum_streams > max_streams_limit) {
-    return refuse(transport_error::frame_encoding_error,
-                  received.bidirectional ? frame_type::streams_blocked_bidi : frame_type::streams_blocked_uni,
-                  "more streams than can be numbered");
+    return refuse(
+        transport_error::frame_encoding_error,
+        received.bidirectional ? frame_type::streams_blocked_bidi : frame_type::streams_blocked_uni,
+        "more streams than can be numbered");
   }
   state::accepting& own = state_->accepted[state_->bidi(received.bidirectional)];
   own.asked = own.asked || received.maximum_streams >= own.limit;

@@ -26,11 +26,14 @@ bool put(packet_payload& payload, const Frame& made, const sent_frame& note) {
   return true;
 }
 
-bool has(const stream& one, stream_control what) noexcept { return (one.control & static_cast<std::uint8_t>(what)) != 0; }
+bool has(const stream& one, stream_control what) noexcept {
+  return (one.control & static_cast<std::uint8_t>(what)) != 0;
+}
 
 }  // namespace
 
-/// Credit for streams is worth a frame when there is an eighth of it, or when the peer has little left.
+/// Credit for streams is worth a frame when there is an eighth of it, or when the peer has little
+/// left.
 bool stream_table::state::max_streams_due(bool bidirectional) const noexcept {
   const accepting& own = accepted[bidi(bidirectional)];
   if (own.lost) return true;
@@ -46,14 +49,15 @@ bool stream_table::state::has_connection_control() const noexcept {
 }
 
 bool stream_table::state::has_blocked() const noexcept {
-  return opened[0].blocked_due || opened[1].blocked_due || (schedule.has_fresh() && data_limit.blocked_due());
+  return opened[0].blocked_due || opened[1].blocked_due ||
+         (schedule.has_fresh() && data_limit.blocked_due());
 }
 
 bool stream_table::has_output() const noexcept {
   const state& own = *state_;
   if (own.over) return false;
-  return own.schedule.next(own.data_limit.available() != 0) != nullptr || !own.control_waiting.empty() ||
-         own.has_connection_control() || own.has_blocked();
+  return own.schedule.next(own.data_limit.available() != 0) != nullptr ||
+         !own.control_waiting.empty() || own.has_connection_control() || own.has_blocked();
 }
 
 void stream_table::write_frames(time_point, packet_payload& payload) {
@@ -96,11 +100,14 @@ void stream_table::state::write_stream_control(packet_payload& payload) {
 /// False when the packet is full; what was written is no longer waiting.
 bool stream_table::state::write_control_of(stream& one, packet_payload& payload) {
   using kind = sent_frame::kind;
-  const auto done = [&one](stream_control what) { one.control &= static_cast<std::uint8_t>(~static_cast<unsigned>(what)); };
+  const auto done = [&one](stream_control what) {
+    one.control &= static_cast<std::uint8_t>(~static_cast<unsigned>(what));
+  };
   sent_frame note{.slot = one.slot, .id = one.id};
   if (has(one, stream_control::reset_stream)) {
     note.what = kind::reset_stream;
-    const reset_stream_frame reset{one.id, one.sending.reset_code(), one.sending.buffer().sent_end()};
+    const reset_stream_frame reset{one.id, one.sending.reset_code(),
+                                   one.sending.buffer().sent_end()};
     if (!put(payload, reset, note)) return false;
     done(stream_control::reset_stream);
   }
@@ -150,13 +157,14 @@ bool stream_table::state::write_stream_frame(stream& one, packet_payload& payloa
   const mutable_bytes out = payload.writer.free_space().first(piece.size);
   one.sending.buffer().copy_to(piece.offset, out);
   payload.writer.advance(piece.size);
-  payload.frames.push_back({sent_frame::kind::stream, piece.fin, one.slot, static_cast<std::uint32_t>(piece.size), one.id,
-                            piece.offset});
+  payload.frames.push_back({sent_frame::kind::stream, piece.fin, one.slot,
+                            static_cast<std::uint32_t>(piece.size), one.id, piece.offset});
   one.sending.on_sent(piece);
   if (piece.fresh) data_limit.use(piece.size);
   schedule.served(one);
   reschedule(one);
-  if (one.sending.take_writable(settings.write_watermark) && !one.forgotten) events.push(event_kind::writable, one.id);
+  if (one.sending.take_writable(settings.write_watermark) && !one.forgotten)
+    events.push(event_kind::writable, one.id);
   return true;
 }
 
@@ -218,7 +226,8 @@ void stream_table::state::on_stream_frame_lost(stream& one, const sent_frame& se
       one.sending.on_lost(sent.offset, sent.length, sent.fin);
       return reschedule(one);
     case kind::reset_stream:
-      if (one.sending.state() == send_state::reset_sent) add_control(one, stream_control::reset_stream);
+      if (one.sending.state() == send_state::reset_sent)
+        add_control(one, stream_control::reset_stream);
       return;
     case kind::stop_sending:
       if (one.receiving.wants_stop()) add_control(one, stream_control::stop_sending);
@@ -243,7 +252,9 @@ bool stream_table::queue_probe_data() {
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t slot = (own.probed + i) % count;
     stream* one = own.slots[slot].get();
-    if (one == nullptr || one->id == stream::no_id || !one->can_send || !one->sending.send_again(probe_size)) continue;
+    if (one == nullptr || one->id == stream::no_id || !one->can_send ||
+        !one->sending.send_again(probe_size))
+      continue;
     own.probed = slot + 1;
     own.reschedule(*one);
     return true;

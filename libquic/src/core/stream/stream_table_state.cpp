@@ -9,16 +9,21 @@ inline namespace v0 {
 namespace core {
 
 namespace {
-std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type, const char* reason) {
+std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type,
+                                         const char* reason) {
   return std::unexpected(protocol_failure{code, frame_type, reason});
 }
 }  // namespace
 
 stream_table::state::state(const config& wanted, event_queue& queue, page_recycler& recycler)
-    : settings(wanted), events(queue), pages(recycler), data_window(wanted.max_data, wanted.max_window) {
+    : settings(wanted),
+      events(queue),
+      pages(recycler),
+      data_window(wanted.max_data, wanted.max_window) {
   for (const bool bidirectional : {true, false}) {
     accepting& own = accepted[bidi(bidirectional)];
-    own.at_a_time = std::min(bidirectional ? wanted.max_streams_bidi : wanted.max_streams_uni, max_streams_limit);
+    own.at_a_time = std::min(bidirectional ? wanted.max_streams_bidi : wanted.max_streams_uni,
+                             max_streams_limit);
     own.limit = own.at_a_time;
   }
 }
@@ -64,16 +69,17 @@ std::uint64_t stream_table::state::send_limit_of(stream_type type) const noexcep
 }
 
 receive_window stream_table::state::receive_window_of(stream_type type) const noexcept {
-  const std::uint64_t window = !type.is_bidirectional()             ? settings.max_stream_data_uni
-                               : type.is_made_by(settings.side) ? settings.max_stream_data_bidi_local
-                                                                : settings.max_stream_data_bidi_remote;
+  const std::uint64_t window = !type.is_bidirectional() ? settings.max_stream_data_uni
+                               : type.is_made_by(settings.side)
+                                   ? settings.max_stream_data_bidi_local
+                                   : settings.max_stream_data_bidi_remote;
   return {window, settings.max_stream_window};
 }
 
-std::expected<stream*, protocol_failure> stream_table::state::find_for_peer(std::uint64_t id, part wanted,
-                                                                            std::uint64_t frame_type) {
-  if (last_found != nullptr && last_found->id == id && (wanted == part::sending ? last_found->can_send
-                                                                                : last_found->can_receive)) {
+std::expected<stream*, protocol_failure> stream_table::state::find_for_peer(
+    std::uint64_t id, part wanted, std::uint64_t frame_type) {
+  if (last_found != nullptr && last_found->id == id &&
+      (wanted == part::sending ? last_found->can_send : last_found->can_receive)) {
     return last_found;
   }
   const stream_type type = stream_type::of(id);
@@ -85,10 +91,12 @@ std::expected<stream*, protocol_failure> stream_table::state::find_for_peer(std:
     //# An endpoint MUST terminate the connection with error STREAM_STATE_ERROR if it
     //# receives a STREAM frame for a locally initiated stream that has not yet been
     //# created, or for a send-only stream.
-    return refuse(transport_error::stream_state_error, frame_type, "the stream has no such direction");
+    return refuse(transport_error::stream_state_error, frame_type,
+                  "the stream has no such direction");
   }
   if (ours && number >= index.opened()) {
-    return refuse(transport_error::stream_state_error, frame_type, "the stream has not been created");
+    return refuse(transport_error::stream_state_error, frame_type,
+                  "the stream has not been created");
   }
   if (!ours && number >= index.opened()) {
     //= RFC 9000 section 4.6
@@ -144,7 +152,8 @@ void stream_table::state::reschedule(stream& one) {
   schedule.move(one, sending.has_resend()  ? scheduled::place::resend
                      : sending.has_fresh() ? scheduled::place::fresh
                                            : scheduled::place::none);
-  if (one.in == scheduled::place::none && sending.state() >= send_state::data_sent) schedule.release_turn(one);
+  if (one.in == scheduled::place::none && sending.state() >= send_state::data_sent)
+    schedule.release_turn(one);
   if (sending.is_blocked()) add_control(one, stream_control::stream_data_blocked);
 }
 
@@ -156,10 +165,13 @@ void stream_table::state::add_control(stream& one, stream_control what) noexcept
 void stream_table::state::drop_stale_control(stream& one) noexcept {
   if (one.control == 0) return;
   unsigned sensible = 0;
-  if (one.sending.state() == send_state::reset_sent) sensible |= static_cast<unsigned>(stream_control::reset_stream);
+  if (one.sending.state() == send_state::reset_sent)
+    sensible |= static_cast<unsigned>(stream_control::reset_stream);
   if (one.receiving.wants_stop()) sensible |= static_cast<unsigned>(stream_control::stop_sending);
-  if (one.receiving.wants_credit()) sensible |= static_cast<unsigned>(stream_control::max_stream_data);
-  if (one.sending.is_blocked()) sensible |= static_cast<unsigned>(stream_control::stream_data_blocked);
+  if (one.receiving.wants_credit())
+    sensible |= static_cast<unsigned>(stream_control::max_stream_data);
+  if (one.sending.is_blocked())
+    sensible |= static_cast<unsigned>(stream_control::stream_data_blocked);
   one.control &= static_cast<std::uint8_t>(sensible);
   if (one.control == 0) control_waiting.erase(static_cast<ring_link<control_tag>&>(one));
 }

@@ -27,24 +27,25 @@ struct stream_type {
   std::uint64_t id_of(std::uint64_t number) const noexcept { return number * 4 + bits; }
 };
 
-/// What is inside stream_table, and what its three source files share: streams coming and going (stream_table_state.cpp), frames
-/// from the peer (stream_table_input.cpp), frames to it (stream_table_output.cpp).
+/// What is inside stream_table, and what its three source files share: streams coming and going
+/// (stream_table_state.cpp), frames from the peer (stream_table_input.cpp), frames to it
+/// (stream_table_output.cpp).
 struct stream_table::state {
   /// Streams of one direction that this side opens.
   struct opening {
-    std::uint64_t limit = 0;         ///< Of the peer.
-    bool refused = false;            ///< open() has failed at this limit: report when it grows.
-    bool blocked_due = false;        ///< STREAMS_BLOCKED is to be sent.
+    std::uint64_t limit = 0;   ///< Of the peer.
+    bool refused = false;      ///< open() has failed at this limit: report when it grows.
+    bool blocked_due = false;  ///< STREAMS_BLOCKED is to be sent.
   };
   /// Streams of one direction that the peer opens.
   struct accepting {
     std::uint64_t at_a_time = 0;
-    std::uint64_t limit = 0;         ///< Announced.
+    std::uint64_t limit = 0;  ///< Announced.
     std::uint64_t closed = 0;
     std::uint64_t accepted = 0;
-    bool reported = false;           ///< stream_opened was, since the last accept().
-    bool asked = false;              ///< The peer says that it is blocked.
-    bool lost = false;               ///< The newest announcement is.
+    bool reported = false;  ///< stream_opened was, since the last accept().
+    bool asked = false;     ///< The peer says that it is blocked.
+    bool lost = false;      ///< The newest announcement is.
 
     std::uint64_t next_limit() const noexcept;
   };
@@ -57,9 +58,11 @@ struct stream_table::state {
   stream* find(std::uint64_t id) noexcept;
   stream& create(std::uint64_t id);
   /// The stream that the peer's frame names, opened if it may be; nullptr for one that is closed.
-  std::expected<stream*, protocol_failure> find_for_peer(std::uint64_t id, part wanted, std::uint64_t frame_type);
+  std::expected<stream*, protocol_failure> find_for_peer(std::uint64_t id, part wanted,
+                                                         std::uint64_t frame_type);
   void open_for_peer(stream_type type, std::uint64_t count);
-  /// After anything that may have ended a part: gives the peer's stream back to it, and the memory to the next one.
+  /// After anything that may have ended a part: gives the peer's stream back to it, and the memory
+  /// to the next one.
   void close_if_over(stream& one);
   std::uint64_t send_limit_of(stream_type type) const noexcept;
   receive_window receive_window_of(stream_type type) const noexcept;
@@ -82,7 +85,8 @@ struct stream_table::state {
 
   // Input, in stream_table_input.cpp.
   /// receive_stream::admit() and the same for the connection.
-  std::expected<std::uint64_t, protocol_failure> admit(const stream& one, std::uint64_t end, bool is_final) const;
+  std::expected<std::uint64_t, protocol_failure> admit(const stream& one, std::uint64_t end,
+                                                       bool is_final) const;
 
   // Output, in stream_table_output.cpp.
   bool max_streams_due(bool bidirectional) const noexcept;
@@ -106,18 +110,18 @@ struct stream_table::state {
   lent_views lent;
   bool over = false;
 
-  transport::time_point now{};                 ///< Of the last call that told.
+  transport::time_point now{};  ///< Of the last call that told.
   transport::duration smoothed_rtt{};
-  std::uint64_t peer_bidi_local = 0;           ///< First limits of the peer, by its own names.
+  std::uint64_t peer_bidi_local = 0;  ///< First limits of the peer, by its own names.
   std::uint64_t peer_bidi_remote = 0;
   std::uint64_t peer_uni = 0;
 
   send_limit data_limit;
   receive_window data_window;
   std::uint64_t data_received = 0;
-  std::array<opening, 2> opened{};             ///< By bidi().
+  std::array<opening, 2> opened{};  ///< By bidi().
   std::array<accepting, 2> accepted{};
-  std::array<stream_index, 4> indices{};       ///< By stream_type::bits.
+  std::array<stream_index, 4> indices{};  ///< By stream_type::bits.
 
   std::vector<std::unique_ptr<stream>> slots;  ///< Those not in use have no id.
   std::vector<std::uint32_t> free_slots;       ///< Last in, first out.
@@ -125,7 +129,7 @@ struct stream_table::state {
   stream* last_found = nullptr;
   send_schedule schedule;
   intrusive_ring<control_tag> control_waiting;
-  std::uint32_t probed = 0;                    ///< Where queue_probe_data() goes on looking.
+  std::uint32_t probed = 0;  ///< Where queue_probe_data() goes on looking.
 };
 
 }  // namespace core
