@@ -152,12 +152,28 @@ void stream_entry::serve_closed() {
 }
 
 void stream_entry::reset(stream_view view, std::uint64_t code) {
-  view.reset(code);
-  if (!read_end_) read_end_ = errc::closed;
+  // A direction that has ended in order stays as it ended.
+  const bool wrote_all = write_end_ == errc::write_finished;
+  const bool peer_ended = all_arrived(view);
+  wrote_all ? view.stop(code) : view.reset(code);
+  if (!read_end_ && !peer_ended) read_end_ = errc::closed;
   if (!write_end_) write_end_ = errc::closed;
   abort(place::read);
   abort(place::write);
-  serve_closed();
+  abort(place::closed);
+}
+
+/// The peer's end is there, and with it every byte before it.
+bool stream_entry::all_arrived(stream_view view) {
+  bool fin = false;
+  return !read_end_ && view.peek(fin).has_value() && fin;
+}
+
+/// The end came behind bytes that have all been read: it shows without another read.
+void stream_entry::notice_end(stream_view view) {
+  bool fin = false;
+  const auto rest = read_end_ ? core::result<core::bytes>(core::bytes()) : view.peek(fin);
+  if (rest && rest->empty() && fin) read_end_ = errc::eof, read_in_order_ = true;
 }
 
 void stream_entry::abandon(stream_view view) {
@@ -187,7 +203,10 @@ void stream_entry::abort(place which) {
 
 void stream_entry::on_event(stream_view view, const core::event& event) {
   switch (event.kind) {
-    case event_kind::readable: return serve_read(view);
+    case event_kind::readable:
+      serve_read(view);
+      notice_end(view);
+      return serve_closed();
     case event_kind::writable: return serve_write(view);
     case event_kind::acknowledged: return settle_borrowed(event.value, {});
     case event_kind::abandoned: return settle_borrowed(event.value, abandoned_cause());

@@ -63,6 +63,8 @@ class stream_entry {
   void serve_read(core::stream_view view);
   void serve_write(core::stream_view view);
   void serve_closed();
+  bool all_arrived(core::stream_view view);
+  void notice_end(core::stream_view view);
   void settle_borrowed(core::send_token token, std::error_code error);
   std::error_code abandoned_cause() const;
 

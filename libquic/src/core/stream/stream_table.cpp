@@ -145,7 +145,9 @@ void stream_table::reset(std::uint64_t id, std::uint64_t code) {
   stream* one = state_->find(id);
   if (one == nullptr || one->forgotten || state_->over) return;
   state_->reset_sending(*one, code, send_stream::ending::reset);
-  state_->stop_receiving(*one, code);
+  // What the peer has ended in order stays readable.
+  const bool all_arrived = one->can_receive && one->receiving.state() == receive_state::data_recvd;
+  if (!all_arrived) state_->stop_receiving(*one, code);
   state_->close_if_over(*one);
 }
 
