@@ -393,6 +393,16 @@ TEST_CASE("message H05: a stream that dies blocked is cancelled and frees its pl
   CHECK(server.closed_with() == "QPACK_DECOMPRESSION_FAILED");
 }
 
+TEST_CASE("message: a blocked section whose entry is inserted and evicted in one piece closes",
+          "[h3][connection]") {
+  harness server = harness::server();
+  server.feed(0, blocked_headers());
+  byte_vector many = insertion();
+  many.insert(many.end(), 300, std::byte{0});  // duplicates: the entry itself is long gone
+  server.feed(2, many);
+  CHECK(server.closed_with() == "QPACK_DECOMPRESSION_FAILED");
+}
+
 TEST_CASE("message: a stream that stays blocked for ten seconds is given up", "[h3][connection]") {
   harness server = harness::server();
   server.feed(0, blocked_headers());

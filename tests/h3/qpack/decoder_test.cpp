@@ -301,6 +301,35 @@ TEST_CASE("qpack decoder H05: as many streams may block as promised, not one mor
   CHECK(std::vector(decoder.output().begin(), decoder.output().end()) == octets("44 80 88 8c"));
 }
 
+TEST_CASE("qpack decoder: a blocked section keeps its Required Insert Count while insertions go on",
+          "[h3][qpack]") {
+  // Table of 96 bytes: three entries, counts modulo 6. Rebuilt after more insertions, the encoding
+  // 2 would mean 7.
+  decoder decoder({.max_table_capacity = 96});
+  field_section section;
+  REQUIRE(decode(decoder, "0200 80", section) == decode_outcome::blocked);
+  SECTION("its entry is still there") {
+    REQUIRE(decoder.receive(octets("3f41 4161 00")));
+    CHECK(decode(decoder, "0200 80", section) == decode_outcome::decoded);
+    CHECK(printed(section) == "a: \n");
+  }
+  SECTION("its entry is evicted: an error, neither another entry nor blocked for ever") {
+    REQUIRE(decoder.receive(octets("3f41 4161 00 4162 00 4163 00 4164 00")));
+    std::uint64_t stream_id = 0;
+    REQUIRE(decoder.poll_unblocked(stream_id));
+    CHECK(decode(decoder, "0200 80", section) == decode_outcome::failed);
+    CHECK(decoder.blocked_streams() == 0);
+    REQUIRE(decoder.receive(octets("4165 00 4166 00 4167 00 4168 00")));
+    CHECK(!decoder.poll_unblocked(stream_id));
+  }
+  SECTION("no number of insertions blocks it again") {
+    REQUIRE(decoder.receive(octets("3f41 4161 00")));
+    for (int i = 0; i < 20; ++i) REQUIRE(decoder.receive(octets("00")));
+    CHECK(decode(decoder, "0200 80", section) == decode_outcome::failed);
+    CHECK(decoder.blocked_streams() == 0);
+  }
+}
+
 TEST_CASE("qpack decoder: a limit of no blocked streams refuses the first", "[h3][qpack]") {
   decoder decoder({.max_blocked_streams = 0});
   field_section section;

@@ -172,7 +172,7 @@ decode_outcome decoder::decode(std::uint64_t stream_id, bytes encoded, field_sec
   section.clear();
   input_cursor cursor(encoded);
   section_prefix prefix;
-  if (!read_prefix(cursor, prefix)) return decode_outcome::failed;
+  if (!read_prefix(cursor, find_blocked(stream_id), prefix)) return decode_outcome::failed;
   if (prefix.required_insert_count > table_.insert_count())
     return block(stream_id, prefix.required_insert_count) ? decode_outcome::blocked
                                                           : decode_outcome::failed;
@@ -190,32 +190,23 @@ decode_outcome decoder::decode(std::uint64_t stream_id, bytes encoded, field_sec
   return outcome;
 }
 
-bool decoder::read_prefix(input_cursor& cursor, section_prefix& prefix) const noexcept {
+/// `waiting`: the section was blocked. Then the count is the one found when it came: what its
+/// encoding means depends on the insertions so far, so that rebuilding it now might give a later,
+/// wrong one.
+bool decoder::read_prefix(input_cursor& cursor, const blocked_stream* waiting,
+                          section_prefix& prefix) const noexcept {
   std::uint64_t encoded_count = 0;
   if (read_prefix_integer(cursor, 8, encoded_count) != parse_status::whole || cursor.empty())
     return false;
   const bool negative = (std::to_integer<unsigned>(*cursor.at) & 0x80) != 0;
   std::uint64_t delta = 0;
   if (read_prefix_integer(cursor, 7, delta) != parse_status::whole) return false;
-
-  //= RFC 9204 section 4.5.1.1
-  //# If the decoder encounters a value of EncodedInsertCount that
-  //# could not have been produced by a conformant encoder, it MUST treat this as a
-  //# connection error of type QPACK_DECOMPRESSION_FAILED.
   std::uint64_t required = 0;
-  if (encoded_count != 0) {
-    const std::uint64_t max_entries = config_.max_table_capacity / dynamic_table::entry_overhead;
-    const std::uint64_t full_range = 2 * max_entries;
-    if (encoded_count > full_range) return false;
-    const std::uint64_t max_value = table_.insert_count() + max_entries;
-    required = max_value / full_range * full_range + encoded_count - 1;
-    if (required > max_value) {
-      if (required <= full_range) return false;
-      required -= full_range;
-    }
-    if (required == 0) return false;
+  if (waiting != nullptr) {
+    required = waiting->required_insert_count;
+  } else if (!rebuild_insert_count(encoded_count, required)) {
+    return false;
   }
-
   //= RFC 9204 section 4.5.1.2
   //# An endpoint MUST treat a field block with a Sign bit of 1 as
   //# invalid if the value of Required Insert Count is less than or equal to the value
@@ -224,6 +215,25 @@ bool decoder::read_prefix(input_cursor& cursor, section_prefix& prefix) const no
   prefix = {.required_insert_count = required,
             .base = negative ? required - delta - 1 : required + delta};
   return true;
+}
+
+//= RFC 9204 section 4.5.1.1
+//# If the decoder encounters a value of EncodedInsertCount that
+//# could not have been produced by a conformant encoder, it MUST treat this as a
+//# connection error of type QPACK_DECOMPRESSION_FAILED.
+bool decoder::rebuild_insert_count(std::uint64_t encoded, std::uint64_t& required) const noexcept {
+  required = 0;
+  if (encoded == 0) return true;
+  const std::uint64_t max_entries = config_.max_table_capacity / dynamic_table::entry_overhead;
+  const std::uint64_t full_range = 2 * max_entries;
+  if (encoded > full_range) return false;
+  const std::uint64_t max_value = table_.insert_count() + max_entries;
+  required = max_value / full_range * full_range + encoded - 1;
+  if (required > max_value) {
+    if (required <= full_range) return false;
+    required -= full_range;
+  }
+  return required != 0;
 }
 
 decode_outcome decoder::decode_lines(input_cursor cursor, const section_prefix& prefix,
@@ -367,9 +377,14 @@ decode_outcome decoder::add_literal(input_cursor& cursor, field_section& section
   return decode_outcome::decoded;
 }
 
-bool decoder::block(std::uint64_t stream_id, std::uint64_t required_insert_count) {
+const decoder::blocked_stream* decoder::find_blocked(std::uint64_t stream_id) const noexcept {
   for (const blocked_stream& stream : blocked_)
-    if (stream.stream_id == stream_id) return true;
+    if (stream.stream_id == stream_id) return &stream;
+  return nullptr;
+}
+
+bool decoder::block(std::uint64_t stream_id, std::uint64_t required_insert_count) {
+  if (find_blocked(stream_id) != nullptr) return true;
   //= RFC 9204 section 2.1.2
   //# If a decoder encounters
   //# more blocked streams than it promised to support, it MUST treat this as a

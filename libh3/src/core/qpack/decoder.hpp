@@ -93,7 +93,10 @@ class decoder {
   std::size_t max_instruction_size() const noexcept;
   bool receive_pending(bytes& input);
 
-  bool read_prefix(input_cursor& cursor, section_prefix& prefix) const noexcept;
+  bool read_prefix(input_cursor& cursor, const blocked_stream* waiting,
+                   section_prefix& prefix) const noexcept;
+  bool rebuild_insert_count(std::uint64_t encoded, std::uint64_t& required) const noexcept;
+  const blocked_stream* find_blocked(std::uint64_t stream_id) const noexcept;
   bool block(std::uint64_t stream_id, std::uint64_t required_insert_count);
   void unblock(std::uint64_t stream_id) noexcept;
   decode_outcome decode_lines(input_cursor cursor, const section_prefix& prefix,
