@@ -1,29 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# strata_library(NAME VERSION x.y.z DEPENDS lib... PRIVATE lib...)
+# strata_library(NAME VERSION x.y.z DEPENDS lib... PRIVATE lib... CORE_PRIVATE lib...)
 #
 # Makes one library out of the folder it is called in:
 #   strata_<name>_core    object library of src/core: no Asio on its include path, so a core that includes it does not compile
 #   strata_<name>         the library, alias strata::<name>, with src/driver and src/observers on top
-# Sources are listed by the folders themselves (target_sources in each folder's CMakeLists.txt).
+# Sources are listed by the folders themselves (target_sources in each folder's CMakeLists.txt); the public headers are all of
+# include/. Install rules, the package config and the .pc file are in strata_install.cmake.
 
 include(GNUInstallDirs)
 include(GenerateExportHeader)
-include(CMakePackageConfigHelpers)
-
-add_library(strata_build_flags INTERFACE)
-target_compile_features(strata_build_flags INTERFACE cxx_std_23)
-target_compile_options(strata_build_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wnull-dereference -Wimplicit-fallthrough
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-designated-field-initializers>
-  $<$<BOOL:${STRATA_WARNINGS_AS_ERRORS}>:-Werror>)
-if(STRATA_SANITIZE)
-  list(JOIN STRATA_SANITIZE "," strata_sanitize_list)
-  target_compile_options(strata_build_flags INTERFACE -fsanitize=${strata_sanitize_list} -fno-omit-frame-pointer
-    $<$<IN_LIST:undefined,${STRATA_SANITIZE}>:-fno-sanitize-recover=undefined>)
-  target_link_options(strata_build_flags INTERFACE -fsanitize=${strata_sanitize_list})
-endif()
+include(strata_install)
 
 function(strata_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "VERSION" "DEPENDS;PRIVATE;CORE_PRIVATE")
@@ -43,11 +29,16 @@ function(strata_library name)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/version.cpp.in ${CMAKE_CURRENT_BINARY_DIR}/version.cpp @ONLY)
   target_sources(${full} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/version.cpp)
 
+  target_include_directories(${core} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_BINARY_DIR}/include)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/*.hpp)
+  set(generated ${CMAKE_CURRENT_BINARY_DIR}/include/strata/${name})
+  # The file set brings the include folders, to the build and to those who install.
+  target_sources(${full} PUBLIC FILE_SET HEADERS
+    BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_BINARY_DIR}/include
+    FILES ${headers} ${generated}/export.hpp ${generated}/version.hpp)
+  set_target_properties(${full} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+
   foreach(target ${core} ${full})
-    target_include_directories(${target} PUBLIC
-      $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
-      $<BUILD_INTERFACE:${CMAKE_CURRENT_BINARY_DIR}/include>
-      $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:strata_build_flags>)
     target_compile_features(${target} PUBLIC cxx_std_23)
@@ -57,6 +48,8 @@ function(strata_library name)
   target_compile_definitions(${core} PRIVATE ${full}_EXPORTS)
   get_target_property(type ${full} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
+    # A program that links us and, through another library, the system's OpenSSL must not bind that one to our copy.
+    target_link_options(${full} INTERFACE $<$<PLATFORM_ID:Linux>:LINKER:--exclude-libs,libssl.a:libcrypto.a>)
     target_compile_definitions(${core} PUBLIC STRATA_${upper}_STATIC_DEFINE)
     target_compile_definitions(${full} PUBLIC STRATA_${upper}_STATIC_DEFINE)
   endif()
@@ -79,5 +72,13 @@ function(strata_library name)
     target_link_libraries(strata_${name}_core_interface INTERFACE strata_${dependency}_core_interface)
   endforeach()
 
-  set_target_properties(${full} PROPERTIES OUTPUT_NAME strata-${name} EXPORT_NAME ${name} VERSION ${arg_VERSION})
+  strata_use_asio_headers(${full})
+
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion ${arg_VERSION})
+  set_target_properties(${full} PROPERTIES
+    OUTPUT_NAME strata-${name} EXPORT_NAME ${name} VERSION ${arg_VERSION} SOVERSION ${soversion}
+    INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)  # the link path: an OpenSSL outside the system's folders
+  if(STRATA_INSTALL)
+    strata_install_library(${name} ${arg_VERSION} "${arg_DEPENDS}")
+  endif()
 endfunction()

@@ -24,12 +24,23 @@ bool parse_number(std::string_view text, Number& out) {
   return !text.empty() && failure == std::errc{} && end == text.data() + text.size();
 }
 
-std::unexpected<std::error_code> invalid() { return std::unexpected(make_error_code(errc::invalid_argument)); }
+std::unexpected<std::error_code> invalid() {
+  return std::unexpected(make_error_code(errc::invalid_argument));
+}
+
+/// ::ffff:0:0/96, under which IPv6 sockets show IPv4.
+bool is_mapped_v4(bytes octets) {
+  const auto prefix = octets.first(10);
+  return octets[10] == std::byte{0xff} && octets[11] == std::byte{0xff} &&
+         std::ranges::all_of(prefix, [](std::byte octet) { return octet == std::byte{0}; });
+}
 
 }  // namespace
 
 address::address(bytes octets, std::uint16_t port, std::uint32_t scope_id) noexcept {
   if (octets.size() != 4 && octets.size() != 16) return;
+  // Else 127.0.0.1 had two names, and a check for loopback would miss one.
+  if (octets.size() == 16 && is_mapped_v4(octets)) octets = octets.last(4);
   std::ranges::copy(octets, octets_.begin());
   family_ = octets.size() == 4 ? family::v4 : family::v6;
   port_ = port;
@@ -44,17 +55,22 @@ address address::any_v4(std::uint16_t port) noexcept { return {std::array<std::b
 address address::any_v6(std::uint16_t port) noexcept { return {std::array<std::byte, 16>{}, port}; }
 
 result<address> address::parse_ip(std::string_view text, std::uint16_t port) {
+  // inet_pton stops at a zero byte, so what follows one would be accepted unseen.
+  if (text.find('\0') != text.npos) return invalid();
   std::uint32_t scope_id = 0;
-  if (const auto percent = text.find('%'); percent != text.npos) {
+  const auto percent = text.find('%');
+  const bool scoped = percent != text.npos;
+  if (scoped) {
     if (!parse_number(text.substr(percent + 1), scope_id)) return invalid();
     text = text.substr(0, percent);
   }
   const std::string terminated(text);
   std::array<std::byte, 16> octets;
-  if (scope_id == 0 && inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1) {
+  if (!scoped && inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1) {
     return address(bytes(octets).first(4), port);
   }
-  if (inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1) return address(octets, port, scope_id);
+  if (inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1)
+    return address(octets, port, scope_id);
   return invalid();
 }
 
@@ -66,7 +82,9 @@ result<address> address::parse(std::string_view text) {
   const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   const auto parsed = parse_ip(host, port);
-  if (!parsed || parsed->is_v6() != bracketed) return invalid();
+  // Brackets go with colons, also around mapped IPv4.
+  const bool has_colons = host.find(':') != host.npos;
+  if (!parsed || has_colons != bracketed) return invalid();
   return parsed;
 }
 
@@ -78,7 +96,9 @@ bool address::is_loopback() const noexcept {
   return is_v4() ? octets_[0] == std::byte{127} : is_v6() && octets_ == loopback_v6_octets;
 }
 
-address address::with_port(std::uint16_t port) const noexcept { return {octets(), port, scope_id_}; }
+address address::with_port(std::uint16_t port) const noexcept {
+  return {octets(), port, scope_id_};
+}
 
 bool address::same_ip(const address& other) const noexcept {
   return family_ == other.family_ && octets_ == other.octets_ && scope_id_ == other.scope_id_;

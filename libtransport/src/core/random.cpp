@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <cassert>
 #include <cstdlib>
 #include <cstring>
 
@@ -11,6 +12,7 @@ namespace strata::transport {
 inline namespace v0 {
 
 std::uint64_t random_source::below(std::uint64_t bound) {
+  assert(bound != 0);
   // Rejecting the incomplete last interval keeps every value equally likely.
   const std::uint64_t limit = bound * (UINT64_MAX / bound);
   for (;;) {
@@ -23,8 +25,10 @@ std::uint64_t random_source::below(std::uint64_t bound) {
 }
 
 void system_random::fill(mutable_bytes out) {
-  // Going on with predictable keys would be worse than stopping: there is no answer to a machine without entropy.
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) != 1) std::abort();
+  // Going on with predictable keys would be worse than stopping: there is no answer to a machine
+  // without entropy.
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) != 1)
+    std::abort();
 }
 
 }  // namespace v0

@@ -24,9 +24,15 @@ std::string hexadecimal(std::uint64_t value) {
   return "0x" + digits;
 }
 
+bool is_tls_alert(std::uint64_t code) { return code >= 0x100 && code <= 0x1ff; }
+
+/// bad_certificate, unsupported_certificate, certificate_revoked, certificate_expired, certificate_unknown, unknown_ca
+/// (RFC 8446 section 6.2): what is sent when the peer's certificate is not believed.
+bool is_certificate_alert(std::uint64_t code) { return (code >= 0x100 + 42 && code <= 0x100 + 46) || code == 0x100 + 48; }
+
 std::string transport_code_name(std::uint64_t code) {
   if (code < transport_error_names.size()) return std::string(transport_error_names[code]);
-  if (code >= 0x100 && code <= 0x1ff) return "CRYPTO_ERROR, TLS alert " + std::to_string(code - 0x100);
+  if (is_tls_alert(code)) return "CRYPTO_ERROR, TLS alert " + std::to_string(code - 0x100);
   return hexadecimal(code);
 }
 
@@ -51,10 +57,13 @@ std::string escaped(std::string_view text) {
 std::error_code close_reason::code_for_operations() const noexcept {
   switch (origin) {
     case origin_kind::local_application: return errc::closed;
-    case origin_kind::local_transport: return errc::protocol_error;
+    case origin_kind::local_transport:
+      if (is_certificate_alert(code)) return errc::certificate_rejected;
+      return is_tls_alert(code) ? errc::tls_failed : errc::protocol_error;
     case origin_kind::peer_application:
     case origin_kind::stateless_reset: return errc::closed_by_peer;
     case origin_kind::peer_transport:
+      if (is_tls_alert(code)) return errc::tls_failed;
       return code == static_cast<std::uint64_t>(transport_error::connection_refused) ? errc::refused : errc::closed_by_peer;
     case origin_kind::idle_timeout:
     case origin_kind::handshake_timeout: return errc::timed_out;

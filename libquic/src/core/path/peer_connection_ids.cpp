@@ -36,8 +36,7 @@ void peer_connection_ids::set_initial_reset_token(const stateless_reset_token& t
 }
 
 std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t sequence) {
-  const bool known = std::ranges::contains(retirements_, sequence, &retirement::sequence);
-  if (known) return {};
+  if (std::ranges::find(retirements_, sequence, &retirement::sequence) != retirements_.end()) return {};
   //= RFC 9000 section 5.1.2
   //# An endpoint SHOULD limit the number of connection IDs it has retired locally for which
   //# RETIRE_CONNECTION_ID frames have not yet been acknowledged.

@@ -33,6 +33,7 @@ loss_detector::loss_detector(const config& c)
 void loss_detector::begin_call(packet_number_space space) noexcept {
   acked_frames_.clear();
   lost_frames_.clear();
+  lost_numbers_.clear();
   lost_space_ = space;
   settled_ = {};
 }
@@ -235,6 +236,7 @@ void loss_detector::declare_lost(std::uint64_t number, packet_number_space space
   leave_flight(packet, s);
   s.packets.append_frames(packet, lost_frames_);
   s.packets.remember_lost(number);
+  lost_numbers_.push_back(number);
   ++settled_.lost;
   ++packets_lost_;
   settled_.lost_ecn_marked += packet.ecn_marked;
@@ -532,6 +534,7 @@ void loss_detector::release_memory() noexcept {
   for (space_state& s : spaces_) s.packets.release_memory();
   acked_frames_ = {};
   lost_frames_ = {};
+  lost_numbers_ = {};
 }
 
 std::uint64_t loss_detector::available_window() const noexcept {

@@ -88,6 +88,8 @@ class loss_detector {
   std::span<const sent_frame> lost_frames() const noexcept { return lost_frames_; }
   packet_number_space lost_space() const noexcept { return lost_space_; }
   std::uint64_t packets_lost_by_last_call() const noexcept { return settled_.lost; }
+  /// Their numbers, in lost_space().
+  std::span<const std::uint64_t> lost_packet_numbers() const noexcept { return lost_numbers_; }
   const settled_packets& settled() const noexcept { return settled_; }
 
   /// The keys of a space are gone: its packets leave bytes in flight, and nobody waits for them
@@ -206,6 +208,7 @@ class loss_detector {
 
   std::vector<sent_frame> acked_frames_;
   std::vector<sent_frame> lost_frames_;
+  std::vector<std::uint64_t> lost_numbers_;
   packet_number_space lost_space_ = packet_number_space::initial;
   settled_packets settled_;
 };

@@ -10,8 +10,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Fixed pages of memory for stream bytes, shared by the connections of an endpoint and reused last-in first-out, while they
-/// are still warm in the cache. It keeps at most `kept` free pages; the rest go back to the allocator.
+/// Fixed pages of memory for stream bytes, shared by the connections of an endpoint and reused
+/// last-in first-out, while they are still warm in the cache. It keeps at most `kept` free pages;
+/// the rest go back to the allocator.
 class page_recycler {
  public:
   static constexpr std::size_t page_size = 4096;

@@ -10,8 +10,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Frame types as they stand on the wire (RFC 9000 section 12.4, table 3). A type is a std::uint64_t everywhere, because a
-/// peer may name any number; where one type has several values, this is the first of them and its flags follow.
+/// Frame types as they stand on the wire (RFC 9000 section 12.4, table 3). A type is a
+/// std::uint64_t everywhere, because a peer may name any number; where one type has several values,
+/// this is the first of them and its flags follow.
 namespace frame_type {
 
 inline constexpr std::uint64_t padding = 0x00;
@@ -49,7 +50,8 @@ inline constexpr std::uint64_t end = 0x1f;
 /// What qlog calls a frame of that type; "unknown" for types that are not in table 3.
 std::string_view frame_name(std::uint64_t type) noexcept;
 
-/// Whether a packet with such a frame must be acknowledged: all but PADDING, ACK and CONNECTION_CLOSE.
+/// Whether a packet with such a frame must be acknowledged: all but PADDING, ACK and
+/// CONNECTION_CLOSE.
 constexpr bool is_ack_eliciting(std::uint64_t type) noexcept {
   constexpr std::uint32_t not_eliciting =
       1u << frame_type::padding | 1u << frame_type::ack | 1u << frame_type::ack_ecn |
@@ -59,13 +61,14 @@ constexpr bool is_ack_eliciting(std::uint64_t type) noexcept {
 
 /// Whether packets of only such frames may probe a new path (RFC 9000 section 9.1).
 constexpr bool is_probing(std::uint64_t type) noexcept {
-  constexpr std::uint32_t probing = 1u << frame_type::padding | 1u << frame_type::new_connection_id |
-                                    1u << frame_type::path_challenge | 1u << frame_type::path_response;
+  constexpr std::uint32_t probing =
+      1u << frame_type::padding | 1u << frame_type::new_connection_id |
+      1u << frame_type::path_challenge | 1u << frame_type::path_response;
   return type < frame_type::end && (probing >> type & 1) != 0;
 }
 
-/// Table 3 of RFC 9000 section 12.4: whether a frame of that type may stand in a packet of that type. False for types the
-/// table has not, and for packets that carry no frames.
+/// Table 3 of RFC 9000 section 12.4: whether a frame of that type may stand in a packet of that
+/// type. False for types the table has not, and for packets that carry no frames.
 bool is_allowed(std::uint64_t type, packet_type packet) noexcept;
 
 }  // namespace core

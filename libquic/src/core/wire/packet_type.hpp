@@ -15,7 +15,8 @@ enum class packet_type : std::uint8_t {
   retry,
   version_negotiation,
   one_rtt,
-  unknown_version,  ///< A long header of a version that is not ours: what kind of packet it is cannot be told.
+  unknown_version,  ///< A long header of a version that is not ours: what kind of packet it is
+                    ///< cannot be told.
 };
 
 /// The name qlog gives it.

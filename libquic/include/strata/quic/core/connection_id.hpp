@@ -14,7 +14,8 @@
 namespace strata::quic {
 inline namespace v0 {
 
-/// What a peer that lost its state proves itself with (RFC 9000 section 10.3). Compare it in constant time.
+/// What a peer that lost its state proves itself with (RFC 9000 section 10.3). Compare it in
+/// constant time.
 using stateless_reset_token = std::array<std::byte, 16>;
 
 /// A connection ID of QUIC version 1: 0 to 20 bytes (RFC 9000 section 17.2), held in place.
@@ -34,8 +35,8 @@ class connection_id {
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
-  /// For hash tables. A peer chooses some IDs, and with a key it knew it could choose them all into one bucket: give
-  /// `key` 64 unpredictable bits, drawn once per table and never sent.
+  /// For hash tables. A peer chooses some IDs, and with a key it knew it could choose them all into
+  /// one bucket: give `key` 64 unpredictable bits, drawn once per table and never sent.
   STRATA_QUIC_API std::uint64_t hash(std::uint64_t key) const noexcept;
 
   /// Lower-case hexadecimal, as qlog writes it.
@@ -55,7 +56,9 @@ class connection_id {
 /// The hasher of an unordered container; its key is that of connection_id::hash.
 struct connection_id_hash {
   std::uint64_t key;
-  std::size_t operator()(const connection_id& id) const noexcept { return static_cast<std::size_t>(id.hash(key)); }
+  std::size_t operator()(const connection_id& id) const noexcept {
+    return static_cast<std::size_t>(id.hash(key));
+  }
 };
 
 }  // namespace v0

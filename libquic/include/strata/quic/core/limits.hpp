@@ -16,6 +16,9 @@ inline constexpr std::size_t max_batch_bytes = 65'507;         ///< One sendmsg;
 inline constexpr unsigned max_batch_segments = 64;
 inline constexpr std::size_t max_undecryptable_packets = 8;    ///< Kept per connection until their keys arrive.
 
+inline constexpr std::uint64_t packet_number_skip_period = 1024;  ///< One number in about so many is never sent, so that
+                                                                  ///< an acknowledgement of it proves a cheat.
+
 // Acknowledgements.
 inline constexpr std::size_t max_ack_ranges = 32;              ///< Kept and sent.
 inline constexpr std::size_t max_received_ack_ranges = 4096;   ///< Looked at in one ACK frame; more is ignored.
@@ -24,10 +27,14 @@ inline constexpr std::size_t max_tracked_ack_only = 256;       ///< The same whi
 
 // Handshake.
 inline constexpr std::size_t max_crypto_buffer = 64 * 1024;    ///< Out of order per level; CRYPTO_BUFFER_EXCEEDED beyond.
-inline constexpr std::size_t max_crypto_buffer_confirmed = 16 * 1024;
+inline constexpr std::size_t max_crypto_gaps = 1024;           ///< A ClientHello in crumbs is fine; more is an attack.
 inline constexpr std::uint64_t amplification_factor = 3;       ///< RFC 9000 section 8.1.
 
+// Keys.
+inline constexpr std::uint64_t key_update_after_packets = 1 << 20;  ///< Sealed in one phase; the AEAD's limit may be less.
+
 // Streams.
+inline constexpr std::size_t max_lent_views = 1024;            ///< Pieces of one batch that are not copied, per connection.
 inline constexpr std::size_t max_reassembly_gaps = 512;        ///< Per stream; PROTOCOL_VIOLATION-free: INTERNAL_ERROR.
 
 // Connection IDs and paths.

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gives the target that precompiles Asio's headers something to compile.

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The flags of our own targets, never of a consumer's, and the precompiled Asio that drivers and their tests share.
+
+add_library(strata_build_flags INTERFACE)
+target_compile_features(strata_build_flags INTERFACE cxx_std_23)
+target_compile_options(strata_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough
+  $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local;-Wno-missing-field-initializers>
+  $<$<CXX_COMPILER_ID:Clang>:-Wshadow;-Wno-missing-designated-field-initializers>
+  $<$<BOOL:${STRATA_WARNINGS_AS_ERRORS}>:-Werror>)
+if(STRATA_SANITIZE)
+  list(JOIN STRATA_SANITIZE "," strata_sanitize_list)
+  target_compile_options(strata_build_flags INTERFACE -fsanitize=${strata_sanitize_list} -fno-omit-frame-pointer
+    $<$<IN_LIST:undefined,${STRATA_SANITIZE}>:-fno-sanitize-recover=undefined>)
+  target_link_options(strata_build_flags INTERFACE -fsanitize=${strata_sanitize_list})
+endif()
+if(STRATA_COVERAGE)
+  target_compile_options(strata_build_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(strata_build_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+endif()
+
+# Everything that takes these headers must be compiled with the same flags. Cores are not: they know no Asio.
+add_library(strata_asio_headers OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/asio_headers.cpp)
+target_precompile_headers(strata_asio_headers PRIVATE <asio.hpp> <chrono> <expected> <memory> <span> <string> <vector>)
+target_link_libraries(strata_asio_headers PRIVATE asio::asio Threads::Threads strata_build_flags)
+set_target_properties(strata_asio_headers PROPERTIES
+  CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+
+function(strata_use_asio_headers target)
+  target_precompile_headers(${target} REUSE_FROM strata_asio_headers)
+  set_target_properties(${target} PROPERTIES
+    CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE" AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+    # The property would mean -fPIE here, and compilers refuse headers that were precompiled with -fPIC then.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
+endfunction()

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/connection/connection_state.hpp"
+
+#include <algorithm>
+
+#include "core/crypto/key_schedule.hpp"
+#include "strata/quic/core/limits.hpp"
+#include "strata/transport/core/error.hpp"
+
+namespace strata::quic {
+inline namespace v0 {
+namespace core {
+namespace {
+
+std::chrono::milliseconds to_milliseconds(std::uint64_t value) {
+  // A peer may name 2^62-1: a day is as good as for ever, and nothing computed from it overflows.
+  constexpr std::uint64_t longest = 86'400'000;
+  return std::chrono::milliseconds(std::min(value, longest));
+}
+
+loss_detector::config recovery_config(role side, const connection_config& config) {
+  return {.side = side,
+          .initial_rtt = config.initial_rtt,
+          .max_datagram_size = config.max_datagram_size,
+          .algorithm = config.congestion};
+}
+
+}  // namespace
+
+connection_state::connection_state(time_point now, const connection_surroundings& surroundings,
+                                   const connection_origin& origin, const connection_config& config)
+    : surroundings_(surroundings),
+      handle_(origin.handle),
+      side_(origin.side),
+      config_(config),
+      original_destination_(origin.original_destination),
+      path_(origin.local, origin.remote, origin.address_validated || origin.side == role::client),
+      local_ids_({surroundings.router, surroundings.random, surroundings.tokens, origin.handle.slot}),
+      peer_ids_(surroundings.router, origin.handle.slot),
+      recovery_(recovery_config(origin.side, config)),
+      acks_{ack_tracker(transport::duration::zero()), ack_tracker(transport::duration::zero()),
+            ack_tracker(config.max_ack_delay)},
+      streams_(stream_config(), events_, surroundings.pages),
+      max_datagram_size_(std::max<std::uint64_t>(config.max_datagram_size, limits::min_initial_datagram)),
+      started_(now),
+      last_received_(now),
+      last_eliciting_sent_(now),
+      idle_timeout_(config.max_idle_timeout) {
+  observe(observer::connectivity, [&](observer& who) {
+    who.connection_started({subject(now), path_.local(), path_.remote()});
+  });
+  if (side_ == role::client) {
+    start_client(now, origin);
+  } else {
+    start_server(origin);
+  }
+}
+
+connection_state::~connection_state() = default;
+
+stream_table::config connection_state::stream_config() const {
+  return {.side = side_,
+          .max_data = config_.initial_max_data,
+          .max_stream_data_bidi_local = config_.initial_max_stream_data,
+          .max_stream_data_bidi_remote = config_.initial_max_stream_data,
+          .max_stream_data_uni = config_.initial_max_stream_data,
+          .max_streams_bidi = config_.max_streams_bidi,
+          .max_streams_uni = config_.max_streams_uni,
+          .max_window = config_.max_window,
+          .max_stream_window = config_.max_stream_window,
+          .write_watermark = config_.write_watermark};
+}
+
+transport_parameters connection_state::local_parameters(const connection_origin& origin) const {
+  transport_parameters own;
+  own.max_idle_timeout = static_cast<std::uint64_t>(config_.max_idle_timeout.count());
+  own.initial_max_data = config_.initial_max_data;
+  own.initial_max_stream_data_bidi_local = config_.initial_max_stream_data;
+  own.initial_max_stream_data_bidi_remote = config_.initial_max_stream_data;
+  own.initial_max_stream_data_uni = config_.initial_max_stream_data;
+  own.initial_max_streams_bidi = config_.max_streams_bidi;
+  own.initial_max_streams_uni = config_.max_streams_uni;
+  own.max_ack_delay = static_cast<std::uint64_t>(config_.max_ack_delay.count());
+  own.disable_active_migration = true;
+  own.active_connection_id_limit = limits::active_connection_id_limit;
+  own.initial_source_connection_id = local_ids_.initial();
+  if (side_ == role::server) {
+    own.original_destination_connection_id = origin.original_destination;
+    own.retry_source_connection_id = origin.retry_source;
+    own.stateless_reset_token = surroundings_.tokens.reset_token(local_ids_.initial());
+  }
+  return own;
+}
+
+void connection_state::start_client(time_point now, const connection_origin& origin) {
+  peer_ids_.set_initial(origin.original_destination);
+  const bool null = surroundings_.tls.null_protection();
+  auto keys = derive_initial_protection(origin.original_destination, null);
+  std::array<std::byte, transport_parameters::max_encoded_size> memory;
+  transport::buffer_writer writer(memory);
+  std::array<std::byte, transport_parameters::grease_size> grease;
+  surroundings_.random.fill(grease);
+  const transport_parameters own = local_parameters(origin);
+  encode(own, writer, config_.grease ? bytes(grease) : bytes());
+  observe(observer::transport, [&](observer& who) { who.parameters_set({subject(now), true, own}); });
+  auto session = surroundings_.tls.connect(origin.server_name, writer.written());
+  if (!keys || !session) {
+    return fail(now, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
+  }
+  keys_.set_initial(std::move(keys->server), std::move(keys->client));
+  handshake_.start(std::move(*session));
+  next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
+  if (const tls_failure* failed = handshake_.failure()) {
+    return fail(now, {crypto_alert(failed->alert), frame_type::crypto, failed->reason.c_str()});
+  }
+  touch();
+}
+
+void connection_state::start_server(const connection_origin& origin) {
+  peer_ids_.set_initial(origin.peer_source);
+  peer_initial_source_ = origin.peer_source;
+  peer_source_known_ = true;
+  issue_new_tokens_ = origin.issue_new_token;
+  local_ids_.add_provisional(origin.first_destination);
+  next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
+  auto keys = derive_initial_protection(origin.first_destination, surroundings_.tls.null_protection());
+  std::array<std::byte, transport_parameters::max_encoded_size> memory;
+  transport::buffer_writer writer(memory);
+  std::array<std::byte, transport_parameters::grease_size> grease;
+  surroundings_.random.fill(grease);
+  const transport_parameters own = local_parameters(origin);
+  encode(own, writer, config_.grease ? bytes(grease) : bytes());
+  observe(observer::transport, [&](observer& who) { who.parameters_set({subject(started_), true, own}); });
+  auto session = surroundings_.tls.accept(writer.written());
+  if (!keys || !session) {
+    return fail(started_, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
+  }
+  keys_.set_initial(std::move(keys->client), std::move(keys->server));
+  handshake_.start(std::move(*session));
+  if (path_.validated()) recovery_.on_peer_completed_address_validation(started_);
+}
+
+void connection_state::set_peer_parameters(const transport_parameters& peer) {
+  peer_parameters_ = peer;
+  parameters_known_ = true;
+  streams_.set_peer_limits(peer);
+  recovery_.set_peer_max_ack_delay(to_milliseconds(peer.max_ack_delay));
+  max_datagram_size_ = std::min(max_datagram_size_, peer.max_udp_payload_size);
+  //= RFC 9000 section 10.1
+  //# Each endpoint advertises a max_idle_timeout, but the effective value at an endpoint is computed as
+  //# the minimum of the two advertised values (or the sole advertised value, if only one endpoint
+  //# advertises a non-zero value).
+  const auto theirs = to_milliseconds(peer.max_idle_timeout);
+  if (theirs.count() != 0) idle_timeout_ = idle_timeout_.count() == 0 ? theirs : std::min(idle_timeout_, theirs);
+  if (peer.stateless_reset_token) peer_ids_.set_initial_reset_token(*peer.stateless_reset_token);
+}
+
+void connection_state::release_input() { streams_.release_input(); }
+
+void connection_state::close(time_point now, std::uint64_t code, std::string_view reason) {
+  if (phase_ != phase::open) return;
+  enter_closing(now, {.origin = close_reason::origin_kind::local_application,
+                      .code = code,
+                      .frame_type = 0,
+                      .reason = std::string(reason.substr(0, limits::max_reason_size))});
+}
+
+connection_statistics connection_state::statistics() const noexcept {
+  connection_statistics now = statistics_;
+  now.packets_lost = recovery_.packets_lost();
+  now.congestion_window = recovery_.congestion_window();
+  now.bytes_in_flight = recovery_.bytes_in_flight();
+  now.streams_open = streams_.count().streams_open;
+  now.smoothed_rtt = recovery_.rtt().smoothed();
+  now.minimum_rtt = recovery_.rtt().minimum();
+  return now;
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace strata::quic

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/connection/packet_keys.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/crypto/key_schedule.hpp"
+#include "strata/quic/core/limits.hpp"
+#include "strata/transport/core/error.hpp"
+
+namespace strata::quic {
+inline namespace v0 {
+namespace core {
+
+void packet_keys::set_initial(packet_protection read, packet_protection write) {
+  level_of(encryption_level::initial) = {std::move(read), std::move(write)};
+}
+
+result<void> packet_keys::install(const traffic_secret& secret) {
+  auto keys = packet_protection::from_secret(secret.cipher, secret.view());
+  if (!keys) return std::unexpected(keys.error());
+  const bool reads = secret.way == traffic_secret::direction::read;
+  pair& level = level_of(secret.level);
+  (reads ? level.read : level.write) = std::move(*keys);
+  if (secret.level != encryption_level::application) return {};
+
+  if (reads) {
+    integrity_limit_ = level.read.integrity_limit();
+    read_secret_ = secret;
+    if (!derive_next_read()) return std::unexpected(make_error_code(transport::errc::tls_failed));
+  } else {
+    write_secret_ = secret;
+    confidentiality_limit_ = level.write.confidentiality_limit();
+    update_after_ = std::min(limits::key_update_after_packets, confidentiality_limit_ / 2);
+  }
+  return {};
+}
+
+void packet_keys::discard(encryption_level level) { level_of(level) = {}; }
+
+bool packet_keys::derive_next_read() {
+  const auto secret = next_phase_secret(read_secret_);
+  if (!secret) return false;
+  auto keys = level_of(encryption_level::application).read.next_phase(secret->view());
+  if (!keys) return false;
+  next_read_ = std::move(*keys);
+  read_secret_ = *secret;
+  return true;
+}
+
+bool packet_keys::rotate_write() {
+  const auto secret = next_phase_secret(write_secret_);
+  if (!secret) return false;
+  packet_protection& write = level_of(encryption_level::application).write;
+  auto keys = write.next_phase(secret->view());
+  if (!keys) return false;
+  write = std::move(*keys);
+  write_secret_ = *secret;
+  ++write_phase_;
+  first_sealed_in_phase_.reset();
+  phase_acknowledged_ = false;
+  sealed_in_phase_ = 0;
+  return true;
+}
+
+std::expected<packet_keys::opened, protocol_failure> packet_keys::open_application(
+    transport::time_point now, const protected_packet& packet, transport::duration keep_previous_for) {
+  if (previous_until_ && now >= *previous_until_) {
+    previous_read_ = {};
+    previous_until_.reset();
+  }
+  packet_protection& current = level_of(encryption_level::application).read;
+  if (packet.key_phase == ((read_phase_ & 1) != 0)) {
+    if (!current.open(packet.number, packet.header, packet.ciphertext)) return opened::forged;
+    first_read_in_phase_ = std::min(first_read_in_phase_, packet.number);
+    return opened::yes;
+  }
+  // A lower number is of the phase before, whose keys are kept for a while so that reordering costs nothing
+  // (RFC 9001 section 6.5).
+  if (packet.number < first_read_in_phase_) {
+    const bool authentic = previous_read_ && previous_read_.open(packet.number, packet.header, packet.ciphertext);
+    return authentic ? opened::yes : opened::forged;
+  }
+  if (!next_read_.open(packet.number, packet.header, packet.ciphertext)) return opened::forged;
+
+  //= RFC 9001 section 6.2
+  //# An endpoint MAY treat such consecutive key updates as a connection error of type KEY_UPDATE_ERROR.
+  if (read_phase_ > 0 && write_phase_ == read_phase_ && !first_sealed_in_phase_) {
+    return std::unexpected(protocol_failure{transport_error::key_update_error, 0, "second key update before an answer"});
+  }
+  previous_read_ = std::exchange(current, std::move(next_read_));
+  previous_until_ = now + keep_previous_for;
+  ++read_phase_;
+  first_read_in_phase_ = packet.number;
+  //= RFC 9001 section 6.2
+  //# The endpoint MUST update its send keys to the corresponding key phase in response, as described in
+  //# Section 6.1.
+  const bool follow = write_phase_ < read_phase_;
+  if (!derive_next_read() || (follow && !rotate_write())) {
+    return std::unexpected(protocol_failure{transport_error::internal_error, 0, "key derivation failed"});
+  }
+  return opened::updated;
+}
+
+void packet_keys::on_application_sealed(std::uint64_t packet_number) noexcept {
+  if (!first_sealed_in_phase_) first_sealed_in_phase_ = packet_number;
+  ++sealed_in_phase_;
+}
+
+void packet_keys::on_application_acknowledged(std::uint64_t largest) noexcept {
+  if (first_sealed_in_phase_ && largest >= *first_sealed_in_phase_) phase_acknowledged_ = true;
+}
+
+bool packet_keys::initiate_update() {
+  //= RFC 9001 section 6.1
+  //# An endpoint MUST NOT initiate a subsequent key update unless it has received an acknowledgment for
+  //# a packet that was sent protected with keys from the current key phase.
+  if (!phase_acknowledged_ || write_phase_ != read_phase_) return false;
+  return rotate_write();
+}
+
+std::expected<void, protocol_failure> packet_keys::on_forged() {
+  //= RFC 9001 section 6.6
+  //# If the total number of received packets that fail authentication within the connection, across all
+  //# keys, exceeds the integrity limit for the selected AEAD, the endpoint MUST immediately close the
+  //# connection with a connection error of type AEAD_LIMIT_REACHED and not process any more packets.
+  if (++forged_ <= integrity_limit_) return {};
+  return std::unexpected(protocol_failure{transport_error::aead_limit_reached, 0, "too many forged packets"});
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace strata::quic

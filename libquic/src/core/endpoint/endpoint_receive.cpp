@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "core/endpoint/endpoint_state.hpp"
+#include "strata/quic/core/limits.hpp"
+#include "strata/quic/core/version.hpp"
+
+namespace strata::quic {
+inline namespace v0 {
+namespace core {
+namespace {
+
+/// The Destination Connection ID, which stands at the same place in every version (RFC 8999); nothing in a stump.
+std::optional<bytes> destination_of(bytes datagram) {
+  if (datagram.empty()) return std::nullopt;
+  if (!is_long_header(datagram[0])) {
+    if (datagram.size() < 1 + local_connection_ids::id_size) return std::nullopt;
+    return datagram.subspan(1, local_connection_ids::id_size);
+  }
+  transport::buffer_reader reader(datagram.subspan(1));
+  reader.skip(4);
+  const bytes destination = reader.take(reader.u8());
+  return reader.ok() ? std::optional(destination) : std::nullopt;
+}
+
+}  // namespace
+
+std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& batch, std::size_t offset) {
+  const mutable_bytes rest = batch.payload.subspan(offset);
+  const mutable_bytes first = rest.first(std::min<std::size_t>(batch.stride, rest.size()));
+  const auto destination = destination_of(first);
+  const bool routable = destination && destination->size() <= connection_id::max_size;
+  const auto place = routable ? router.find(connection_id(*destination)) : std::nullopt;
+  if (!place) {
+    ++statistics.datagrams_received;
+    receive_unrouted(now, batch, first);
+    return first.size();
+  }
+  // Packets of one connection come in runs: a look-up serves them all.
+  std::size_t size = first.size();
+  while (!is_long_header(first[0]) && size < rest.size()) {
+    const bytes next = rest.subspan(size, std::min<std::size_t>(batch.stride, rest.size() - size));
+    if (is_long_header(next[0])) break;
+    const auto following = destination_of(next);
+    if (!following || !transport::equal_bytes(*following, *destination)) break;
+    size += next.size();
+  }
+  statistics.datagrams_received += (size + batch.stride - 1) / batch.stride;
+  slot& target = slots[*place];
+  target.connection->receive(now, {rest.first(size), batch.stride, batch.mark, batch.remote, batch.local});
+  note_handshake(target);
+  if (received_since_release.empty() || received_since_release.back() != *place) {
+    received_since_release.push_back(*place);
+  }
+  return size;
+}
+
+void endpoint::state::receive_unrouted(time_point now, const datagram_batch& batch, bytes datagram) {
+  const stateless_responder::addresses from{batch.remote, batch.local};
+  const auto header = parse_header(datagram, local_connection_ids::id_size);
+  if (header && header->type == packet_type::unknown_version) {
+    //= RFC 9000 section 6.1
+    //# A server MUST NOT send more than one Version Negotiation packet in response to a single UDP datagram.
+    const bool large_enough = datagram.size() >= limits::min_initial_datagram;
+    if (config.accept_incoming && large_enough) return responder.negotiate_version(from, *header);
+  } else if (header && header->type == packet_type::initial) {
+    if (config.accept_incoming) return receive_initial(batch, datagram, *header);
+  } else if (header && header->type == packet_type::one_rtt) {
+    if (receive_reset(now, datagram)) return;
+    ++statistics.datagrams_dropped;
+    return responder.reset(now, from, header->destination, datagram.size());
+  } else if (receive_reset(now, datagram)) {
+    return;
+  }
+  ++statistics.datagrams_dropped;
+}
+
+bool endpoint::state::receive_reset(time_point now, bytes datagram) {
+  constexpr std::size_t least = 21;
+  stateless_reset_token token;
+  if (datagram.size() < least) return false;
+  transport::copy_bytes(token.data(), datagram.last(token.size()));
+  const auto place = router.find_reset_token(token);
+  if (!place) return false;
+  slots[*place].connection->on_stateless_reset(now);
+  return true;
+}
+
+void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagram, const packet_header& header) {
+  const stateless_responder::addresses from{batch.remote, batch.local};
+  //= RFC 9000 section 14.1
+  //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that is
+  //# smaller than the smallest allowed maximum datagram size of 1200 bytes.
+  //= RFC 9000 section 7.2
+  //# This Destination Connection ID MUST be at least 8 bytes in length.
+  constexpr std::size_t least_id = 8;
+  const connection_id destination(header.destination);
+  if (datagram.size() < limits::min_initial_datagram || destination.size() < least_id) {
+    ++statistics.datagrams_dropped;
+    return;
+  }
+  if (incoming.append(destination, batch.remote, datagram)) return;
+
+  incoming_attempts::attempt attempt{.visible = {batch.remote, batch.local, false},
+                                     .destination = destination,
+                                     .source = connection_id(header.source),
+                                     .original_destination = destination,
+                                     .retry_source = std::nullopt,
+                                     .mark = batch.mark,
+                                     .datagrams = {},
+                                     .bytes = 0};
+  if (!header.token.empty()) {
+    bool looks_like_retry = false;
+    const auto token = tokens.check(header.token, batch.remote, looks_like_retry);
+    const bool of_retry = token && token->kind == address_token::purpose::retry;
+    //= RFC 9000 section 8.1.3
+    //# If the token is invalid, then the server SHOULD proceed as if the client did not have a validated
+    //# address
+    // but a Retry token that is no good would send the client round in circles: it is told (section 8.1.2).
+    if ((!token && looks_like_retry) || (of_retry && !(token->retry_source == destination))) {
+      return responder.close(from, header, transport_error::invalid_token);
+    }
+    attempt.visible.address_validated = token.has_value();
+    if (of_retry) {
+      attempt.original_destination = token->original_destination;
+      attempt.retry_source = token->retry_source;
+    }
+  }
+  attempt.datagrams.emplace_back(datagram.begin(), datagram.end());
+  attempt.bytes = datagram.size();
+  if (const auto number = incoming.add(std::move(attempt))) {
+    events.push(event_kind::incoming, 0, *number);
+  } else {
+    ++statistics.incoming_dropped;
+  }
+}
+
+}  // namespace core
+}  // namespace v0
+}  // namespace strata::quic

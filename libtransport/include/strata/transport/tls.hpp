@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "strata/transport/core/bytes.hpp"
+#include "strata/transport/export.hpp"
+
+namespace strata::transport {
+inline namespace v0 {
+
+/// Why TLS could not be configured: `code` for programs, `text` for people, which names the file or
+/// option and what to do.
+struct tls_error {
+  std::error_code code;
+  std::string text;
+};
+
+template <class T>
+using tls_result = std::expected<T, tls_error>;
+
+/// PEM, in memory or in a file that is read when a context is made.
+struct pem_source {
+  static pem_source from_file(std::string path) { return {.path = std::move(path), .text = {}}; }
+  static pem_source from_text(std::string text) { return {.path = {}, .text = std::move(text)}; }
+
+  std::string path;  ///< Wins when not empty.
+  std::string text;
+};
+
+/// What one side proves its name with: the certificate first, then those that lead to a root; and
+/// the leaf's key, not encrypted.
+struct tls_credential {
+  pem_source certificate_chain;
+  pem_source private_key;
+};
+
+/// SHA-256 over a certificate's DER: the fingerprint that browsers call a certificate hash.
+using certificate_hash = std::array<std::byte, 32>;
+
+/// What a certificate_verifier judges; valid during the call.
+struct peer_certificates {
+  std::span<const std::vector<std::byte>> der;  ///< The leaf first, as the peer sent them.
+  std::string_view name;                        ///< What was asked for; empty on a server.
+};
+
+/// True accepts. Called on the thread that drives the handshake; must not block. The peer has
+/// proven to hold the leaf's key only when the handshake ends.
+using certificate_verifier = std::function<bool(const peer_certificates&)>;
+
+/// Gets each line of the NSS key log format, without the newline. Whoever has the lines can read
+/// the traffic.
+using keylog_sink = std::function<void(std::string_view line)>;
+
+struct tls_client_options {
+  /// Application protocols in order of preference. QUIC needs at least one.
+  std::vector<std::string> alpn;
+
+  // Whom to believe. By default: a chain to a root of the system, and the name that was asked for.
+  bool system_roots = true;
+  std::vector<pem_source> roots;  ///< Believed too; with system_roots = false, only these.
+  /// When not empty, exactly these leaves are accepted, whoever issued them and whatever name they
+  /// carry, within their time.
+  std::vector<certificate_hash> pinned_certificates;
+  /// When set, it decides alone: no chain, name or time is checked otherwise.
+  certificate_verifier verify;
+  /// Accepts everybody, so protects from nobody on the path. For tests.
+  bool insecure_skip_verification = false;
+  /// The time to verify at, for runs that must replay; the system's when empty.
+  std::optional<std::chrono::system_clock::time_point> verification_time;
+
+  std::optional<tls_credential> credential;  ///< Shown to servers that ask.
+  std::vector<std::string>
+      cipher_suites;  ///< TLS 1.3 names in order of preference; empty: all three of QUIC.
+  std::vector<std::string>
+      groups;  ///< Key exchange by TLS name; empty: the library's, X25519MLKEM768 first.
+  keylog_sink keylog;
+
+  /// A session that can be resumed, as opaque bytes. It holds secrets of the connection.
+  std::function<void(std::string_view server_name, bytes session)> session_received;
+  /// Asked for one at the start of each connection; empty: none. A session is to be used once.
+  std::function<std::vector<std::byte>(std::string_view server_name)> session_to_resume;
+
+  /// An OSSL_LIB_CTX that outlives the context; null: one of its own.
+  void* native_library = nullptr;
+};
+
+enum class client_certificates : std::uint8_t { ignored, requested, required };
+
+struct tls_server_options {
+  /// At least one. Which is shown depends on the name the client asks for; the first one when none
+  /// matches.
+  std::vector<tls_credential> credentials;
+  /// Application protocols in order of this server's preference. QUIC needs at least one.
+  std::vector<std::string> alpn;
+
+  client_certificates client_certificate = client_certificates::ignored;
+  std::vector<pem_source> client_roots;  ///< Who may issue them; the system's roots are not used.
+  certificate_verifier verify;           ///< When set, it decides alone.
+  std::optional<std::chrono::system_clock::time_point> verification_time;
+
+  std::vector<std::string> cipher_suites;
+  std::vector<std::string> groups;
+  keylog_sink keylog;
+  std::uint8_t session_tickets = 2;  ///< Sent after each full handshake; 0: no resumption.
+
+  void* native_library = nullptr;
+};
+
+/// A finished TLS 1.3 configuration of one role. Cheap to copy; immutable, so it may serve any
+/// number of threads.
+class STRATA_TRANSPORT_API tls_context {
+ public:
+  bool is_server() const noexcept;
+  /// The application protocols, in order of preference.
+  const std::vector<std::string>& alpn() const noexcept;
+
+  // For driver authors. These see OpenSSL's types, which no header of ours shows.
+
+  /// The SSL_CTX*. Whoever makes an SSL of it keeps a copy of this object for as long as the SSL
+  /// lives, and frees neither it nor its library context.
+  void* native_context() const noexcept;
+  /// Gives a client's SSL* the name to ask for and to verify, and a session to resume where there
+  /// is one. `server_name` is a DNS name or an IP literal; false when it is neither.
+  bool prepare_client(void* native_session, std::string_view server_name) const;
+  /// What the built-in or the given verification said about the peer of an SSL*; empty when it was
+  /// content.
+  static std::string verification_failure(void* native_session);
+
+  struct implementation;
+  explicit tls_context(std::shared_ptr<const implementation>) noexcept;
+
+ private:
+  std::shared_ptr<const implementation> implementation_;
+};
+
+/// Reads the files, checks that everything fits together, and says what does not.
+STRATA_TRANSPORT_API tls_result<tls_context> make_tls_client_context(const tls_client_options&);
+STRATA_TRANSPORT_API tls_result<tls_context> make_tls_server_context(const tls_server_options&);
+
+/// Appends lines to a file, which only its owner may read when it had to be made. Thread-safe.
+STRATA_TRANSPORT_API tls_result<keylog_sink> make_keylog_file(const std::string& path);
+
+/// A certificate that vouches for itself.
+struct self_signed_certificate {
+  std::string certificate_pem;
+  std::string private_key_pem;
+  certificate_hash sha256;
+
+  tls_credential credential() const {
+    return {pem_source::from_text(certificate_pem), pem_source::from_text(private_key_pem)};
+  }
+};
+
+/// For examples and tests: ECDSA P-256, valid for 14 days from an hour ago (what browsers accept by
+/// hash), for these DNS names and IP literals, of which there must be one at least.
+STRATA_TRANSPORT_API tls_result<self_signed_certificate> make_self_signed_certificate(
+    std::span<const std::string> names);
+
+}  // namespace v0
+}  // namespace strata::transport

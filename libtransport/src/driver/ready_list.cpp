@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/transport/driver/ready_list.hpp"
+
+#include <thread>
+
+namespace strata::transport {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+/// Free nodes kept for the next completions; a burst beyond them is given back.
+constexpr std::size_t max_free_nodes = 256;
+
+}  // namespace
+
+/// Marks the thread that drains, and posts what is left when a handler throws.
+struct ready_queue::turn {
+  explicit turn(ready_queue& draining) noexcept
+      : queue(draining), outer(draining.owner_.load(std::memory_order_relaxed)) {
+    queue.owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+  ~turn() {
+    queue.owner_.store(outer, std::memory_order_relaxed);
+    if (queue.first_ != nullptr && !queue.posted_) queue.post_drain();
+  }
+
+  ready_queue& queue;
+  std::thread::id
+      outer;  // of a drain that runs further up this stack, when a handler runs the context itself
+};
+
+ready_queue::ready_queue(const asio::any_io_executor& executor)
+    : executor_(executor),
+      // A drain follows from what its driver just did: as a continuation it needs no lock and wakes
+      // no other thread.
+      posting_(asio::prefer(asio::require(executor, asio::execution::blocking.never),
+                            asio::execution::relationship.continuation)) {}
+
+ready_queue::~ready_queue() {
+  clear();
+  while (free_ != nullptr) delete std::exchange(free_, free_->next);
+}
+
+bool ready_queue::is_on_owner() const noexcept {
+  const std::thread::id owner = owner_.load(std::memory_order_relaxed);
+  return owner == std::thread::id() || owner == std::this_thread::get_id();
+}
+
+ready_node& ready_queue::acquire() {
+  if (free_ == nullptr) return *new ready_node;
+  --free_size_;
+  return *std::exchange(free_, free_->next);
+}
+
+void ready_queue::recycle(ready_node& node) noexcept {
+  if (free_size_ >= max_free_nodes) {
+    delete &node;
+    return;
+  }
+  node.next = std::exchange(free_, &node);
+  ++free_size_;
+}
+
+void ready_queue::push(ready_node& node) noexcept {
+  node.next = nullptr;
+  (first_ == nullptr ? first_ : last_->next) = &node;
+  last_ = &node;
+  ++size_;
+  if (!posted_) post_drain();
+}
+
+ready_node& ready_queue::pop() noexcept {
+  ready_node& node = *first_;
+  first_ = node.next;
+  --size_;
+  return node;
+}
+
+void ready_queue::drain() {
+  posted_ = false;
+  const turn guard(*this);
+  // What becomes ready meanwhile has posted a drain of its own, so that others on this executor get
+  // their turn.
+  for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
+    ready_node& node = pop();
+    node.finish(*this, node, true);
+  }
+}
+
+void ready_queue::post_drain() noexcept {
+  if (dead_) return;
+  posted_ = true;
+  try {
+    posting_.execute(
+        [self = std::static_pointer_cast<ready_queue>(shared_from_this())] { self->drain(); });
+  } catch (...) {
+    posted_ = false;  // Out of memory: the next completion posts it again.
+  }
+}
+
+void ready_queue::clear() noexcept {
+  while (first_ != nullptr) {
+    ready_node& node = pop();
+    node.finish(*this, node, false);
+  }
+}
+
+void ready_queue::shutdown() noexcept {
+  dead_ = true;
+  executor_ = {};
+  posting_ = {};
+  clear();
+}
+
+}  // namespace detail
+
+ready_list::ready_list(const asio::any_io_executor& executor)
+    : queue_(make_driver<detail::ready_queue>(executor, executor)) {}
+
+}  // namespace v0
+}  // namespace strata::transport
