@@ -204,6 +204,16 @@ TEST_CASE("cubic: follows its curve (RFC 9438 section 4.2)", "[quic][recovery][c
   CHECK(previous > 1'050);
 }
 
+TEST_CASE("cubic: a window of ACKs reaches the curve one round trip ahead (RFC 9438 section 4.4)",
+          "[quic][recovery][cc]") {
+  auto controller = grown_to<cubic>(1'200'000, 200ms);
+  controller.on_congestion(start, loss_of(start - 1ms));
+  controller.on_acknowledged(start, acked(1), round_trip(200ms));
+  controller.on_acknowledged(start + 1s, acked(controller.window()), round_trip(200ms));
+  const double target = (0.4 * std::pow(1.2 - std::cbrt(300 / 0.4), 3) + 1'000) * datagram;
+  CHECK(static_cast<double>(controller.window()) == Approx(target).margin(2));
+}
+
 TEST_CASE("cubic: grows at most by half per round trip", "[quic][recovery][cc]") {
   auto controller = grown_to<cubic>(120'000);
   controller.on_congestion(start, loss_of(start - 1ms));

@@ -212,11 +212,12 @@ TEST_CASE("loss_detector: an ACK over the edge of the recovery period counts in 
   d.now += 100ms;
   REQUIRE(d.acknowledge(application, {{5, 14}}));
   const std::uint64_t window = d.loss.congestion_window();
-  for (std::uint64_t n = 21; n <= 22; ++n) d.send(application, n);
+  // Six fill the halved window, but left at the instant the period began; only the last is past it.
+  for (std::uint64_t n = 21; n <= 26; ++n) d.send(application, n);
   d.now += 1ms;
-  d.send(application, 23);
+  d.send(application, 27);
   d.now += 99ms;
-  REQUIRE(d.acknowledge(application, {{5, 23}}));
+  REQUIRE(d.acknowledge(application, {{5, 27}}));
   CHECK(d.loss.congestion_window() == window);
 }
 
