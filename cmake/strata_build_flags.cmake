@@ -5,7 +5,7 @@ add_library(strata_build_flags INTERFACE)
 target_compile_features(strata_build_flags INTERFACE cxx_std_23)
 target_compile_options(strata_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wnull-dereference -Wimplicit-fallthrough
+  -Wimplicit-fallthrough
   $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local;-Wno-missing-field-initializers>
   $<$<CXX_COMPILER_ID:Clang>:-Wshadow;-Wno-missing-designated-field-initializers>
   $<$<BOOL:${STRATA_WARNINGS_AS_ERRORS}>:-Werror>)

@@ -13,6 +13,7 @@ set(STRATA_DEPS "" CACHE STRING "The cache folder of ./dev deps")
 set(STRATA_OPENSSL "" CACHE STRING "The prefix of the OpenSSL to use; empty: OPENSSL_ROOT_DIR or the system's")
 
 if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_EXTENSIONS OFF)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
     find_program(STRATA_CCACHE ccache)

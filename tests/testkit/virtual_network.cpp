@@ -23,30 +23,37 @@ constexpr std::size_t max_joined_bytes = 65'507;
 constexpr std::size_t max_joined_datagrams = 64;
 constexpr std::size_t max_appended = 16;
 
-constexpr std::array<const char*, drop_causes> cause_names{"filtered", "masked", "outage", "too large",
-                                                                "queue full", "lost", "lost in burst", "unroutable"};
+constexpr std::array<const char*, drop_causes> cause_names{"filtered",      "masked",     "outage",
+                                                           "too large",     "queue full", "lost",
+                                                           "lost in burst", "unroutable"};
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return fake_random(a ^ (b * 0x9e3779b97f4a7c15 + 0x7f4a7c15)).next();
 }
 
 /// IP and UDP headers, which the link carries too.
-std::size_t on_the_wire(std::size_t payload, const address& to) { return payload + (to.is_v4() ? 28 : 48); }
+std::size_t on_the_wire(std::size_t payload, const address& to) {
+  return payload + (to.is_v4() ? 28 : 48);
+}
 
 bool happens(fake_random& random, double chance) { return chance > 0 && random.happens(chance); }
 
 duration up_to(fake_random& random, duration most) {
   return most <= duration{0} ? duration{0}
-                             : duration(static_cast<duration::rep>(random.next() % (static_cast<std::uint64_t>(most.count()) + 1)));
+                             : duration(static_cast<duration::rep>(
+                                   random.next() % (static_cast<std::uint64_t>(most.count()) + 1)));
 }
 
 }  // namespace
 
-std::uint64_t link_counters::dropped() const { return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0}); }
+std::uint64_t link_counters::dropped() const {
+  return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
+}
 
 /// One direction between two nodes.
 struct virtual_network::link {
-  link(std::uint64_t seed, node from_, node to_) : random(mix(mix(seed, from_), to_)), from(from_), to(to_) {}
+  link(std::uint64_t seed, node from_, node to_)
+      : random(mix(mix(seed, from_), to_)), from(from_), to(to_) {}
 
   fake_random random;
   node from, to;
@@ -91,7 +98,8 @@ struct virtual_network::later {
   }
 };
 
-virtual_network::virtual_network(std::uint64_t seed, time_point start) : seed_(seed), start_(start), random_(seed) {}
+virtual_network::virtual_network(std::uint64_t seed, time_point start)
+    : seed_(seed), start_(start), random_(seed) {}
 virtual_network::~virtual_network() = default;
 
 virtual_network::node virtual_network::add_node(const address& own) {
@@ -116,7 +124,9 @@ void virtual_network::set_conditions(node from, node to, const conditions& one_w
   link_of(from, to).rules = one_way;
 }
 
-void virtual_network::set_filter(node from, node to, filter pass) { link_of(from, to).pass = std::move(pass); }
+void virtual_network::set_filter(node from, node to, filter pass) {
+  link_of(from, to).pass = std::move(pass);
+}
 
 void virtual_network::set_nat(node which, const nat_conditions& nat) {
   member& behind = *nodes_[which];
@@ -142,7 +152,8 @@ address virtual_network::new_outside(const address& old, bool new_ip) {
     if (new_ip) octets[size - 1] = static_cast<std::byte>(1 + random_.below(254));
     const auto port = static_cast<std::uint16_t>(1024 + random_.below(64'512));
     const address drawn(bytes(octets).first(size), port, old.scope_id());
-    if (!routes_.contains(drawn) && drawn.port() != old.port() && (!new_ip || !drawn.same_ip(old))) return drawn;
+    if (!routes_.contains(drawn) && drawn.port() != old.port() && (!new_ip || !drawn.same_ip(old)))
+      return drawn;
   }
 }
 
@@ -163,11 +174,13 @@ virtual_network::link& virtual_network::link_of(node from, node to) {
 }
 
 address virtual_network::source_of(member& sender, const transmit& what) const {
-  const bool given = what.local.ip_family() != address::family::none && !what.local.is_unspecified();
+  const bool given =
+      what.local.ip_family() != address::family::none && !what.local.is_unspecified();
   for (const auto& mapping : sender.addresses) {
-    const bool fits = given ? mapping.inside.same_ip(what.local) &&
-                                  (what.local.port() == 0 || what.local.port() == mapping.inside.port())
-                            : mapping.inside.ip_family() == what.remote.ip_family();
+    const bool fits =
+        given ? mapping.inside.same_ip(what.local) &&
+                    (what.local.port() == 0 || what.local.port() == mapping.inside.port())
+              : mapping.inside.ip_family() == what.remote.ip_family();
     if (fits) return mapping.outside;
   }
   return given ? what.local : sender.addresses.front().outside;
@@ -183,7 +196,8 @@ const virtual_network::route* virtual_network::find_route(time_point now, const 
   return found == routes_.end() ? nullptr : &found->second;
 }
 
-std::error_code virtual_network::send(time_point now, node from, const transmit& what, bytes payload) {
+std::error_code virtual_network::send(time_point now, node from, const transmit& what,
+                                      bytes payload) {
   assert(payload.size() == what.size);
   rebind_if_due(now, from);
   const std::size_t segment = what.segment == 0 ? payload.size() : what.segment;
@@ -195,7 +209,8 @@ std::error_code virtual_network::send(time_point now, node from, const transmit&
   }
   link& on = link_of(from, way->to);
   if (const auto failure = refuse(on, now, std::min(segment, payload.size()))) return failure;
-  datagram_batch datagram{.mark = what.mark, .remote = source_of(*nodes_[from], what), .local = way->inside};
+  datagram_batch datagram{
+      .mark = what.mark, .remote = source_of(*nodes_[from], what), .local = way->inside};
   do {
     const bytes one = payload.first(std::min(segment, payload.size()));
     payload = payload.subspan(one.size());
@@ -213,16 +228,20 @@ std::error_code virtual_network::refuse(link& on, time_point now, std::size_t se
     rules.max_payload = rules.size_changes.front().max_payload;
     rules.size_changes.erase(rules.size_changes.begin());
   }
-  if (rules.report_too_large && segment > rules.max_payload) return transport::errc::message_too_large;
+  if (rules.report_too_large && segment > rules.max_payload)
+    return transport::errc::message_too_large;
   if (!happens(on.random, rules.send_error)) return {};
-  constexpr std::array errors{transport::errc::would_block, transport::errc::unreachable, transport::errc::refused};
+  constexpr std::array errors{transport::errc::would_block, transport::errc::unreachable,
+                              transport::errc::refused};
   return errors[on.random.below(errors.size())];
 }
 
-std::optional<drop_cause> virtual_network::fate(time_point now, link& on, const datagram_batch& datagram) {
+std::optional<drop_cause> virtual_network::fate(time_point now, link& on,
+                                                const datagram_batch& datagram) {
   const conditions& rules = on.rules;
   if (on.pass && !on.pass(datagram)) return drop_cause::filtered;
-  if (!rules.masked.empty() && std::ranges::binary_search(rules.masked, on.counters.sent)) return drop_cause::masked;
+  if (!rules.masked.empty() && std::ranges::binary_search(rules.masked, on.counters.sent))
+    return drop_cause::masked;
   for (const auto& outage : rules.outages) {
     if (now >= start_ + outage.begin && now < start_ + outage.end) return drop_cause::outage;
   }
@@ -238,7 +257,8 @@ std::optional<time_point> virtual_network::leave_queue(time_point now, link& on,
   // The one on the wire does not wait.
   if (on.rules.queue != 0 && waiting.size() > on.rules.queue) return {};
   const time_point begins = waiting.empty() ? now : waiting.back();
-  const auto nanoseconds = static_cast<std::int64_t>(8'000'000'000 * static_cast<std::uint64_t>(size) / on.rules.rate);
+  const auto nanoseconds =
+      static_cast<std::int64_t>(8'000'000'000 * static_cast<std::uint64_t>(size) / on.rules.rate);
   waiting.push_back(begins + std::chrono::nanoseconds(nanoseconds));
   return waiting.back();
 }
@@ -270,7 +290,8 @@ void virtual_network::send_datagram(time_point now, link& on, const datagram_bat
     if (!left) dropped = drop_cause::queue;
   }
   if (!dropped) {
-    on.in_burst = on.in_burst ? !happens(on.random, rules.burst_ends) : happens(on.random, rules.burst_begins);
+    on.in_burst = on.in_burst ? !happens(on.random, rules.burst_ends)
+                              : happens(on.random, rules.burst_begins);
     const bool lost = happens(on.random, rules.loss) || on.in_burst;
     const bool spared = rules.max_in_a_row != 0 && on.losses_in_a_row >= rules.max_in_a_row;
     on.losses_in_a_row = lost && !spared ? on.losses_in_a_row + 1 : 0;
@@ -296,7 +317,8 @@ void virtual_network::send_datagram(time_point now, link& on, const datagram_bat
   schedule(arrives, on, travelling);
   if (happens(on.random, rules.duplicate)) {
     ++on.counters.duplicated;
-    schedule(arrives + up_to(on.random, rules.jitter + std::chrono::milliseconds(1)), on, travelling);
+    schedule(arrives + up_to(on.random, rules.jitter + std::chrono::milliseconds(1)), on,
+             travelling);
   }
 }
 
@@ -315,7 +337,8 @@ void virtual_network::schedule(time_point when, link& on, const datagram_batch& 
   under_way.local = datagram.local;
   under_way.number = on.counters.sent;
   const bool damaged = happens(on.random, on.rules.corrupt);
-  const bool spared = on.rules.max_in_a_row != 0 && on.corruptions_in_a_row >= on.rules.max_in_a_row;
+  const bool spared =
+      on.rules.max_in_a_row != 0 && on.corruptions_in_a_row >= on.rules.max_in_a_row;
   on.corruptions_in_a_row = damaged && !spared ? on.corruptions_in_a_row + 1 : 0;
   if (on.corruptions_in_a_row != 0) corrupt(on, under_way);
   arrivals_.push_back({when, order_++, slot});
@@ -366,12 +389,14 @@ const datagram_batch* virtual_network::take(time_point now, node& to) {
 
 void virtual_network::join_following(time_point now, packet& first) {
   join_.assign(first.payload.begin(), first.payload.end());
-  for (std::size_t count = 1; count < max_joined_datagrams && join_.size() % batch_.stride == 0; ++count) {
+  for (std::size_t count = 1; count < max_joined_datagrams && join_.size() % batch_.stride == 0;
+       ++count) {
     if (arrivals_.empty() || arrivals_.front().when > now) break;
     const packet& next = *packets_[arrivals_.front().slot];
     const std::size_t size = next.payload.size();
-    const bool same = next.on == first.on && next.mark == first.mark && next.remote == first.remote &&
-                      next.local == first.local && size != 0 && size <= batch_.stride;
+    const bool same = next.on == first.on && next.mark == first.mark &&
+                      next.remote == first.remote && next.local == first.local && size != 0 &&
+                      size <= batch_.stride;
     if (!same || join_.size() + size > max_joined_bytes) break;
     join_.insert(join_.end(), next.payload.begin(), next.payload.end());
     const due taken = pop();
@@ -385,9 +410,11 @@ void virtual_network::arrived(time_point when, const packet& what) {
   link& on = *what.on;
   ++on.counters.delivered;
   on.counters.bytes_delivered += what.payload.size();
-  const std::uint64_t shape = std::uint64_t{on.to} << 32 | what.payload.size() << 2 | static_cast<std::uint64_t>(what.mark);
+  const std::uint64_t shape =
+      std::uint64_t{on.to} << 32 | what.payload.size() << 2 | static_cast<std::uint64_t>(what.mark);
   digest_ = mix(digest_ ^ static_cast<std::uint64_t>(when.time_since_epoch().count()), shape);
-  for (const std::byte octet : bytes(what.payload).first(std::min<std::size_t>(what.payload.size(), 32))) {
+  for (const std::byte octet :
+       bytes(what.payload).first(std::min<std::size_t>(what.payload.size(), 32))) {
     digest_ = (digest_ ^ std::to_integer<std::uint64_t>(octet)) * 0x100000001b3;
   }
   if (trace_) write_trace({when, on, what.number, what.payload.size(), "delivered"});
@@ -396,9 +423,9 @@ void virtual_network::arrived(time_point when, const packet& what) {
 void virtual_network::write_trace(const trace_event& event) const {
   std::array<char, 128> line;
   const double seconds = std::chrono::duration<double>(event.now - start_).count();
-  const int length = std::snprintf(line.data(), line.size(), "%.6f %u>%u #%llu %zu bytes %s", seconds,
-                                   event.on.from, event.on.to, static_cast<unsigned long long>(event.number),
-                                   event.size, event.happened);
+  const int length = std::snprintf(
+      line.data(), line.size(), "%.6f %u>%u #%llu %zu bytes %s", seconds, event.on.from,
+      event.on.to, static_cast<unsigned long long>(event.number), event.size, event.happened);
   trace_({line.data(), std::min(static_cast<std::size_t>(length), line.size() - 1)});
 }
 

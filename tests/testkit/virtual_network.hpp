@@ -19,8 +19,8 @@
 namespace strata::testkit {
 
 enum class drop_cause : std::uint8_t {
-  filtered,    ///< The test's own filter.
-  masked,      ///< conditions::masked
+  filtered,  ///< The test's own filter.
+  masked,    ///< conditions::masked
   outage,
   too_large,
   queue,
@@ -52,7 +52,8 @@ class virtual_network {
   using filter = std::function<bool(const transport::datagram_batch&)>;
   using line_writer = std::function<void(std::string_view)>;
 
-  explicit virtual_network(std::uint64_t seed, time_point start = time_point(std::chrono::hours(1)));
+  explicit virtual_network(std::uint64_t seed,
+                           time_point start = time_point(std::chrono::hours(1)));
   virtual_network(const virtual_network&) = delete;
   ~virtual_network();
 
@@ -75,15 +76,17 @@ class virtual_network {
   /// Cuts the batch and puts its datagrams under way. The source is what.local, or the node's first
   /// address of the right family; one that is not the node's own is forged, and goes out as it is.
   /// Errors, after which nothing was sent: message_too_large, would_block, unreachable, refused.
-  std::error_code send(time_point now, node from, const transport::transmit& what, transport::bytes payload);
+  std::error_code send(time_point now, node from, const transport::transmit& what,
+                       transport::bytes payload);
 
   std::optional<time_point> next_arrival() const;
-  /// Hands everything due to `receive(node, const datagram_batch&)` in order of arrival; it may send.
-  /// The payload is lent for the call. Returns the number of calls.
+  /// Hands everything due to `receive(node, const datagram_batch&)` in order of arrival; it may
+  /// send. The payload is lent for the call. Returns the number of calls.
   template <class Receive>
   std::size_t deliver(time_point now, Receive&& receive) {
     std::size_t calls = 0;
-    for (node to; const transport::datagram_batch* batch = take(now, to); ++calls) receive(to, *batch);
+    for (node to; const transport::datagram_batch* batch = take(now, to); ++calls)
+      receive(to, *batch);
     return calls;
   }
 
@@ -116,7 +119,8 @@ class virtual_network {
   transport::address new_outside(const transport::address& inside, bool new_ip);
   std::error_code refuse(link& on, time_point now, std::size_t segment);
   void send_datagram(time_point now, link& on, const transport::datagram_batch& datagram);
-  std::optional<drop_cause> fate(time_point now, link& on, const transport::datagram_batch& datagram);
+  std::optional<drop_cause> fate(time_point now, link& on,
+                                 const transport::datagram_batch& datagram);
   std::optional<time_point> leave_queue(time_point now, link& on, std::size_t size);
   transport::ecn change_mark(link& on, transport::ecn mark);
   void schedule(time_point when, link& on, const transport::datagram_batch& datagram);

@@ -27,7 +27,8 @@ class draw {
   /// In [0, most], small values more often.
   double chance(double most) { return coin() ? most * unit() * unit() : 0; }
   duration time(duration least, duration most) {
-    return least + duration(static_cast<duration::rep>(unit() * static_cast<double>((most - least).count())));
+    return least + duration(static_cast<duration::rep>(
+                       unit() * static_cast<double>((most - least).count())));
   }
   /// In [least, most], each order of magnitude as likely as the next.
   double magnitude(double least, double most) { return least * std::pow(most / least, unit()); }

@@ -36,18 +36,23 @@ struct two_nodes {
     network.set_conditions(all);
   }
 
-  std::error_code send(duration at, std::size_t size, std::size_t segment = 0, ecn mark = ecn::not_ect) {
+  std::error_code send(duration at, std::size_t size, std::size_t segment = 0,
+                       ecn mark = ecn::not_ect) {
     std::vector<std::byte> payload(size);
-    for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<std::byte>(i / (segment == 0 ? 1 : segment));
+    for (std::size_t i = 0; i < size; ++i)
+      payload[i] = static_cast<std::byte>(i / (segment == 0 ? 1 : segment));
     if (segment == 0 && size != 0) payload[0] = static_cast<std::byte>(sent++);
     return network.send(start + at, a,
-                        {.size = static_cast<std::uint32_t>(size), .segment = static_cast<std::uint16_t>(segment),
-                         .mark = mark, .remote = address_b},
+                        {.size = static_cast<std::uint32_t>(size),
+                         .segment = static_cast<std::uint16_t>(segment),
+                         .mark = mark,
+                         .remote = address_b},
                         payload);
   }
 
   std::error_code answer(duration at, const address& to) {
-    return network.send(start + at, b, {.size = 1, .segment = 1, .remote = to}, std::array{std::byte{7}});
+    return network.send(start + at, b, {.size = 1, .segment = 1, .remote = to},
+                        std::array{std::byte{7}});
   }
 
   /// Runs to the end, each arrival at its own time.
@@ -55,7 +60,12 @@ struct two_nodes {
     while (const auto next = network.next_arrival()) {
       network.deliver(*next, [&](virtual_network::node to, const datagram_batch& batch) {
         const bytes payload = batch.payload;
-        arrived.push_back({*next - start, to, {payload.begin(), payload.end()}, batch.stride, batch.mark, batch.remote,
+        arrived.push_back({*next - start,
+                           to,
+                           {payload.begin(), payload.end()},
+                           batch.stride,
+                           batch.mark,
+                           batch.remote,
                            batch.local});
       });
     }
@@ -78,7 +88,8 @@ bool near(std::uint64_t count, double n, double chance) {
 
 }  // namespace
 
-TEST_CASE("virtual_network: a batch arrives as its datagrams, in order, after the delay", "[testkit][network]") {
+TEST_CASE("virtual_network: a batch arrives as its datagrams, in order, after the delay",
+          "[testkit][network]") {
   two_nodes net({.delay = 15ms});
   REQUIRE(!net.send(1ms, 2500, 1200, ecn::ect0));
   CHECK(net.network.next_arrival() == start + 16ms);
@@ -108,7 +119,8 @@ TEST_CASE("virtual_network: nothing comes before its time", "[testkit][network]"
   CHECK(!net.network.next_arrival());
 }
 
-TEST_CASE("virtual_network: joined arrivals are one batch with a short tail", "[testkit][network]") {
+TEST_CASE("virtual_network: joined arrivals are one batch with a short tail",
+          "[testkit][network]") {
   two_nodes net;
   net.network.set_joined(true);
   REQUIRE(!net.send(0ms, 2500, 1200));
@@ -132,14 +144,16 @@ TEST_CASE("virtual_network: a receiver may send while it receives", "[testkit][n
   while (const auto next = net.network.next_arrival()) {
     net.network.deliver(*next, [&](virtual_network::node to, const datagram_batch& batch) {
       if (++hops == 100) return;
-      const transmit back{.size = 100, .segment = 100, .remote = batch.remote, .local = batch.local};
+      const transmit back{
+          .size = 100, .segment = 100, .remote = batch.remote, .local = batch.local};
       CHECK(!net.network.send(*next, to, back, batch.payload));
     });
   }
   CHECK(hops == 100);
 }
 
-TEST_CASE("virtual_network: losses follow their chance, and bursts are longer", "[testkit][network]") {
+TEST_CASE("virtual_network: losses follow their chance, and bursts are longer",
+          "[testkit][network]") {
   constexpr int count = 20'000;
   SECTION("independent") {
     two_nodes net({.loss = 0.2});
@@ -177,7 +191,8 @@ TEST_CASE("virtual_network: losses follow their chance, and bursts are longer", 
   }
 }
 
-TEST_CASE("virtual_network: jitter alone keeps the order, reordering breaks it", "[testkit][network]") {
+TEST_CASE("virtual_network: jitter alone keeps the order, reordering breaks it",
+          "[testkit][network]") {
   two_nodes net({.delay = 10ms, .jitter = 20ms});
   for (int i = 0; i < 100; ++i) REQUIRE(!net.send(i * 1ms, 20));
   auto& steady = net.run();
@@ -195,7 +210,8 @@ TEST_CASE("virtual_network: jitter alone keeps the order, reordering breaks it",
   for (int i = 0; i < 100; ++i) REQUIRE(!shuffled.send(i * 1ms, 20));
   int inversions = 0;
   const auto& arrived = shuffled.run();
-  for (std::size_t i = 1; i < arrived.size(); ++i) inversions += arrived[i].payload[0] < arrived[i - 1].payload[0];
+  for (std::size_t i = 1; i < arrived.size(); ++i)
+    inversions += arrived[i].payload[0] < arrived[i - 1].payload[0];
   CHECK(arrived.size() == 100);
   CHECK(inversions > 5);
   CHECK(shuffled.counters().reordered > 10);
@@ -208,7 +224,8 @@ TEST_CASE("virtual_network: duplicates arrive twice and are counted", "[testkit]
   CHECK(net.run().size() == 4000 + net.counters().duplicated);
 }
 
-TEST_CASE("virtual_network: damage is delivered: a bit, an end, an appendix", "[testkit][network]") {
+TEST_CASE("virtual_network: damage is delivered: a bit, an end, an appendix",
+          "[testkit][network]") {
   two_nodes net({.corrupt = 0.5});
   int flipped = 0, cut = 0, longer = 0;
   for (int i = 0; i < 3000; ++i) REQUIRE(!net.send(0ms, 64, 64));
@@ -222,7 +239,8 @@ TEST_CASE("virtual_network: damage is delivered: a bit, an end, an appendix", "[
     } else if (one.payload != original) {
       ++flipped;
       int bits = 0;
-      for (const std::byte octet : one.payload) bits += std::popcount(std::to_integer<unsigned>(octet));
+      for (const std::byte octet : one.payload)
+        bits += std::popcount(std::to_integer<unsigned>(octet));
       CHECK(bits == 1);
     }
   }
@@ -243,7 +261,8 @@ TEST_CASE("virtual_network: an empty datagram passes, also damaged", "[testkit][
   CHECK(net.run().at(1).payload.empty());
 }
 
-TEST_CASE("virtual_network: the rate spaces datagrams, and the queue drops what is too much", "[testkit][network]") {
+TEST_CASE("virtual_network: the rate spaces datagrams, and the queue drops what is too much",
+          "[testkit][network]") {
   // 1,222 bytes with headers, at 1 Mbit/s: 9.776 ms each.
   two_nodes net({.delay = 5ms, .rate = 1'000'000, .queue = 25});
   REQUIRE(!net.send(0ms, 40 * 1194, 1194));
@@ -282,7 +301,8 @@ TEST_CASE("virtual_network: bleaching, congestion marks and mangling", "[testkit
   CHECK(net.counters().marks_changed > 50);
 }
 
-TEST_CASE("virtual_network: payloads of limit-1, limit, limit+1, and a limit that changes", "[testkit][network]") {
+TEST_CASE("virtual_network: payloads of limit-1, limit, limit+1, and a limit that changes",
+          "[testkit][network]") {
   conditions rules{.max_payload = 1400};
   rules.size_changes = {{10s, 1250}, {20s, 1500}};
   two_nodes net(rules);
@@ -325,15 +345,18 @@ TEST_CASE("virtual_network: masked datagrams and the test's own filter", "[testk
   two_nodes net({.masked = {2, 3, 7}});
   REQUIRE(!net.send(0ms, 800, 100));
   std::string seen;
-  for (const auto& one : net.run()) seen += static_cast<char>('1' + std::to_integer<int>(one.payload[0]));
+  for (const auto& one : net.run())
+    seen += static_cast<char>('1' + std::to_integer<int>(one.payload[0]));
   CHECK(seen == "14568");
-  net.network.set_filter(net.a, net.b, [](const datagram_batch& one) { return one.payload[0] != std::byte{1}; });
+  net.network.set_filter(net.a, net.b,
+                         [](const datagram_batch& one) { return one.payload[0] != std::byte{1}; });
   REQUIRE(!net.send(0ms, 300, 100));
   CHECK(net.run().size() == 7);
   CHECK(net.counters().dropped(drop_cause::filtered) == 1);
 }
 
-TEST_CASE("virtual_network: a rebinding changes the source, and the old address leads nowhere", "[testkit][network]") {
+TEST_CASE("virtual_network: a rebinding changes the source, and the old address leads nowhere",
+          "[testkit][network]") {
   const bool new_ip = GENERATE(false, true);
   two_nodes net;
   net.network.rebind(net.a, new_ip);
@@ -350,7 +373,8 @@ TEST_CASE("virtual_network: a rebinding changes the source, and the old address 
   CHECK(net.arrived.back().local == address_a);  // the node itself does not notice
 }
 
-TEST_CASE("virtual_network: a NAT rebinds by its schedule, in both directions", "[testkit][network]") {
+TEST_CASE("virtual_network: a NAT rebinds by its schedule, in both directions",
+          "[testkit][network]") {
   two_nodes net;
   net.network.set_nat(net.a, {.first = 1s, .every = 5s});
   std::vector<address> seen;
@@ -372,7 +396,8 @@ TEST_CASE("virtual_network: sources are the node's own, or forged as asked", "[t
   const address second = address::parse("192.0.2.9:1001").value();
   net.network.add_address(net.a, second);
   const auto source = [&](const address& local) {
-    CHECK(!net.network.send(start, net.a, {.size = 1, .segment = 1, .remote = address_b, .local = local},
+    CHECK(!net.network.send(start, net.a,
+                            {.size = 1, .segment = 1, .remote = address_b, .local = local},
                             std::array{std::byte{1}}));
     return net.run().back().remote;
   };
@@ -383,13 +408,16 @@ TEST_CASE("virtual_network: sources are the node's own, or forged as asked", "[t
   CHECK(source(address_b) == address_b);
 }
 
-TEST_CASE("virtual_network: send errors come at their chance and send nothing", "[testkit][network]") {
+TEST_CASE("virtual_network: send errors come at their chance and send nothing",
+          "[testkit][network]") {
   two_nodes net({.send_error = 0.3});
   int errors = 0;
   for (int i = 0; i < 2000; ++i) {
     const auto failure = net.send(0ms, 20);
     errors += failure ? 1 : 0;
-    if (failure) CHECK((failure == errc::would_block || failure == errc::unreachable || failure == errc::refused));
+    if (failure)
+      CHECK((failure == errc::would_block || failure == errc::unreachable ||
+             failure == errc::refused));
   }
   CHECK(near(static_cast<std::uint64_t>(errors), 2000, 0.3));
   CHECK(net.counters().sent == static_cast<std::uint64_t>(2000 - errors));
@@ -415,11 +443,13 @@ replay run_swarm(std::uint64_t seed, bool other_traffic) {
   for (int i = 0; i < 200; ++i) {
     (void)net.send(i * 10ms, 5000, 1000, ecn::ect0);
     if (other_traffic && i % 3 == 0) {
-      (void)net.network.send(start + i * 10ms, c, {.size = 1, .segment = 1, .remote = address_b}, std::array{std::byte{1}});
+      (void)net.network.send(start + i * 10ms, c, {.size = 1, .segment = 1, .remote = address_b},
+                             std::array{std::byte{1}});
     }
-    net.network.deliver(start + i * 10ms, [&](virtual_network::node to, const datagram_batch& batch) {
-      if (to == net.b) (void)net.answer(i * 10ms, batch.remote);
-    });
+    net.network.deliver(start + i * 10ms,
+                        [&](virtual_network::node to, const datagram_batch& batch) {
+                          if (to == net.b) (void)net.answer(i * 10ms, batch.remote);
+                        });
   }
   net.run();
   out.digest = net.network.digest();
@@ -444,13 +474,15 @@ TEST_CASE("virtual_network: a seed replays exactly, and seeds differ", "[testkit
   }
 }
 
-TEST_CASE("virtual_network: traffic elsewhere does not change what a direction draws", "[testkit][network]") {
+TEST_CASE("virtual_network: traffic elsewhere does not change what a direction draws",
+          "[testkit][network]") {
   const replay alone = run_swarm(42, false), beside = run_swarm(42, true);
   CHECK(!alone.trace.empty());
   CHECK(alone.trace == beside.trace);
 }
 
-TEST_CASE("virtual_network: swarm draws stay in their ranges and reach each fault", "[testkit][network]") {
+TEST_CASE("virtual_network: swarm draws stay in their ranges and reach each fault",
+          "[testkit][network]") {
   int lossy = 0, bursty = 0, limited = 0, outages = 0, sizes = 0, nats = 0;
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
     const conditions drawn = conditions::from_seed(seed);

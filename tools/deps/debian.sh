@@ -72,7 +72,46 @@ unpack_newer_packages() {
   unpack_package asio-1.30.2 "$asio_suite" "$asio_package" "$asio_version" "$asio_sum"
   local sum=''
   [[ $(dpkg --print-architecture) != amd64 ]] || sum=$catch2_sum_amd64
-  unpack_package catch2-3.7.1 "$catch2_suite" "$catch2_package" "$catch2_version" "$sum"
+  unpack_catch2 "$sum"
+}
+
+# Backports of a release that is no longer stable are taken down one day; the next release's source builds here too.
+unpack_catch2() {
+  [[ ! -d $cache/catch2-3.7.1/usr ]] || return 0
+  work_folder
+  mkdir -p "$cache/logs"
+  if (fetch_package catch2-3.7.1 "$catch2_suite" "$catch2_package" "$catch2_version" "$1") >"$cache/logs/catch2-3.7.1.log" 2>&1; then
+    say "${bold}==>${plain} unpack $catch2_package of $catch2_suite into $cache/catch2-3.7.1"
+    return 0
+  fi
+  say "note: $catch2_suite gives no usable $catch2_package: $(tail -n 1 "$cache/logs/catch2-3.7.1.log")"
+  install_build_tools xz
+  step "build Catch2 from the source package of $asio_suite" "$cache/logs/catch2-source.log" \
+    "check that this machine's mirror has the suite $asio_suite" build_catch2
+}
+
+build_catch2() {
+  local source=$work/catch2-source
+  fetch_source "$asio_suite" catch2 && unpack_source catch2 "$source" || return 1
+  cmake -G Ninja -S "$source" -B "$work/catch2-build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_STANDARD=20 \
+    -DBUILD_TESTING=OFF -DCATCH_INSTALL_DOCS=OFF "-DCMAKE_INSTALL_PREFIX=$work/catch2-tree/usr" &&
+    cmake --build "$work/catch2-build" -- "-j$jobs" && cmake --install "$work/catch2-build" &&
+    mv "$work/catch2-tree" "$cache/catch2-3.7.1"
+}
+
+# fetch_source SUITE PACKAGE [SECURITY]: the files of a source package into the work folder.
+fetch_source() {
+  work_folder
+  mkdir -p "$work/source"
+  foreign_suite "$1" deb-src "${3-}" || return 1
+  (cd "$work/source" && rm -f ./"$2"_* && foreign_apt source --download-only "$2")
+}
+
+# unpack_source PACKAGE FOLDER: what its authors released.
+unpack_source() {
+  local archive
+  archive=$(find "$work/source" -name "$1_*.orig.tar.*" ! -name '*.asc' | head -n 1)
+  [[ -n $archive ]] && mkdir -p "$2" && tar -xf "$archive" -C "$2" --strip-components=1
 }
 
 # unpack_package FOLDER SUITE PACKAGE VERSION SHA256
@@ -109,7 +148,7 @@ foreign_suite() {
     return 1
   fi
   mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
-  chmod 755 "$work" "$folder"
+  chmod 755 "$work" "$folder"  # apt's own user reads here
   printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
     "$2" "$uri" "$1" >"$folder/suite.sources"
   foreign=(-q -o "Dir::Etc::sourcelist=$folder/suite.sources" -o Dir::Etc::sourceparts=- -o Dir::Etc::preferences=/dev/null

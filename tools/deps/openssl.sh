@@ -68,7 +68,7 @@ install_build_tools() {
 # build_openssl SOURCE PREFIX: static, position-independent libraries, headers and .pc files.
 build_openssl() {
   install_build_tools make
-  step "build $(basename "$2") once, into $2 (about a minute on two cores)" "$cache/logs/$(basename "$2").log" \
+  step "build $(basename "$2") once, into $2 (one to three minutes on two cores)" "$cache/logs/$(basename "$2").log" \
     "read the log; a full disk and missing headers are the usual causes" compile_openssl "$@"
 }
 
@@ -96,21 +96,10 @@ use_fallback_openssl() {
 }
 
 fetch_source_package() {
-  local archive
-  work_folder
   # The security archive first: it has the same source with later fixes, when there are any.
-  mkdir -p "$work/source"
-  fetch_source_of "$openssl_fallback_suite-security" security || fetch_source_of "$openssl_fallback_suite" || return 1
-  archive=$(echo "$work"/source/openssl_*.orig.tar.*)
-  archive=${archive%% *}
-  mkdir -p "$work/openssl" && tar -xf "$archive" -C "$work/openssl" --strip-components=1 || return 1
-  apply_debian_patches || return 1
-  basename "$archive" | sed -E 's/openssl_([0-9.]+)\.orig.*/\1/' >"$work/version"
-}
-
-fetch_source_of() {
-  foreign_suite "$1" deb-src "${2-}" || return 1
-  (cd "$work/source" && rm -f ./* && foreign_apt source --download-only openssl)
+  fetch_source "$openssl_fallback_suite-security" openssl security || fetch_source "$openssl_fallback_suite" openssl || return 1
+  unpack_source openssl "$work/openssl" && apply_debian_patches || return 1
+  find "$work/source" -name 'openssl_*.orig.tar.*' ! -name '*.asc' -printf '%f\n' | sed -E 's/openssl_([0-9.]+)\.orig.*/\1/' >"$work/version"
 }
 
 # What Debian mended since the release stands in the packaging archive.

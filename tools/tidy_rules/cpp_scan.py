@@ -114,8 +114,9 @@ def matching_parenthesis(text, opening):
 
 
 def count_parameters(text):
+    """How many; none for a callback that a C library dictates, which is known by its `void*`."""
     text = text.strip()
-    if text in ("", "void"):
+    if text in ("", "void") or re.search(r"\bvoid\s*\*", text):
         return 0
     depth = 0
     count = 1

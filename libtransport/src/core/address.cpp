@@ -24,7 +24,9 @@ bool parse_number(std::string_view text, Number& out) {
   return !text.empty() && failure == std::errc{} && end == text.data() + text.size();
 }
 
-std::unexpected<std::error_code> invalid() { return std::unexpected(make_error_code(errc::invalid_argument)); }
+std::unexpected<std::error_code> invalid() {
+  return std::unexpected(make_error_code(errc::invalid_argument));
+}
 
 /// ::ffff:0:0/96, under which IPv6 sockets show IPv4.
 bool is_mapped_v4(bytes octets) {
@@ -67,7 +69,8 @@ result<address> address::parse_ip(std::string_view text, std::uint16_t port) {
   if (!scoped && inet_pton(AF_INET, terminated.c_str(), octets.data()) == 1) {
     return address(bytes(octets).first(4), port);
   }
-  if (inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1) return address(octets, port, scope_id);
+  if (inet_pton(AF_INET6, terminated.c_str(), octets.data()) == 1)
+    return address(octets, port, scope_id);
   return invalid();
 }
 
@@ -93,7 +96,9 @@ bool address::is_loopback() const noexcept {
   return is_v4() ? octets_[0] == std::byte{127} : is_v6() && octets_ == loopback_v6_octets;
 }
 
-address address::with_port(std::uint16_t port) const noexcept { return {octets(), port, scope_id_}; }
+address address::with_port(std::uint16_t port) const noexcept {
+  return {octets(), port, scope_id_};
+}
 
 bool address::same_ip(const address& other) const noexcept {
   return family_ == other.family_ && octets_ == other.octets_ && scope_id_ == other.scope_id_;

@@ -25,8 +25,10 @@ std::uint64_t random_source::below(std::uint64_t bound) {
 }
 
 void system_random::fill(mutable_bytes out) {
-  // Going on with predictable keys would be worse than stopping: there is no answer to a machine without entropy.
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) != 1) std::abort();
+  // Going on with predictable keys would be worse than stopping: there is no answer to a machine
+  // without entropy.
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) != 1)
+    std::abort();
 }
 
 }  // namespace v0

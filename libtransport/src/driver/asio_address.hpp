@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <asio/ip/address.hpp>
-#include <asio/ip/tcp.hpp>
 #include <algorithm>
 #include <array>
+#include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
 
 #include "strata/transport/core/address.hpp"
 
@@ -27,11 +27,14 @@ inline asio::ip::tcp::endpoint to_tcp_endpoint(const address& from) {
 inline address to_address(const asio::ip::tcp::endpoint& from) {
   const asio::ip::address& ip = from.address();
   if (ip.is_v4() || ip.to_v6().is_v4_mapped()) {
-    const auto octets = ip.is_v4() ? ip.to_v4().to_bytes() : asio::ip::make_address_v4(asio::ip::v4_mapped, ip.to_v6()).to_bytes();
+    const auto octets = ip.is_v4()
+                            ? ip.to_v4().to_bytes()
+                            : asio::ip::make_address_v4(asio::ip::v4_mapped, ip.to_v6()).to_bytes();
     return {std::as_bytes(std::span(octets)), from.port()};
   }
   const auto octets = ip.to_v6().to_bytes();
-  return {std::as_bytes(std::span(octets)), from.port(), static_cast<std::uint32_t>(ip.to_v6().scope_id())};
+  return {std::as_bytes(std::span(octets)), from.port(),
+          static_cast<std::uint32_t>(ip.to_v6().scope_id())};
 }
 
 }  // namespace v0

@@ -64,7 +64,8 @@ void driver_registry::shutdown() noexcept {
     driver& next = *first_;
     unlink(next);
     lock.unlock();
-    // The handlers it destroys may own the last handle, and other drivers, which leave the list meanwhile.
+    // The handlers it destroys may own the last handle, and other drivers, which leave the list
+    // meanwhile.
     if (const auto kept = next.weak_from_this().lock()) kept->shutdown();
     lock.lock();
   }

@@ -10,7 +10,8 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-/// How much a failure says: a host that refuses is there, one that is silent may be, an unreachable network says nothing.
+/// How much a failure says: a host that refuses is there, one that is silent may be, an unreachable
+/// network says nothing.
 int weight(const std::error_code& error) {
   if (!error) return 0;
   if (error == errc::unreachable) return 1;

@@ -12,15 +12,18 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// Most addresses of one name that are tried: whoever answers for the name must not make us knock on hundreds of doors.
+/// Most addresses of one name that are tried: whoever answers for the name must not make us knock
+/// on hundreds of doors.
 inline constexpr std::size_t max_dial_addresses = 16;
 
-/// RFC 8305 section 4, with a First Address Family Count of one: the resolver's order, which is RFC 6724's, with the families
-/// taken in turns. Keeps the first max_dial_addresses, without repetitions.
+/// RFC 8305 section 4, with a First Address Family Count of one: the resolver's order, which is RFC
+/// 6724's, with the families taken in turns. Keeps the first max_dial_addresses, without
+/// repetitions.
 std::vector<address> interleave_families(const std::vector<address>& resolved);
 
-/// Which address to try when (RFC 8305 section 5): one after the other, the next as soon as one failed or the last one has
-/// been silent for a while. It decides only: the caller connects, and asks again after every failure and at next_timeout().
+/// Which address to try when (RFC 8305 section 5): one after the other, the next as soon as one
+/// failed or the last one has been silent for a while. It decides only: the caller connects, and
+/// asks again after every failure and at next_timeout().
 class happy_eyeballs {
  public:
   happy_eyeballs(std::vector<address> addresses, duration attempt_delay);

@@ -63,8 +63,8 @@ struct direction {
   bool is_writable() const noexcept { return !ring.is_full() || write_end; }
 
   byte_ring ring;
-  std::error_code write_end;                // the writer's lasting result
-  std::error_code read_end;                 // the reader's, once `ring` is empty; reset and close empty it
+  std::error_code write_end;  // the writer's lasting result
+  std::error_code read_end;   // the reader's, once `ring` is empty; reset and close empty it
   std::optional<std::uint64_t> reset_code;  // the writer's, for the reader
   std::optional<std::uint64_t> stop_code;   // the reader's, for the writer
 
@@ -85,24 +85,29 @@ outcome read_now(direction& way, std::span<const asio::mutable_buffer> buffers) 
   if (buffers.empty()) return {way.read_end == errc::closed ? way.read_end : std::error_code(), 0};
   if (way.ring.is_empty()) return {way.read_end, 0};
   outcome out;
-  for (const auto& buffer : buffers) out.count += way.ring.pop({static_cast<std::byte*>(buffer.data()), buffer.size()});
+  for (const auto& buffer : buffers)
+    out.count += way.ring.pop({static_cast<std::byte*>(buffer.data()), buffer.size()});
   return out;
 }
 
 outcome write_now(direction& way, std::span<const asio::const_buffer> buffers) {
   if (way.write_end) return {way.write_end, 0};
   outcome out;
-  for (const auto& buffer : buffers) out.count += way.ring.push({static_cast<const std::byte*>(buffer.data()), buffer.size()});
+  for (const auto& buffer : buffers)
+    out.count += way.ring.push({static_cast<const std::byte*>(buffer.data()), buffer.size()});
   return out;
 }
 
-bool is_end_in_order(const std::error_code& end) { return end == errc::eof || end == errc::write_finished; }
+bool is_end_in_order(const std::error_code& end) {
+  return end == errc::eof || end == errc::write_finished;
+}
 
 }  // namespace
 
 namespace detail {
 
-/// Both streams of a pair. `side` is 0 or 1: a side writes direction[side] and reads direction[1 - side].
+/// Both streams of a pair. `side` is 0 or 1: a side writes direction[side] and reads direction[1 -
+/// side].
 class memory_driver final : public driver {
  public:
   memory_driver(const ready_list& ready, std::size_t capacity)
@@ -113,8 +118,10 @@ class memory_driver final : public driver {
     return {.reset = directions_[1 - side].reset_code, .stopped = directions_[side].stop_code};
   }
 
-  void read_some(std::size_t side, std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting);
-  void write_some(std::size_t side, std::span<const asio::const_buffer> buffers, completion<io_signature> waiting);
+  void read_some(std::size_t side, std::span<const asio::mutable_buffer> buffers,
+                 completion<io_signature> waiting);
+  void write_some(std::size_t side, std::span<const asio::const_buffer> buffers,
+                  completion<io_signature> waiting);
   void finish(std::size_t side, completion<status_signature> waiting);
   void wait_closed(std::size_t side, completion<status_signature> waiting);
   void reset(std::size_t side, std::uint64_t code) noexcept;
@@ -131,7 +138,8 @@ class memory_driver final : public driver {
   void abort(std::size_t side, kind which);
   void update_work();
   template <class Signature>
-  void wait(pending_operation<Signature>& place, completion<Signature> waiting, std::size_t side, kind which);
+  void wait(pending_operation<Signature>& place, completion<Signature> waiting, std::size_t side,
+            kind which);
   template <class Signature, class... Args>
   void complete(pending_operation<Signature>& place, std::error_code error, Args... args) {
     if (place) ready_.complete(place.take(), error, args...);
@@ -140,23 +148,28 @@ class memory_driver final : public driver {
   ready_list ready_;
   std::array<direction, 2> directions_;
   std::array<pending_operation<status_signature>, 2> closed_;
-  asio::any_io_executor work_;  // while something waits, so that the context does not run out of work
+  asio::any_io_executor
+      work_;  // while something waits, so that the context does not run out of work
   bool dead_ = false;
 };
 
 template <class Signature>
-void memory_driver::wait(pending_operation<Signature>& place, completion<Signature> waiting, std::size_t side, kind which) {
+void memory_driver::wait(pending_operation<Signature>& place, completion<Signature> waiting,
+                         std::size_t side, kind which) {
   place.start(std::move(waiting), [weak = weak_from_this(), side, which] {
-    if (const auto self = std::static_pointer_cast<memory_driver>(weak.lock())) self->abort(side, which);
+    if (const auto self = std::static_pointer_cast<memory_driver>(weak.lock()))
+      self->abort(side, which);
   });
   update_work();
 }
 
 void memory_driver::update_work() {
-  const bool waits = closed_[0] || closed_[1] ||
-                     std::ranges::any_of(directions_, [](const direction& way) { return way.read || way.write; });
+  const bool waits =
+      closed_[0] || closed_[1] ||
+      std::ranges::any_of(directions_, [](const direction& way) { return way.read || way.write; });
   if (waits == static_cast<bool>(work_)) return;
-  work_ = waits ? asio::any_io_executor(asio::prefer(ready_.executor(), asio::execution::outstanding_work.tracked))
+  work_ = waits ? asio::any_io_executor(
+                      asio::prefer(ready_.executor(), asio::execution::outstanding_work.tracked))
                 : asio::any_io_executor();
 }
 
@@ -183,7 +196,8 @@ void memory_driver::read_some(std::size_t side, std::span<const asio::mutable_bu
     return serve(way);
   }
   way.only_wait = buffers.empty();
-  way.read_into = way.only_wait ? buffer_list<asio::mutable_buffer>() : buffer_list<asio::mutable_buffer>(buffers);
+  way.read_into = way.only_wait ? buffer_list<asio::mutable_buffer>()
+                                : buffer_list<asio::mutable_buffer>(buffers);
   wait(way.read, std::move(waiting), side, kind::read);
 }
 
@@ -212,7 +226,8 @@ void memory_driver::finish(std::size_t side, completion<status_signature> waitin
     way.write_end = errc::write_finished;
     way.read_end = errc::eof;
   }
-  const bool refused = way.write_end != errc::write_finished && way.write_end != errc::write_stopped;
+  const bool refused =
+      way.write_end != errc::write_finished && way.write_end != errc::write_stopped;
   ready_.complete(std::move(waiting), refused ? way.write_end : std::error_code());
   serve_all();
 }
@@ -264,7 +279,8 @@ void memory_driver::serve(direction& way) {
     complete(way.write, now.error, now.count);
   }
   if (way.read && way.is_readable()) {
-    const outcome now = read_now(way, way.only_wait ? std::span<const asio::mutable_buffer>() : way.read_into.span());
+    const outcome now = read_now(
+        way, way.only_wait ? std::span<const asio::mutable_buffer>() : way.read_into.span());
     complete(way.read, now.error, now.count);
   }
   update_work();
@@ -274,7 +290,9 @@ void memory_driver::serve_closed(std::size_t side) {
   const std::error_code& written = directions_[side].write_end;
   const std::error_code& read = directions_[1 - side].read_end;
   if (!closed_[side] || !written || !read) return;
-  const std::error_code worst = !is_end_in_order(read) ? read : !is_end_in_order(written) ? written : std::error_code();
+  const std::error_code worst = !is_end_in_order(read)      ? read
+                                : !is_end_in_order(written) ? written
+                                                            : std::error_code();
   complete(closed_[side], worst);
 }
 
@@ -286,8 +304,8 @@ void memory_driver::serve_all() {
 
 void memory_driver::shutdown() noexcept {
   dead_ = true;
-  const std::array waiting{directions_[0].read.take(), directions_[0].write.take(), directions_[1].read.take(),
-                           directions_[1].write.take()};
+  const std::array waiting{directions_[0].read.take(), directions_[0].write.take(),
+                           directions_[1].read.take(), directions_[1].write.take()};
   const std::array closed{closed_[0].take(), closed_[1].take()};
   work_ = {};
 }
@@ -310,14 +328,20 @@ class memory_stream final : public stream {
 
  private:
   asio::any_io_executor do_executor() noexcept override { return driver_->executor(); }
-  void do_read_some(std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting) override {
+  void do_read_some(std::span<const asio::mutable_buffer> buffers,
+                    completion<io_signature> waiting) override {
     driver_->read_some(side_, buffers, std::move(waiting));
   }
-  void do_write_some(std::span<const asio::const_buffer> buffers, completion<io_signature> waiting) override {
+  void do_write_some(std::span<const asio::const_buffer> buffers,
+                     completion<io_signature> waiting) override {
     driver_->write_some(side_, buffers, std::move(waiting));
   }
-  void do_finish(completion<status_signature> waiting) override { driver_->finish(side_, std::move(waiting)); }
-  void do_wait_closed(completion<status_signature> waiting) override { driver_->wait_closed(side_, std::move(waiting)); }
+  void do_finish(completion<status_signature> waiting) override {
+    driver_->finish(side_, std::move(waiting));
+  }
+  void do_wait_closed(completion<status_signature> waiting) override {
+    driver_->wait_closed(side_, std::move(waiting));
+  }
 
   std::shared_ptr<detail::memory_driver> driver_;
   std::size_t side_;
@@ -329,10 +353,12 @@ void memory_link::cut(std::error_code cause) noexcept {
   if (const auto driver = driver_.lock()) driver->cut(cause);
 }
 
-memory_stream_pair make_memory_streams(const asio::any_io_executor& executor, const memory_stream_options& options) {
+memory_stream_pair make_memory_streams(const asio::any_io_executor& executor,
+                                       const memory_stream_options& options) {
   const ready_list ready(executor);
   const auto driver = make_driver<detail::memory_driver>(executor, ready, options.capacity);
-  return {std::make_unique<memory_stream>(driver, 0), std::make_unique<memory_stream>(driver, 1), memory_link(driver)};
+  return {std::make_unique<memory_stream>(driver, 0), std::make_unique<memory_stream>(driver, 1),
+          memory_link(driver)};
 }
 
 }  // namespace v0

@@ -14,7 +14,8 @@ template <class NameOf>
 address ask(const native_socket& socket, NameOf name_of) noexcept {
   asio::ip::tcp::endpoint out;
   auto size = static_cast<socklen_t>(out.capacity());
-  if (!socket || name_of(detail::native_socket_access::of(socket), out.data(), &size) != 0) return {};
+  if (!socket || name_of(detail::native_socket_access::of(socket), out.data(), &size) != 0)
+    return {};
   return to_address(out);
 }
 

@@ -9,7 +9,8 @@ namespace strata::transport {
 inline namespace v0 {
 namespace detail {
 
-/// Opens native_socket for this library's drivers (tcp_connection makes one, the relay splices with it).
+/// Opens native_socket for this library's drivers (tcp_connection makes one, the relay splices with
+/// it).
 struct native_socket_access {
   using handle = asio::ip::tcp::socket::native_handle_type;
 

@@ -10,7 +10,9 @@ namespace detail {
 
 class page_stack {
  public:
-  page_stack(std::size_t page_size, std::size_t kept) : page_size_(page_size), kept_(kept) { free_.reserve(kept); }
+  page_stack(std::size_t page_size, std::size_t kept) : page_size_(page_size), kept_(kept) {
+    free_.reserve(kept);
+  }
 
   std::byte* take() {
     if (free_.empty()) return new std::byte[page_size_];
@@ -39,7 +41,9 @@ page::page(std::shared_ptr<detail::page_stack> pool, std::byte* memory, std::siz
     : pool_(std::move(pool)), memory_(memory), size_(size) {}
 
 page::page(page&& other) noexcept
-    : pool_(std::move(other.pool_)), memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : pool_(std::move(other.pool_)),
+      memory_(std::exchange(other.memory_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 page& page::operator=(page&& other) noexcept {
   page taken(std::move(other));

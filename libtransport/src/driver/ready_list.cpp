@@ -15,7 +15,8 @@ constexpr std::size_t max_free_nodes = 256;
 
 /// Marks the thread that drains, and posts what is left when a handler throws.
 struct ready_queue::turn {
-  explicit turn(ready_queue& draining) noexcept : queue(draining), outer(draining.owner_.load(std::memory_order_relaxed)) {
+  explicit turn(ready_queue& draining) noexcept
+      : queue(draining), outer(draining.owner_.load(std::memory_order_relaxed)) {
     queue.owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   }
   turn(const turn&) = delete;
@@ -26,12 +27,14 @@ struct ready_queue::turn {
   }
 
   ready_queue& queue;
-  std::thread::id outer;  // of a drain that runs further up this stack, when a handler runs the context itself
+  std::thread::id
+      outer;  // of a drain that runs further up this stack, when a handler runs the context itself
 };
 
 ready_queue::ready_queue(const asio::any_io_executor& executor)
     : executor_(executor),
-      // A drain follows from what its driver just did: as a continuation it needs no lock and wakes no other thread.
+      // A drain follows from what its driver just did: as a continuation it needs no lock and wakes
+      // no other thread.
       posting_(asio::prefer(asio::require(executor, asio::execution::blocking.never),
                             asio::execution::relationship.continuation)) {}
 
@@ -78,7 +81,8 @@ ready_node& ready_queue::pop() noexcept {
 void ready_queue::drain() {
   posted_ = false;
   const turn guard(*this);
-  // What becomes ready meanwhile has posted a drain of its own, so that others on this executor get their turn.
+  // What becomes ready meanwhile has posted a drain of its own, so that others on this executor get
+  // their turn.
   for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
     ready_node& node = pop();
     node.finish(*this, node, true);
@@ -89,7 +93,8 @@ void ready_queue::post_drain() noexcept {
   if (dead_) return;
   posted_ = true;
   try {
-    posting_.execute([self = std::static_pointer_cast<ready_queue>(shared_from_this())] { self->drain(); });
+    posting_.execute(
+        [self = std::static_pointer_cast<ready_queue>(shared_from_this())] { self->drain(); });
   } catch (...) {
     posted_ = false;  // Out of memory: the next completion posts it again.
   }

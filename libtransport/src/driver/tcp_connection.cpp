@@ -16,17 +16,21 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-/// How long a finished stream whose handle is gone goes on taking in, and throwing away, what the peer still sends. A socket
-/// closed at once would answer with a reset, which overtakes written bytes that were lost and need repeating.
+/// How long a finished stream whose handle is gone goes on taking in, and throwing away, what the
+/// peer still sends. A socket closed at once would answer with a reset, which overtakes written
+/// bytes that were lost and need repeating.
 constexpr std::chrono::seconds linger_time{5};
 /// Reads of discarded input in one turn.
 constexpr int linger_reads = 16;
 
 bool is_waiting_error(const std::error_code& error) {
-  return error == asio::error::would_block || error == asio::error::try_again || error == asio::error::interrupted;
+  return error == asio::error::would_block || error == asio::error::try_again ||
+         error == asio::error::interrupted;
 }
 
-bool is_in_order(const std::error_code& end) { return end == errc::eof || end == errc::write_finished; }
+bool is_in_order(const std::error_code& end) {
+  return end == errc::eof || end == errc::write_finished;
+}
 
 }  // namespace
 
@@ -39,10 +43,13 @@ tcp_connection::tcp_connection(const ready_list& ready, asio::ip::tcp::socket so
 }
 
 native_socket tcp_connection::native() noexcept {
-  return socket_ && socket_->is_open() ? detail::native_socket_access::make(socket_->native_handle()) : native_socket();
+  return socket_ && socket_->is_open()
+             ? detail::native_socket_access::make(socket_->native_handle())
+             : native_socket();
 }
 
-void tcp_connection::read_some(std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting) {
+void tcp_connection::read_some(std::span<const asio::mutable_buffer> buffers,
+                               completion<io_signature> waiting) {
   if (!socket_) return;
   assert(ready_.is_on_owner());
   assert(!read_ && "one read at a time");
@@ -63,7 +70,8 @@ void tcp_connection::read_some(std::span<const asio::mutable_buffer> buffers, co
   watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
 }
 
-void tcp_connection::write_some(std::span<const asio::const_buffer> buffers, completion<io_signature> waiting) {
+void tcp_connection::write_some(std::span<const asio::const_buffer> buffers,
+                                completion<io_signature> waiting) {
   if (!socket_) return;
   assert(ready_.is_on_owner());
   assert(!write_ && "one write at a time");
@@ -71,7 +79,8 @@ void tcp_connection::write_some(std::span<const asio::const_buffer> buffers, com
   if (!now.would_wait) return ready_.complete(std::move(waiting), now.error, now.count);
   write_from_ = buffer_list<asio::const_buffer>(buffers);
   write_.start(std::move(waiting), [weak = weak_from_this()] {
-    if (const auto self = std::static_pointer_cast<tcp_connection>(weak.lock())) self->abort_write();
+    if (const auto self = std::static_pointer_cast<tcp_connection>(weak.lock()))
+      self->abort_write();
   });
   watch(writable_, asio::socket_base::wait_write, &tcp_connection::serve_write);
 }
@@ -83,25 +92,30 @@ void tcp_connection::finish(completion<status_signature> waiting) {
     std::error_code error;
     socket_->shutdown(asio::socket_base::shutdown_send, error);
     if (error == asio::error::not_connected) take_pending_error();
-    if (!write_end_) write_end_ = error ? from_system_error(error) : make_error_code(errc::write_finished);
+    if (!write_end_)
+      write_end_ = error ? from_system_error(error) : make_error_code(errc::write_finished);
   }
-  ready_.complete(std::move(waiting), write_end_ == errc::write_finished ? std::error_code() : write_end_);
+  ready_.complete(std::move(waiting),
+                  write_end_ == errc::write_finished ? std::error_code() : write_end_);
   check_closed();
 }
 
 void tcp_connection::wait_closed(completion<status_signature> waiting) {
   if (!socket_) return;
   closed_.start(std::move(waiting), [weak = weak_from_this()] {
-    if (const auto self = std::static_pointer_cast<tcp_connection>(weak.lock())) self->abort_closed();
+    if (const auto self = std::static_pointer_cast<tcp_connection>(weak.lock()))
+      self->abort_closed();
   });
   check_closed();
   if (closed_) watch(broken_, asio::socket_base::wait_error, &tcp_connection::serve_closed);
 }
 
-void tcp_connection::watch(readiness& which, asio::socket_base::wait_type type, void (tcp_connection::*serve)(bool)) {
+void tcp_connection::watch(readiness& which, asio::socket_base::wait_type type,
+                           void (tcp_connection::*serve)(bool)) {
   if (which.is_awaited) return;
   which.is_awaited = true;
-  auto on_ready = [self = std::static_pointer_cast<tcp_connection>(shared_from_this()), &which, serve](std::error_code error) {
+  auto on_ready = [self = std::static_pointer_cast<tcp_connection>(shared_from_this()), &which,
+                   serve](std::error_code error) {
     which.is_awaited = false;
     if (self->socket_ && self->socket_->is_open()) ((*self).*serve)(!error);
   };
@@ -112,13 +126,15 @@ tcp_connection::outcome tcp_connection::read_now(std::span<const asio::mutable_b
   if (asio::buffer_size(buffers) == 0) return {};
   if (read_end_) return {.error = read_end_};
   std::error_code error;
-  const std::size_t count =
-      buffers.size() == 1 ? socket_->read_some(buffers.front(), error) : socket_->read_some(buffers, error);
+  const std::size_t count = buffers.size() == 1 ? socket_->read_some(buffers.front(), error)
+                                                : socket_->read_some(buffers, error);
   if (is_waiting_error(error)) return {.would_wait = true};
-  // Linux hands out bytes that arrived before a reset; the contract drops them, so that a reset is seen at once.
+  // Linux hands out bytes that arrived before a reset; the contract drops them, so that a reset is
+  // seen at once.
   if (!error && take_pending_error() && read_end_) return {.error = read_end_};
   if (!error) return {.count = count};
-  // A write that met the lost connection has used up its error, and the system calls what is left an end.
+  // A write that met the lost connection has used up its error, and the system calls what is left
+  // an end.
   if (error == asio::error::eof) {
     read_end_ = cause_ ? cause_ : make_error_code(errc::eof);
   } else {
@@ -133,8 +149,8 @@ tcp_connection::outcome tcp_connection::write_now(std::span<const asio::const_bu
   if (asio::buffer_size(buffers) == 0) return {};
   if (write_end_) return {.error = write_end_};
   std::error_code error;
-  const std::size_t count =
-      buffers.size() == 1 ? socket_->write_some(buffers.front(), error) : socket_->write_some(buffers, error);
+  const std::size_t count = buffers.size() == 1 ? socket_->write_some(buffers.front(), error)
+                                                : socket_->write_some(buffers, error);
   if (is_waiting_error(error)) return {.would_wait = true};
   if (!error) return {.count = count};
   fail(error);
@@ -145,12 +161,15 @@ tcp_connection::outcome tcp_connection::write_now(std::span<const asio::const_bu
 bool tcp_connection::take_pending_error() noexcept {
   int pending = 0;
   socklen_t size = sizeof pending;
-  if (::getsockopt(socket_->native_handle(), SOL_SOCKET, SO_ERROR, &pending, &size) != 0 || pending == 0) return false;
+  if (::getsockopt(socket_->native_handle(), SOL_SOCKET, SO_ERROR, &pending, &size) != 0 ||
+      pending == 0)
+    return false;
   fail(std::error_code(pending, asio::error::get_system_category()));
   return true;
 }
 
-/// The connection is lost. A reset ends both directions at once; after anything else what had arrived can still be read.
+/// The connection is lost. A reset ends both directions at once; after anything else what had
+/// arrived can still be read.
 void tcp_connection::fail(const std::error_code& cause) noexcept {
   if (!cause_) cause_ = from_system_error(cause);
   if (!write_end_) write_end_ = cause_;
@@ -160,14 +179,17 @@ void tcp_connection::fail(const std::error_code& cause) noexcept {
   check_closed();
 }
 
-/// Not ready means that the wait was given up for an earlier operation; one that came meanwhile needs its own.
+/// Not ready means that the wait was given up for an earlier operation; one that came meanwhile
+/// needs its own.
 void tcp_connection::serve_read(bool is_ready) {
   if (linger_) return discard_input();
   if (!read_) return;
-  if (only_wait_ && is_ready) return ready_.complete(read_.take(), std::error_code(), std::size_t{0});
+  if (only_wait_ && is_ready)
+    return ready_.complete(read_.take(), std::error_code(), std::size_t{0});
   const outcome now = only_wait_ ? outcome{.would_wait = true} : read_now(read_into_);
   if (!read_) return;  // failing has served it
-  if (now.would_wait) return watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
+  if (now.would_wait)
+    return watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
   ready_.complete(read_.take(), now.error, now.count);
 }
 
@@ -175,24 +197,30 @@ void tcp_connection::serve_write(bool) {
   if (!write_) return;
   const outcome now = write_now(write_from_);
   if (!write_) return;
-  if (now.would_wait) return watch(writable_, asio::socket_base::wait_write, &tcp_connection::serve_write);
+  if (now.would_wait)
+    return watch(writable_, asio::socket_base::wait_write, &tcp_connection::serve_write);
   ready_.complete(write_.take(), now.error, now.count);
 }
 
-/// The system has seen an error or the end of both directions, or urgent bytes. For these the wait is not repeated: they stay
-/// urgent, and a peer could keep us busy. Later operations still notice the end.
+/// The system has seen an error or the end of both directions, or urgent bytes. For these the wait
+/// is not repeated: they stay urgent, and a peer could keep us busy. Later operations still notice
+/// the end.
 void tcp_connection::serve_closed(bool is_ready) {
   if (!closed_) return;
-  if (!is_ready) return watch(broken_, asio::socket_base::wait_error, &tcp_connection::serve_closed);
+  if (!is_ready)
+    return watch(broken_, asio::socket_base::wait_error, &tcp_connection::serve_closed);
   if (take_pending_error()) return;
   pollfd asked{.fd = socket_->native_handle(), .events = 0, .revents = 0};
   const bool both_ended = ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLHUP) != 0;
-  if (both_ended && write_end_ == errc::write_finished) ready_.complete(closed_.take(), std::error_code());
+  if (both_ended && write_end_ == errc::write_finished)
+    ready_.complete(closed_.take(), std::error_code());
 }
 
 void tcp_connection::check_closed() {
   if (!closed_ || !read_end_ || !write_end_) return;
-  const std::error_code worst = !is_in_order(read_end_) ? read_end_ : !is_in_order(write_end_) ? write_end_ : std::error_code();
+  const std::error_code worst = !is_in_order(read_end_)    ? read_end_
+                                : !is_in_order(write_end_) ? write_end_
+                                                           : std::error_code();
   ready_.complete(closed_.take(), worst);
   broken_.stop.emit(asio::cancellation_type::terminal);
 }
@@ -240,16 +268,18 @@ void tcp_connection::abandon() noexcept {
 void tcp_connection::linger() noexcept {
   read_end_ = errc::closed;
   linger_.emplace(ready_.executor(), linger_time);
-  linger_->async_wait([self = std::static_pointer_cast<tcp_connection>(shared_from_this())](std::error_code error) {
-    if (!error) self->close();
-  });
+  linger_->async_wait(
+      [self = std::static_pointer_cast<tcp_connection>(shared_from_this())](std::error_code error) {
+        if (!error) self->close();
+      });
   discard_input();
 }
 
 void tcp_connection::discard_input() {
   std::array<std::byte, 4096> discarded;
   std::error_code error;
-  for (int reads = 0; reads < linger_reads && !error; ++reads) socket_->read_some(asio::buffer(discarded), error);
+  for (int reads = 0; reads < linger_reads && !error; ++reads)
+    socket_->read_some(asio::buffer(discarded), error);
   if (error && !is_waiting_error(error)) return close();
   watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
 }
@@ -272,7 +302,8 @@ namespace {
 
 class tcp_stream final : public stream {
  public:
-  explicit tcp_stream(std::shared_ptr<tcp_connection> connection) noexcept : connection_(std::move(connection)) {}
+  explicit tcp_stream(std::shared_ptr<tcp_connection> connection) noexcept
+      : connection_(std::move(connection)) {}
   ~tcp_stream() override { connection_->abandon(); }
 
   void reset(std::uint64_t) noexcept override { connection_->reset(); }
@@ -283,22 +314,30 @@ class tcp_stream final : public stream {
 
  private:
   asio::any_io_executor do_executor() noexcept override { return connection_->executor(); }
-  void do_read_some(std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting) override {
+  void do_read_some(std::span<const asio::mutable_buffer> buffers,
+                    completion<io_signature> waiting) override {
     connection_->read_some(buffers, std::move(waiting));
   }
-  void do_write_some(std::span<const asio::const_buffer> buffers, completion<io_signature> waiting) override {
+  void do_write_some(std::span<const asio::const_buffer> buffers,
+                     completion<io_signature> waiting) override {
     connection_->write_some(buffers, std::move(waiting));
   }
-  void do_finish(completion<status_signature> waiting) override { connection_->finish(std::move(waiting)); }
-  void do_wait_closed(completion<status_signature> waiting) override { connection_->wait_closed(std::move(waiting)); }
+  void do_finish(completion<status_signature> waiting) override {
+    connection_->finish(std::move(waiting));
+  }
+  void do_wait_closed(completion<status_signature> waiting) override {
+    connection_->wait_closed(std::move(waiting));
+  }
 
   std::shared_ptr<tcp_connection> connection_;
 };
 
 }  // namespace
 
-std::unique_ptr<stream> make_tcp_stream(const ready_list& ready, asio::ip::tcp::socket socket, bool no_delay) {
-  return std::make_unique<tcp_stream>(make_driver<tcp_connection>(ready.executor(), ready, std::move(socket), no_delay));
+std::unique_ptr<stream> make_tcp_stream(const ready_list& ready, asio::ip::tcp::socket socket,
+                                        bool no_delay) {
+  return std::make_unique<tcp_stream>(
+      make_driver<tcp_connection>(ready.executor(), ready, std::move(socket), no_delay));
 }
 
 }  // namespace v0

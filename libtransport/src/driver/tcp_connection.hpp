@@ -14,8 +14,9 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// The driver under a TCP stream. The socket is never read or written behind the application's back: it waits until the
-/// system is ready and moves bytes in its own turn, so that a cancelled operation has moved nothing.
+/// The driver under a TCP stream. The socket is never read or written behind the application's
+/// back: it waits until the system is ready and moves bytes in its own turn, so that a cancelled
+/// operation has moved nothing.
 class tcp_connection final : public driver {
  public:
   /// `socket` is connected and runs on the executor of `ready`.
@@ -50,7 +51,8 @@ class tcp_connection final : public driver {
   outcome write_now(std::span<const asio::const_buffer> buffers);
   bool take_pending_error() noexcept;
   void fail(const std::error_code& cause) noexcept;
-  void watch(readiness& which, asio::socket_base::wait_type type, void (tcp_connection::*serve)(bool));
+  void watch(readiness& which, asio::socket_base::wait_type type,
+             void (tcp_connection::*serve)(bool));
   void abort_all() noexcept;
   void abort_read() noexcept;
   void abort_write() noexcept;
@@ -74,13 +76,14 @@ class tcp_connection final : public driver {
   buffer_list<asio::const_buffer> write_from_;
   pending_operation<status_signature> closed_;
 
-  std::error_code read_end_;   // the lasting result of a direction, once it has one
+  std::error_code read_end_;  // the lasting result of a direction, once it has one
   std::error_code write_end_;
-  std::error_code cause_;      // the connection is lost: what the system says as an end is none
+  std::error_code cause_;  // the connection is lost: what the system says as an end is none
   std::optional<asio::steady_timer> linger_;
 };
 
-std::unique_ptr<stream> make_tcp_stream(const ready_list& ready, asio::ip::tcp::socket socket, bool no_delay);
+std::unique_ptr<stream> make_tcp_stream(const ready_list& ready, asio::ip::tcp::socket socket,
+                                        bool no_delay);
 
 }  // namespace v0
 }  // namespace strata::transport

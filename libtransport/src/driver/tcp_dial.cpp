@@ -14,9 +14,11 @@
 namespace strata::transport {
 inline namespace v0 {
 
-tcp_dial::tcp_dial(const ready_list& ready, const tcp_dialer_options& options) : ready_(ready), options_(options) {}
+tcp_dial::tcp_dial(const ready_list& ready, const tcp_dialer_options& options)
+    : ready_(ready), options_(options) {}
 
-/// What runs when something the dial waits for has happened: `method` with the arguments, unless the dial is over.
+/// What runs when something the dial waits for has happened: `method` with the arguments, unless
+/// the dial is over.
 template <class Method>
 auto tcp_dial::bind(Method method) {
   return [self = std::static_pointer_cast<tcp_dial>(shared_from_this()), method](auto&&... args) {
@@ -38,12 +40,15 @@ void tcp_dial::resolve(const target& where) {
   resolver_.emplace(ready_.executor());
   resolver_->async_resolve(
       where.name(), std::to_string(where.port()), asio::ip::tcp::resolver::numeric_service,
-      bind([](tcp_dial& self, const std::error_code& error, const asio::ip::tcp::resolver::results_type& found) {
+      bind([](tcp_dial& self, const std::error_code& error,
+              const asio::ip::tcp::resolver::results_type& found) {
         std::vector<address> resolved;
         for (const auto& entry : found) resolved.push_back(to_address(entry.endpoint()));
         if (error || resolved.empty()) {
-          if (self.options_.log) self.options_.log->debug("dial {}: no address: {}", self.name_, error.message());
-          return self.finish(error ? from_system_error(error) : make_error_code(errc::name_not_found), nullptr);
+          if (self.options_.log)
+            self.options_.log->debug("dial {}: no address: {}", self.name_, error.message());
+          return self.finish(
+              error ? from_system_error(error) : make_error_code(errc::name_not_found), nullptr);
         }
         self.race(resolved);
       }));
@@ -79,10 +84,10 @@ void tcp_dial::connect(std::size_t attempt) {
   socket.open(to.protocol(), error);
   if (error) return failed(attempt, error);
   socket.async_connect(to, bind([attempt](tcp_dial& self, const std::error_code& failure) {
-    if (!failure) return self.connected(attempt);
-    self.failed(attempt, failure);
-    self.turn();
-  }));
+                         if (!failure) return self.connected(attempt);
+                         self.failed(attempt, failure);
+                         self.turn();
+                       }));
 }
 
 void tcp_dial::connected(std::size_t attempt) {
@@ -93,7 +98,8 @@ void tcp_dial::connected(std::size_t attempt) {
 void tcp_dial::failed(std::size_t attempt, const std::error_code& error) {
   const auto failure = from_system_error(error);
   if (options_.log) {
-    options_.log->debug("dial {}: {}: {}", name_, race_->addresses()[attempt].string(), failure.message());
+    options_.log->debug("dial {}: {}: {}", name_, race_->addresses()[attempt].string(),
+                        failure.message());
   }
   sockets_[attempt].reset();
   race_->attempt_failed(std::chrono::steady_clock::now(), failure);

@@ -10,7 +10,8 @@ inline namespace v0 {
 struct tcp_dialer::state {
   ready_list ready;
   tcp_dialer_options options;
-  std::vector<std::weak_ptr<tcp_dial>> dials;  // what the asynchronous operations of unfinished ones keep alive
+  std::vector<std::weak_ptr<tcp_dial>>
+      dials;  // what the asynchronous operations of unfinished ones keep alive
 };
 
 tcp_dialer::tcp_dialer(const asio::any_io_executor& executor, tcp_dialer_options options)

@@ -18,7 +18,7 @@ std::error_code from_system_error(const std::error_code& error) noexcept {
   if (error == asio::error::connection_refused) return errc::refused;
   if (error == asio::error::timed_out) return errc::timed_out;
   if (error == asio::error::host_unreachable || error == asio::error::network_unreachable ||
-      error == asio::error::network_down || error == std::errc::address_not_available) {
+      error == asio::error::network_down || error.value() == EADDRNOTAVAIL) {
     return errc::unreachable;
   }
   if (error == asio::error::host_not_found || error == asio::error::no_data ||
@@ -26,6 +26,9 @@ std::error_code from_system_error(const std::error_code& error) noexcept {
     return errc::name_not_found;
   }
   if (error == asio::error::no_memory) return errc::out_of_memory;
+  // Asio's category for them is not the standard one, and does not compare with std::errc.
+  if (error.category() == asio::error::get_system_category())
+    return {error.value(), std::system_category()};
   return error;
 }
 

@@ -65,7 +65,8 @@ void tcp_listener::acceptor::accept(completion<stream_signature> waiting) {
   assert(ready_.is_on_owner());
   assert(!waiting_ && "one accept at a time");
   if (!socket_->is_open()) {
-    return ready_.complete(std::move(waiting), make_error_code(errc::closed), std::unique_ptr<stream>());
+    return ready_.complete(std::move(waiting), make_error_code(errc::closed),
+                           std::unique_ptr<stream>());
   }
   waiting_.start(std::move(waiting), [weak = weak_from_this()] {
     if (const auto self = std::static_pointer_cast<acceptor>(weak.lock())) self->abort();
@@ -77,11 +78,12 @@ void tcp_listener::acceptor::accept(completion<stream_signature> waiting) {
 void tcp_listener::acceptor::watch() {
   if (is_watched_) return;
   is_watched_ = true;
-  socket_->async_wait(asio::socket_base::wait_read,
-                      [self = std::static_pointer_cast<acceptor>(shared_from_this())](std::error_code) {
-                        self->is_watched_ = false;
-                        if (self->waiting_) self->serve();
-                      });
+  socket_->async_wait(
+      asio::socket_base::wait_read,
+      [self = std::static_pointer_cast<acceptor>(shared_from_this())](std::error_code) {
+        self->is_watched_ = false;
+        if (self->waiting_) self->serve();
+      });
 }
 
 void tcp_listener::acceptor::serve() {
@@ -89,12 +91,14 @@ void tcp_listener::acceptor::serve() {
   asio::ip::tcp::socket accepted(ready_.executor());
   socket_->accept(accepted, error);
   // The peer may have given up meanwhile.
-  if (error == asio::error::would_block || error == asio::error::try_again || error == asio::error::connection_aborted ||
-      error == asio::error::interrupted) {
+  if (error == asio::error::would_block || error == asio::error::try_again ||
+      error == asio::error::connection_aborted || error == asio::error::interrupted) {
     return watch();
   }
-  auto made = error ? std::unique_ptr<stream>() : make_tcp_stream(ready_, std::move(accepted), options_.no_delay);
-  ready_.complete(waiting_.take(), error ? from_system_error(error) : std::error_code(), std::move(made));
+  auto made = error ? std::unique_ptr<stream>()
+                    : make_tcp_stream(ready_, std::move(accepted), options_.no_delay);
+  ready_.complete(waiting_.take(), error ? from_system_error(error) : std::error_code(),
+                  std::move(made));
 }
 
 void tcp_listener::acceptor::abort() noexcept {
@@ -122,21 +126,27 @@ void tcp_listener::acceptor::shutdown() noexcept {
   socket_.reset();
 }
 
-result<std::unique_ptr<tcp_listener>> tcp_listener::listen(const asio::any_io_executor& executor, const address& local,
+result<std::unique_ptr<tcp_listener>> tcp_listener::listen(const asio::any_io_executor& executor,
+                                                           const address& local,
                                                            const tcp_listener_options& options) {
-  if (local.ip_family() == address::family::none) return std::unexpected(make_error_code(errc::invalid_argument));
+  if (local.ip_family() == address::family::none)
+    return std::unexpected(make_error_code(errc::invalid_argument));
   const ready_list ready(executor);
   auto accepting = make_driver<acceptor>(executor, ready, options);
-  if (const std::error_code error = accepting->open(local)) return std::unexpected(error);
+  if (const std::error_code error = accepting->open(local))
+    return std::unexpected(from_system_error(error));
   return std::unique_ptr<tcp_listener>(new tcp_listener(std::move(accepting)));
 }
 
-tcp_listener::tcp_listener(std::shared_ptr<acceptor> accepting) noexcept : acceptor_(std::move(accepting)) {}
+tcp_listener::tcp_listener(std::shared_ptr<acceptor> accepting) noexcept
+    : acceptor_(std::move(accepting)) {}
 tcp_listener::~tcp_listener() { acceptor_->close(); }
 void tcp_listener::close() noexcept { acceptor_->close(); }
 address tcp_listener::local_address() const noexcept { return acceptor_->local_address(); }
 asio::any_io_executor tcp_listener::do_executor() noexcept { return acceptor_->executor(); }
-void tcp_listener::do_accept(completion<stream_signature> waiting) { acceptor_->accept(std::move(waiting)); }
+void tcp_listener::do_accept(completion<stream_signature> waiting) {
+  acceptor_->accept(std::move(waiting));
+}
 
 }  // namespace v0
 }  // namespace strata::transport

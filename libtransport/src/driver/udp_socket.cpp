@@ -7,6 +7,7 @@
 #include <cassert>
 #include <new>
 
+#include "driver/udp_socket_completion.hpp"
 #include "driver/udp_socket_state.hpp"
 #include "strata/transport/core/error.hpp"
 
@@ -23,36 +24,42 @@ std::error_code comparable(std::error_code failure) {
 
 }  // namespace
 
-result<udp_socket> udp_socket_state::open(const asio::any_io_executor& executor, const address& local,
-                                          const udp_options& options, udp_system_factory make_system) {
-  if (local.ip_family() == address::family::none) return std::unexpected(make_error_code(errc::invalid_argument));
-  auto state = std::make_shared<udp_socket_state>(executor);
+result<udp_socket> udp_socket_state::open(const asio::any_io_executor& executor,
+                                          const address& local, const udp_options& options,
+                                          udp_system_factory make_system) {
+  if (local.ip_family() == address::family::none)
+    return std::unexpected(make_error_code(errc::invalid_argument));
+  auto state = make_driver<udp_socket_state>(executor, executor);
   state->system_ = make_system(*state->socket_);
-  if (const auto failure = state->prepare(local, options)) return std::unexpected(comparable(failure));
+  if (const auto failure = state->prepare(local, options))
+    return std::unexpected(comparable(failure));
   return udp_socket(std::move(state));
 }
 
-udp_socket_state::udp_socket_state(const asio::any_io_executor& executor) : executor_(executor), socket_(executor) {
-  // Made after the socket, so the context shuts this service down before the one that serves the socket.
-  auto& context = asio::query(executor_, asio::execution::context);
-  service_ = &asio::use_service<udp_socket_service>(context);
-  service_->add(*this);
+udp_socket_state::udp_socket_state(const asio::any_io_executor& executor)
+    : executor_(executor), socket_(executor) {
+  service_ =
+      &asio::use_service<udp_socket_service>(asio::query(executor, asio::execution::context));
 }
 
-udp_socket_state::~udp_socket_state() {
-  give_back_slots();
-  leave_service();
+udp_socket_state::~udp_socket_state() { give_back_slots(); }
+
+std::shared_ptr<udp_socket_state> udp_socket_state::shared_self() {
+  return std::static_pointer_cast<udp_socket_state>(shared_from_this());
 }
 
 std::error_code udp_socket_state::prepare(const address& local, const udp_options& options) {
   std::error_code failure;
   socket_->open(local.is_v4() ? asio::ip::udp::v4() : asio::ip::udp::v6(), failure);
   if (!failure) socket_->non_blocking(true, failure);
-  if (!failure && local.is_v6()) socket_->set_option(asio::ip::v6_only(!options.dual_stack), failure);
+  if (!failure && local.is_v6())
+    socket_->set_option(asio::ip::v6_only(!options.dual_stack), failure);
   if (failure) return failure;
   // The system may give less, or refuse; a socket with small buffers still works.
   std::error_code ignored;
-  const auto clamp = [](std::size_t size) { return static_cast<int>(std::min(size, std::size_t{1} << 30)); };
+  const auto clamp = [](std::size_t size) {
+    return static_cast<int>(std::min(size, std::size_t{1} << 30));
+  };
   if (const int size = clamp(options.receive_buffer)) {
     socket_->set_option(asio::socket_base::receive_buffer_size(size), ignored);
   }
@@ -74,11 +81,14 @@ void udp_socket_state::receive(std::span<datagram_batch> batches,
   assert(!batches.empty());
   if (!executor_) return;  // the context is gone: inert
   give_back_slots();
-  receive_.start(std::move(finish), [weak = weak_from_this()](std::uint64_t number) {
+  if (!is_open()) {
+    return complete_later(executor_, std::move(finish), make_error_code(errc::closed),
+                          std::size_t{0});
+  }
+  receive_.start(std::move(finish), [weak = std::weak_ptr(shared_self())] {
     const auto self = weak.lock();
-    if (self && self->receive_.is_current(number)) self->cancel_receive();
+    if (self && self->receive_) self->cancel_receive();
   });
-  if (!is_open()) return receive_.complete_later(executor_, make_error_code(errc::closed), 0);
   batches_ = batches;
   wait_readable();
 }
@@ -86,11 +96,12 @@ void udp_socket_state::receive(std::span<datagram_batch> batches,
 void udp_socket_state::wait_readable() {
   if (waiting_readable_) return;
   waiting_readable_ = true;
-  const auto then = [self = shared_from_this()](std::error_code = {}) {
+  const auto then = [self = shared_self()](std::error_code = {}) {
     self->waiting_readable_ = false;
     self->on_readable();
   };
-  // While a socket is busy, looking again costs less than asking the reactor; both yield to what else is ready.
+  // While a socket is busy, looking again costs less than asking the reactor; both yield to what
+  // else is ready.
   if (readable_expected_) return asio::post(executor_, then);
   socket_->async_wait(asio::socket_base::wait_read, then);
 }
@@ -107,7 +118,7 @@ void udp_socket_state::on_readable() {
     give_back_slots();
     return wait_readable();
   }
-  receive_.complete_in_turn(failure, filled);
+  complete_in_turn(executor_, receive_.take(), failure, filled);
 }
 
 std::error_code udp_socket_state::fill(std::size_t& filled) try {
@@ -123,16 +134,19 @@ std::error_code udp_socket_state::fill(std::size_t& filled) try {
 void udp_socket_state::wait_writable(completion<udp_socket::wait_signature> finish) {
   assert(!writable_ && "one wait may be outstanding");
   if (!executor_) return;
-  writable_.start(std::move(finish), [weak = weak_from_this()](std::uint64_t number) {
+  if (!is_open()) {
+    return complete_later(executor_, std::move(finish), make_error_code(errc::closed));
+  }
+  writable_.start(std::move(finish), [weak = std::weak_ptr(shared_self())] {
     const auto self = weak.lock();
-    if (self && self->writable_.is_current(number)) self->cancel_writable();
+    if (self && self->writable_) self->cancel_writable();
   });
-  if (!is_open()) return writable_.complete_later(executor_, make_error_code(errc::closed));
   if (waiting_writable_) return;
   waiting_writable_ = true;
-  socket_->async_wait(asio::socket_base::wait_write, [self = shared_from_this()](std::error_code) {
+  socket_->async_wait(asio::socket_base::wait_write, [self = shared_self()](std::error_code) {
     self->waiting_writable_ = false;
-    if (self->writable_) self->writable_.complete_in_turn({});
+    if (!self->writable_) return;
+    complete_in_turn(self->executor_, self->writable_.take(), std::error_code());
   });
 }
 
@@ -142,17 +156,18 @@ result<std::size_t> udp_socket_state::send(const transmit& what, bytes payload) 
 }
 
 void udp_socket_state::cancel_receive() noexcept {
-  receive_.complete_later(executor_, make_error_code(errc::aborted), 0);
+  complete_later(executor_, receive_.take(), make_error_code(errc::aborted), std::size_t{0});
   cancel_waits();
 }
 
 void udp_socket_state::cancel_writable() noexcept {
-  writable_.complete_later(executor_, make_error_code(errc::aborted));
+  complete_later(executor_, writable_.take(), make_error_code(errc::aborted));
   cancel_waits();
 }
 
 void udp_socket_state::cancel_waits() noexcept {
-  // Else they would keep the context running. It ends the other operation's wait too, which looks again and waits anew.
+  // Else they would keep the context running. It ends the other operation's wait too, which looks
+  // again and waits anew.
   std::error_code ignored;
   if (is_open()) socket_->cancel(ignored);
 }
@@ -167,15 +182,15 @@ void udp_socket_state::close() noexcept {
   cancel();
   give_back_slots();
   socket_.reset();
-  leave_service();
 }
 
-void udp_socket_state::shut_down() noexcept {
-  const auto receiving = receive_ ? receive_.release() : nullptr;
-  const auto writing = writable_ ? writable_.release() : nullptr;
+void udp_socket_state::shutdown() noexcept {
+  // They die when this returns, and may take handles of this very socket along.
+  const auto receiving = receive_.take();
+  const auto writing = writable_.take();
   give_back_slots();
   socket_.reset();
-  leave_service();
+  service_ = nullptr;
   executor_ = {};
 }
 
@@ -184,16 +199,13 @@ void udp_socket_state::give_back_slots() noexcept {
   slots_.memory.reset();
 }
 
-void udp_socket_state::leave_service() noexcept {
-  if (auto* service = std::exchange(service_, nullptr)) service->remove(*this);
-}
-
 result<udp_socket> udp_socket::open(const asio::any_io_executor& executor, const address& local,
                                     const udp_options& options) {
   return udp_socket_state::open(executor, local, options, make_default_udp);
 }
 
-udp_socket::udp_socket(std::shared_ptr<udp_socket_state> state) noexcept : state_(std::move(state)) {}
+udp_socket::udp_socket(std::shared_ptr<udp_socket_state> state) noexcept
+    : state_(std::move(state)) {}
 udp_socket::udp_socket(udp_socket&&) noexcept = default;
 
 udp_socket& udp_socket::operator=(udp_socket&& other) noexcept {
@@ -208,7 +220,9 @@ udp_socket::~udp_socket() { close(); }
 
 const asio::any_io_executor& udp_socket::executor() const noexcept { return state_->executor(); }
 address udp_socket::local_address() const noexcept { return state_->local(); }
-result<std::size_t> udp_socket::send(const transmit& what, bytes payload) { return state_->send(what, payload); }
+result<std::size_t> udp_socket::send(const transmit& what, bytes payload) {
+  return state_->send(what, payload);
+}
 void udp_socket::cancel() noexcept { state_->cancel(); }
 bool udp_socket::is_open() const noexcept { return state_ && state_->is_open(); }
 const udp_counters& udp_socket::counters() const noexcept { return state_->counters(); }

@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t max_refusing_destinations = 8;
 /// Errors of peers seen in a row before a receive yields.
 constexpr int max_soft_errors = 16;
-/// Room for every control message asked for: packet information of both families, both marks, the stride.
+/// Room for every control message asked for: packet information of both families, both marks, the
+/// stride.
 constexpr std::size_t control_room = 192;
 
 bool set_flag(int descriptor, int level, int option, int value = 1) {
@@ -75,19 +76,22 @@ std::error_code map_send_error(int failure) {
     case EMSGSIZE: return make_error_code(errc::message_too_large);
     case EPERM:
     case EACCES: return make_error_code(errc::refused);
-    // No route, or the source address asked for is not (or no longer) ours: both say "not this way".
+    // No route, or the source address asked for is not (or no longer) ours: both say "not this
+    // way".
     default: return make_error_code(errc::unreachable);
   }
 }
 
-/// What the system says when it cannot cut this batch, though it may be able to send the datagrams of it.
+/// What the system says when it cannot cut this batch, though it may be able to send the datagrams
+/// of it.
 bool refuses_batch(int failure) {
   return failure == EIO || failure == EINVAL || failure == EMSGSIZE || failure == EOPNOTSUPP;
 }
 
 }  // namespace
 
-/// One message under way to the system. The control for cutting comes last, so that it can be left off.
+/// One message under way to the system. The control for cutting comes last, so that it can be left
+/// off.
 struct linux_udp::outgoing {
   sockaddr_storage to;
   alignas(cmsghdr) std::array<std::byte, control_room> control;
@@ -110,14 +114,15 @@ std::error_code linux_udp::configure(const udp_options& options) {
   const int descriptor = socket_.native_handle();
   sockaddr_storage local{};
   socklen_t size = sizeof local;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&local), &size) != 0) return system_error();
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&local), &size) != 0)
+    return system_error();
   v6_ = local.ss_family == AF_INET6;
   connected_ = options.peer != address();
   if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0) return system_error();
   if (options.reuse_port && !set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT)) return system_error();
 
-  // An IPv6 socket carries IPv4 too, and what arrives mapped is described by IPv4's options. What an old system lacks costs
-  // marks or local addresses, not the socket.
+  // An IPv6 socket carries IPv4 too, and what arrives mapped is described by IPv4's options. What
+  // an old system lacks costs marks or local addresses, not the socket.
   set_flag(descriptor, IPPROTO_IP, IP_RECVTOS);
   if (v6_) {
     set_flag(descriptor, IPPROTO_IPV6, IPV6_RECVTCLASS);
@@ -129,7 +134,8 @@ std::error_code linux_udp::configure(const udp_options& options) {
   const bool whole = options.dont_fragment;
   set_flag(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
   if (v6_) {
-    set_flag(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+    set_flag(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+             whole ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
     set_flag(descriptor, IPPROTO_IPV6, IPV6_DONTFRAG, whole ? 1 : 0);
   }
   offload_ = options.offload && set_flag(descriptor, IPPROTO_UDP, UDP_SEGMENT, 0);
@@ -161,8 +167,8 @@ udp_received linux_udp::receive(const udp_slots& slots, std::span<datagram_batch
   }
 
   for (int soft_errors = 0; soft_errors < max_soft_errors; ++soft_errors) {
-    const int count = ::recvmmsg(socket_.native_handle(), messages.data(), static_cast<unsigned>(room),
-                                 MSG_DONTWAIT, nullptr);
+    const int count = ::recvmmsg(socket_.native_handle(), messages.data(),
+                                 static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
     if (count >= 0) {
       udp_received out{.filled = static_cast<std::size_t>(count)};
       out.drained = out.filled < room;
@@ -175,7 +181,8 @@ udp_received linux_udp::receive(const udp_slots& slots, std::span<datagram_batch
       return out;
     }
     if (errno == EAGAIN) return {.drained = true};
-    if (errno == EBADF || errno == ENOTSOCK || errno == EFAULT || errno == EINVAL) return {.fatal = system_error()};
+    if (errno == EBADF || errno == ENOTSOCK || errno == EFAULT || errno == EINVAL)
+      return {.fatal = system_error()};
     if (errno != EINTR) ++counters.peer_errors;
   }
   return {};
@@ -192,7 +199,8 @@ void linux_udp::describe(const msghdr& message, std::size_t size, datagram_batch
     const int type = control->cmsg_type;
     if (level == IPPROTO_UDP && type == UDP_GRO) {
       batch.stride = static_cast<std::uint16_t>(read_control<int>(control));
-    } else if ((level == IPPROTO_IP && type == IP_TOS) || (level == IPPROTO_IPV6 && type == IPV6_TCLASS)) {
+    } else if ((level == IPPROTO_IP && type == IP_TOS) ||
+               (level == IPPROTO_IPV6 && type == IPV6_TCLASS)) {
       batch.mark = read_mark(control);
     } else if (level == IPPROTO_IP && type == IP_PKTINFO) {
       batch.local = {octets_of(read_control<in_pktinfo>(control).ipi_addr), local_.port()};
@@ -229,7 +237,8 @@ void linux_udp::add_controls(const transmit& what, outgoing& message) const {
   // For a mapped destination the system reads IPv4's controls, also from an IPv6 socket.
   const bool v4 = what.remote.is_v4();
   const int mark = static_cast<int>(what.mark);
-  if (mark != 0) message.controls = message.add(v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, mark);
+  if (mark != 0)
+    message.controls = message.add(v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, mark);
   if (what.local.ip_family() != what.remote.ip_family() || what.local.is_unspecified()) return;
   if (v4) {
     in_pktinfo info{};
@@ -249,10 +258,12 @@ int linux_udp::send_chunk(outgoing& message, bytes chunk, std::size_t segment) {
   message.header.msg_iov = &message.payload;
   message.header.msg_iovlen = 1;
   std::size_t controls = message.controls;
-  if (chunk.size() > segment) controls = message.add(IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(segment));
+  if (chunk.size() > segment)
+    controls = message.add(IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(segment));
   message.header.msg_control = controls == 0 ? nullptr : message.control.data();
   message.header.msg_controllen = controls;
-  // An error that ICMP left on a connected socket is told to the next send, which then has not happened: once more.
+  // An error that ICMP left on a connected socket is told to the next send, which then has not
+  // happened: once more.
   for (bool retried = false;;) {
     if (send_(socket_.native_handle(), &message.header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) break;
     if (errno == EINTR) continue;
@@ -298,7 +309,8 @@ result<std::size_t> linux_udp::send(const transmit& what, bytes payload) {
 }
 
 bool linux_udp::may_offload(const address& remote) const noexcept {
-  return offload_ && (offload_refused_.empty() || std::ranges::find(offload_refused_, remote) == offload_refused_.end());
+  return offload_ && (offload_refused_.empty() ||
+                      std::ranges::find(offload_refused_, remote) == offload_refused_.end());
 }
 
 void linux_udp::refuse_offload(const address& remote) {
@@ -315,7 +327,9 @@ std::unique_ptr<udp_system> make_linux_udp(asio::ip::udp::socket& socket) {
 }
 
 #if !defined(STRATA_PORTABLE_UDP)
-std::unique_ptr<udp_system> make_default_udp(asio::ip::udp::socket& socket) { return make_linux_udp(socket); }
+std::unique_ptr<udp_system> make_default_udp(asio::ip::udp::socket& socket) {
+  return make_linux_udp(socket);
+}
 #endif
 
 }  // namespace v0

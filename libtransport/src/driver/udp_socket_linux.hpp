@@ -12,7 +12,8 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// UDP on Linux. Non-blocking throughout; a mapped IPv4 address exists only between this class and the system.
+/// UDP on Linux. Non-blocking throughout; a mapped IPv4 address exists only between this class and
+/// the system.
 class linux_udp final : public udp_system {
  public:
   /// The call that sends; tests put one that refuses in its place.

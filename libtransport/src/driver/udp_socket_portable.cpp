@@ -19,7 +19,8 @@ bool is_wait(const std::error_code& failure) {
 std::error_code map_send_error(const std::error_code& failure) {
   if (is_wait(failure)) return make_error_code(errc::would_block);
   if (failure == asio::error::message_size) return make_error_code(errc::message_too_large);
-  if (failure == asio::error::no_permission || failure == asio::error::access_denied) return make_error_code(errc::refused);
+  if (failure == asio::error::no_permission || failure == asio::error::access_denied)
+    return make_error_code(errc::refused);
   return make_error_code(errc::unreachable);
 }
 
@@ -44,7 +45,8 @@ class portable_udp final : public udp_system {
       std::error_code failure;
       asio::ip::udp::endpoint from;
       const mutable_bytes slot = slots[out.filled];
-      const std::size_t size = socket_.receive_from(asio::buffer(slot.data(), slot.size()), from, 0, failure);
+      const std::size_t size =
+          socket_.receive_from(asio::buffer(slot.data(), slot.size()), from, 0, failure);
       if (is_wait(failure)) {
         out.drained = true;
         break;
@@ -92,7 +94,8 @@ class portable_udp final : public udp_system {
   std::error_code send_one(const asio::ip::udp::endpoint& to, bytes datagram) {
     const auto buffer = asio::buffer(datagram.data(), datagram.size());
     std::error_code failure;
-    // An error that ICMP left on a connected socket is told to the next send, which then has not happened: once more.
+    // An error that ICMP left on a connected socket is told to the next send, which then has not
+    // happened: once more.
     for (int attempt = 0; attempt < 2; ++attempt) {
       if (connected_) {
         socket_.send(buffer, 0, failure);
@@ -127,7 +130,9 @@ std::unique_ptr<udp_system> make_portable_udp(asio::ip::udp::socket& socket) {
 }
 
 #if defined(STRATA_PORTABLE_UDP)
-std::unique_ptr<udp_system> make_default_udp(asio::ip::udp::socket& socket) { return make_portable_udp(socket); }
+std::unique_ptr<udp_system> make_default_udp(asio::ip::udp::socket& socket) {
+  return make_portable_udp(socket);
+}
 #endif
 
 }  // namespace v0

@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "driver/udp_socket_state.hpp"
-
 namespace strata::transport {
 inline namespace v0 {
 namespace {
@@ -42,33 +40,6 @@ void udp_socket_service::give_back(udp_slots slots) noexcept {
 std::size_t udp_socket_service::slot_sets() const {
   const std::scoped_lock lock(mutex_);
   return allocated_;
-}
-
-void udp_socket_service::add(udp_socket_state& state) {
-  const std::scoped_lock lock(mutex_);
-  state.service_index_ = sockets_.size();
-  sockets_.push_back(&state);
-}
-
-void udp_socket_service::remove(udp_socket_state& state) noexcept {
-  const std::scoped_lock lock(mutex_);
-  sockets_[state.service_index_] = sockets_.back();
-  sockets_[state.service_index_]->service_index_ = state.service_index_;
-  sockets_.pop_back();
-}
-
-void udp_socket_service::shutdown() {
-  // Destroying a handler may destroy other sockets of the list, so it is looked at anew each time.
-  for (;;) {
-    std::shared_ptr<udp_socket_state> last;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (sockets_.empty()) break;
-      last = sockets_.back()->shared_from_this();
-    }
-    last->shut_down();
-  }
-  free_.clear();
 }
 
 }  // namespace v0

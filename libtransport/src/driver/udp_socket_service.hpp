@@ -10,12 +10,10 @@
 namespace strata::transport {
 inline namespace v0 {
 
-class udp_socket_state;
-
-/// One per execution context: the slots that all its sockets receive into, and the list of sockets to end with it.
+/// The slots that all sockets of one execution context receive into.
 ///
-/// Slots are taken when there is something to read and given back before the next wait, so a context with thousands of
-/// idle sockets owns one set for each turn that runs at the same time.
+/// They are taken when there is something to read and given back before the next wait, so a context
+/// with thousands of idle sockets owns one set for each turn that runs at the same time.
 class udp_socket_service final : public asio::execution_context::service {
  public:
   using key_type = udp_socket_service;
@@ -26,18 +24,15 @@ class udp_socket_service final : public asio::execution_context::service {
   /// Throws std::bad_alloc.
   udp_slots take_slots();
   void give_back(udp_slots slots) noexcept;
-  void add(udp_socket_state& state);
-  void remove(udp_socket_state& state) noexcept;
   /// Sets allocated and not freed, lent ones included.
   std::size_t slot_sets() const;
 
  private:
-  void shutdown() override;
+  void shutdown() override {}
 
   mutable std::mutex mutex_;
   std::vector<udp_slots> free_;
   std::size_t allocated_ = 0;
-  std::vector<udp_socket_state*> sockets_;
 };
 
 }  // namespace v0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <asio/ip/udp.hpp>
 #include <array>
+#include <asio/ip/udp.hpp>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -24,14 +24,16 @@ struct udp_slots {
   }
 };
 
-/// What one non-blocking receive came to. Neither filled nor drained: try again, but after yielding.
+/// What one non-blocking receive came to. Neither filled nor drained: try again, but after
+/// yielding.
 struct udp_received {
   std::size_t filled = 0;
   bool drained = false;   ///< The system had no more.
   std::error_code fatal;  ///< The socket is of no use any more.
 };
 
-/// What differs between systems: options, receiving and sending on an open, non-blocking socket. Never waits.
+/// What differs between systems: options, receiving and sending on an open, non-blocking socket.
+/// Never waits.
 class udp_system {
  public:
   virtual ~udp_system() = default;
@@ -49,7 +51,8 @@ using udp_system_factory = std::unique_ptr<udp_system> (*)(asio::ip::udp::socket
 
 /// Recvmmsg, GRO and GSO, packet information.
 std::unique_ptr<udp_system> make_linux_udp(asio::ip::udp::socket& socket);
-/// One datagram per call and nothing but Asio: no ECN marks, and a local address only where the socket was bound to one.
+/// One datagram per call and nothing but Asio: no ECN marks, and a local address only where the
+/// socket was bound to one.
 std::unique_ptr<udp_system> make_portable_udp(asio::ip::udp::socket& socket);
 /// The one this build uses; defined by the file of that system.
 std::unique_ptr<udp_system> make_default_udp(asio::ip::udp::socket& socket);

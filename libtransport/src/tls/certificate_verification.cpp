@@ -65,7 +65,14 @@ std::vector<std::byte> der_of(X509* certificate) {
 }
 
 int certificate_verification::callback(X509_STORE_CTX* store, void* verification) {
-  return static_cast<const certificate_verification*>(verification)->accepts(store) ? 1 : 0;
+  // A verifier is the application's code: what it throws must not cross OpenSSL's frames, and means
+  // no.
+  try {
+    return static_cast<const certificate_verification*>(verification)->accepts(store) ? 1 : 0;
+  } catch (...) {
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+    return 0;
+  }
 }
 
 bool certificate_verification::accepts(X509_STORE_CTX* store) const {

@@ -61,18 +61,27 @@ std::string joined(std::span<const std::string> names) {
 }
 
 void write_keylog(const SSL* session, const char* line) {
-  implementation_of(session)->keylog(line);
+  try {
+    implementation_of(session)->keylog(line);
+  } catch (...) {
+    // A log that fails is no reason to fail the connection, and nothing may cross OpenSSL's frames.
+  }
 }
 
+/// Returning zero says that no reference to the session was kept.
 int receive_session(SSL* ssl, SSL_SESSION* session) {
   const int size = i2d_SSL_SESSION(session, nullptr);
   if (size <= 0) return 0;
-  std::vector<std::byte> out(static_cast<std::size_t>(size));
-  unsigned char* cursor = octets(out.data());
-  i2d_SSL_SESSION(session, &cursor);
-  implementation_of(ssl)->session_received(expected_name(ssl), out);
-  OPENSSL_cleanse(out.data(), out.size());
-  return 0;  // The session was not kept.
+  try {
+    std::vector<std::byte> out(static_cast<std::size_t>(size));
+    unsigned char* cursor = octets(out.data());
+    i2d_SSL_SESSION(session, &cursor);
+    implementation_of(ssl)->session_received(expected_name(ssl), out);
+    OPENSSL_cleanse(out.data(), out.size());
+  } catch (...) {
+    // The application did not want it; the connection goes on.
+  }
+  return 0;
 }
 
 //= RFC 9001 section 8.1
@@ -130,7 +139,8 @@ tls_result<std::shared_ptr<implementation>> start(void* native_library, bool ser
   //# Clients MUST NOT offer TLS versions older than 1.3.
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  // Without the second, roots to verify with would be sent along with a chain that leads to them.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   return made;
 }
 

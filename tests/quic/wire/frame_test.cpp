@@ -45,7 +45,8 @@ std::string encoded(const frame& any) {
 /// Uniform over the sizes of encoding, so that each is met.
 std::uint64_t any_varint(testkit::fake_random& random) {
   constexpr unsigned bits[]{6, 14, 30, 62};
-  return random.next() & ((std::uint64_t{1} << bits[random.next() % 4]) - 1);
+  const unsigned width = bits[random.next() % 4];
+  return random.next() & ((std::uint64_t{1} << width) - 1);
 }
 
 std::vector<std::byte> any_bytes(testkit::fake_random& random, std::size_t size) {

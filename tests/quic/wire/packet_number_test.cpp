@@ -62,10 +62,13 @@ TEST_CASE("decode_packet_number: edges of the number space", "[quic][wire][packe
   // Half a window ahead is the future, one further is the past.
   CHECK(decode_packet_number(255, 0x80, 8) == 0x180);
   CHECK(decode_packet_number(255, 0x81, 8) == 0x81);
+  CHECK(decode_packet_number(0x1fe, 0x7f, 8) == 0x27f);
+  CHECK(decode_packet_number(0x1fe, 0x80, 8) == 0x180);
   // Never beyond 2^62-1.
   CHECK(decode_packet_number(transport::varint_max - 1, 0xff, 8) == transport::varint_max);
   CHECK(decode_packet_number(transport::varint_max, 0x00, 8) == transport::varint_max - 0xff);
-  CHECK(decode_packet_number(transport::varint_max, 0x00, 32) == transport::varint_max - 0xffffffff);
+  CHECK(decode_packet_number(transport::varint_max, 0x00, 32) ==
+        transport::varint_max - 0xffffffff);
 }
 
 TEST_CASE("packet_number: what is sent is decoded, whatever was lost or reordered",

@@ -70,6 +70,11 @@ void transfer_application::note_token(const event& occurred) {
 }
 
 void transfer_application::on_event(quic_node& node, const event& occurred) {
+  // A late copy of a client's first packet may ask to come in again.
+  if (closed_ && occurred.kind == event_kind::incoming) {
+    static_cast<void>(node.endpoint.decide(node.now, occurred.value, quic::core::decision::ignore));
+    return;
+  }
   if (closed_) breach("an event after closed");
   switch (occurred.kind) {
     case event_kind::incoming: {
@@ -89,6 +94,7 @@ void transfer_application::on_event(quic_node& node, const event& occurred) {
       }
       node.endpoint.at(occurred.connection).release();
       return;
+    case event_kind::stream_opened: accept_streams(node); break;
     case event_kind::acknowledged:
     case event_kind::abandoned: note_token(occurred); break;
     case event_kind::readable: streams_.at(occurred.stream).readable = true; break;

@@ -9,15 +9,18 @@
 using namespace strata::transport;
 using namespace std::string_literals;
 
-TEST_CASE("address: text with a port parses and comes back in its canonical form", "[transport][address]") {
+TEST_CASE("address: text with a port parses and comes back in its canonical form",
+          "[transport][address]") {
   struct pair {
     const char *text, *canonical;
   };
   for (const auto& [text, canonical] :
        {pair{"192.0.2.1:443", "192.0.2.1:443"}, pair{"0.0.0.0:0", "0.0.0.0:0"},
-        pair{"255.255.255.255:65535", "255.255.255.255:65535"}, pair{"[2001:db8::1]:443", "[2001:db8::1]:443"},
-        pair{"[::]:1", "[::]:1"}, pair{"[2001:DB8:0:0:0:0:0:1]:80", "[2001:db8::1]:80"},
-        pair{"[fe80::1%2]:443", "[fe80::1%2]:443"}, pair{"[fe80::1%4294967295]:443", "[fe80::1%4294967295]:443"},
+        pair{"255.255.255.255:65535", "255.255.255.255:65535"},
+        pair{"[2001:db8::1]:443", "[2001:db8::1]:443"}, pair{"[::]:1", "[::]:1"},
+        pair{"[2001:DB8:0:0:0:0:0:1]:80", "[2001:db8::1]:80"},
+        pair{"[fe80::1%2]:443", "[fe80::1%2]:443"},
+        pair{"[fe80::1%4294967295]:443", "[fe80::1%4294967295]:443"},
         pair{"[::ffff:192.0.2.1]:443", "192.0.2.1:443"}, pair{"[fe80::1%0]:1", "[fe80::1]:1"},
         pair{"192.0.2.1:00443", "192.0.2.1:443"}}) {
     CAPTURE(text);
@@ -29,16 +32,56 @@ TEST_CASE("address: text with a port parses and comes back in its canonical form
 }
 
 TEST_CASE("address: whatever is not an address is refused", "[transport][address]") {
-  for (const std::string& text :
-       {""s, ":"s, ":443"s, "443"s, "192.0.2.1"s, "192.0.2.1:"s, "192.0.2.1:65536"s, "192.0.2.1:-1"s, "192.0.2.1:+1"s,
-        "192.0.2.1: 1"s, "192.0.2.1:1 "s, " 192.0.2.1:1"s, "192.0.2.1:0x50"s, "192.0.2.1:99999999999999999999"s,
-        "192.0.2:1"s, "192.0.2.1.5:1"s, "192.0.2.256:1"s, "192.0.2.-1:1"s, "0300.0.2.1:1"s, "0xc0.0.2.1:1"s,
-        "3221225985:1"s, "[192.0.2.1]:1"s, "2001:db8::1:443"s, "::1:443"s, "[2001:db8::1]"s, "[2001:db8::1]443"s,
-        "[2001:db8::1:443"s, "2001:db8::1]:443"s, "[]:443"s, "[[::1]]:443"s, "[:::]:1"s, "[1::2::3]:1"s, "[12345::]:1"s,
-        "[g::]:1"s, "[1:2:3:4:5:6:7:8:9]:1"s, "[fe80::1%]:1"s, "[fe80::1%eth0]:1"s, "[fe80::1%-1]:1"s,
-        "[fe80::1%4294967296]:1"s, "[fe80::1%1%2]:1"s, "192.0.2.1%0:1"s, "192.0.2.1%2:1"s, "localhost:443"s,
-        "example.test:443"s, "192.0.2.1\0:443"s, "192.0.2.1\0.evil:443"s, "[::1\0]:443"s, "[::1\0garbage]:443"s,
-        std::string(100'000, '[') + ":1", std::string(100'000, '1') + ":1"}) {
+  for (const std::string& text : {""s,
+                                  ":"s,
+                                  ":443"s,
+                                  "443"s,
+                                  "192.0.2.1"s,
+                                  "192.0.2.1:"s,
+                                  "192.0.2.1:65536"s,
+                                  "192.0.2.1:-1"s,
+                                  "192.0.2.1:+1"s,
+                                  "192.0.2.1: 1"s,
+                                  "192.0.2.1:1 "s,
+                                  " 192.0.2.1:1"s,
+                                  "192.0.2.1:0x50"s,
+                                  "192.0.2.1:99999999999999999999"s,
+                                  "192.0.2:1"s,
+                                  "192.0.2.1.5:1"s,
+                                  "192.0.2.256:1"s,
+                                  "192.0.2.-1:1"s,
+                                  "0300.0.2.1:1"s,
+                                  "0xc0.0.2.1:1"s,
+                                  "3221225985:1"s,
+                                  "[192.0.2.1]:1"s,
+                                  "2001:db8::1:443"s,
+                                  "::1:443"s,
+                                  "[2001:db8::1]"s,
+                                  "[2001:db8::1]443"s,
+                                  "[2001:db8::1:443"s,
+                                  "2001:db8::1]:443"s,
+                                  "[]:443"s,
+                                  "[[::1]]:443"s,
+                                  "[:::]:1"s,
+                                  "[1::2::3]:1"s,
+                                  "[12345::]:1"s,
+                                  "[g::]:1"s,
+                                  "[1:2:3:4:5:6:7:8:9]:1"s,
+                                  "[fe80::1%]:1"s,
+                                  "[fe80::1%eth0]:1"s,
+                                  "[fe80::1%-1]:1"s,
+                                  "[fe80::1%4294967296]:1"s,
+                                  "[fe80::1%1%2]:1"s,
+                                  "192.0.2.1%0:1"s,
+                                  "192.0.2.1%2:1"s,
+                                  "localhost:443"s,
+                                  "example.test:443"s,
+                                  "192.0.2.1\0:443"s,
+                                  "192.0.2.1\0.evil:443"s,
+                                  "[::1\0]:443"s,
+                                  "[::1\0garbage]:443"s,
+                                  std::string(100'000, '[') + ":1",
+                                  std::string(100'000, '1') + ":1"}) {
     CAPTURE(text.substr(0, 60));
     const auto parsed = address::parse(text);
     REQUIRE(!parsed.has_value());
@@ -56,7 +99,8 @@ TEST_CASE("address: an IP literal needs neither port nor brackets", "[transport]
   CHECK(!address::parse_ip("name", 7));
 }
 
-TEST_CASE("address: mapped IPv4 becomes IPv4, so that one peer has one address", "[transport][address]") {
+TEST_CASE("address: mapped IPv4 becomes IPv4, so that one peer has one address",
+          "[transport][address]") {
   const auto mapped = address::parse_ip("::ffff:127.0.0.1", 443).value();
   CHECK(mapped.is_v4());
   CHECK(mapped == address::loopback_v4(443));
@@ -64,14 +108,16 @@ TEST_CASE("address: mapped IPv4 becomes IPv4, so that one peer has one address",
 }
 
 TEST_CASE("address: only the prefix ::ffff:0:0/96 maps", "[transport][address]") {
-  for (const char* text : {"::127.0.0.1", "::fffe:127.0.0.1", "::1:ffff:7f00:1", "1::ffff:7f00:1", "64:ff9b::7f00:1"}) {
+  for (const char* text : {"::127.0.0.1", "::fffe:127.0.0.1", "::1:ffff:7f00:1", "1::ffff:7f00:1",
+                           "64:ff9b::7f00:1"}) {
     CAPTURE(text);
     CHECK(address::parse_ip(text, 443)->is_v6());
   }
   CHECK(address::parse_ip("::ffff:7f00:1%4", 443)->scope_id() == 0);
 }
 
-TEST_CASE("address: four or sixteen octets make one, other counts the empty address", "[transport][address]") {
+TEST_CASE("address: four or sixteen octets make one, other counts the empty address",
+          "[transport][address]") {
   const std::array<std::byte, 17> octets{std::byte{1}, std::byte{2}};
   for (std::size_t count = 0; count <= octets.size(); ++count) {
     const address made(bytes(octets).first(count), 443, 5);
@@ -118,7 +164,8 @@ TEST_CASE("address: the special addresses know what they are", "[transport][addr
   CHECK(!address::any_v6(1).is_loopback());
 }
 
-TEST_CASE("address: port and scope count for equality, same_ip leaves the port out", "[transport][address]") {
+TEST_CASE("address: port and scope count for equality, same_ip leaves the port out",
+          "[transport][address]") {
   const address one = address::parse("[fe80::1%2]:443").value();
   const address other_port = one.with_port(444);
   const address other_scope = address::parse("[fe80::1%3]:443").value();

@@ -85,7 +85,8 @@ TEST_CASE("buffer_reader: input cut anywhere fails once and for all", "[transpor
   }
 }
 
-TEST_CASE("buffer_reader: a failed field consumes the rest, so a smaller one cannot succeed", "[transport][buffer]") {
+TEST_CASE("buffer_reader: a failed field consumes the rest, so a smaller one cannot succeed",
+          "[transport][buffer]") {
   const std::array<std::byte, 3> memory{std::byte{1}, std::byte{2}, std::byte{3}};
   buffer_reader reader(memory);
   CHECK(reader.u32() == 0);
@@ -93,8 +94,10 @@ TEST_CASE("buffer_reader: a failed field consumes the rest, so a smaller one can
   CHECK(!reader.ok());
 }
 
-TEST_CASE("buffer_reader: lengths beyond the input and beyond size_t's half do not wrap", "[transport][buffer]") {
-  for (const std::uint64_t length : {std::uint64_t{4}, varint_max, std::numeric_limits<std::uint64_t>::max()}) {
+TEST_CASE("buffer_reader: lengths beyond the input and beyond size_t's half do not wrap",
+          "[transport][buffer]") {
+  for (const std::uint64_t length :
+       {std::uint64_t{4}, varint_max, std::numeric_limits<std::uint64_t>::max()}) {
     const std::array<std::byte, 3> memory{};
     buffer_reader reader(memory);
     CHECK(reader.take(length).empty());
@@ -112,7 +115,8 @@ TEST_CASE("buffer_reader: lengths beyond the input and beyond size_t's half do n
   CHECK(!reader.ok());
 }
 
-TEST_CASE("buffer_reader: no input is not a failure until something is read", "[transport][buffer]") {
+TEST_CASE("buffer_reader: no input is not a failure until something is read",
+          "[transport][buffer]") {
   buffer_reader reader;
   CHECK(reader.ok());
   CHECK(reader.empty());
@@ -132,7 +136,8 @@ TEST_CASE("buffer_reader: fail() ends reading", "[transport][buffer]") {
   CHECK(reader.empty());
 }
 
-TEST_CASE("buffer_writer: memory of any smaller size fails, and nothing is written past it", "[transport][buffer]") {
+TEST_CASE("buffer_writer: memory of any smaller size fails, and nothing is written past it",
+          "[transport][buffer]") {
   const auto whole = all_bytes();
   for (std::size_t room = 0; room < all_size; ++room) {
     CAPTURE(room);
@@ -143,7 +148,8 @@ TEST_CASE("buffer_writer: memory of any smaller size fails, and nothing is writt
     CHECK(writer.size() <= room);
     CHECK(writer.remaining() == 0);
     CHECK(equal_bytes(writer.written(), bytes(whole).first(writer.size())));
-    CHECK(std::ranges::all_of(bytes(memory).subspan(writer.size()), [](std::byte b) { return b == std::byte{0xee}; }));
+    CHECK(std::ranges::all_of(bytes(memory).subspan(writer.size()),
+                              [](std::byte b) { return b == std::byte{0xee}; }));
     const std::size_t size = writer.size();
     writer.u8(1);
     writer.put({});
@@ -152,7 +158,8 @@ TEST_CASE("buffer_writer: memory of any smaller size fails, and nothing is writt
   }
 }
 
-TEST_CASE("buffer_writer: free_space is filled in place, then advance claims it", "[transport][buffer]") {
+TEST_CASE("buffer_writer: free_space is filled in place, then advance claims it",
+          "[transport][buffer]") {
   std::array<std::byte, 4> memory{};
   buffer_writer writer(memory);
   writer.u8(1);
@@ -174,9 +181,9 @@ TEST_CASE("buffer_writer: a varint must fit the size asked for", "[transport][bu
     bool fits;
   };
   for (const auto& [value, size, fits] :
-       {sized{63, 1, true}, sized{64, 1, false}, sized{64, 2, true}, sized{16'383, 2, true}, sized{16'384, 2, false},
-        sized{(1u << 30) - 1, 4, true}, sized{1u << 30, 4, false}, sized{varint_max, 8, true},
-        sized{varint_max + 1, 8, false}, sized{0, 0, false}}) {
+       {sized{63, 1, true}, sized{64, 1, false}, sized{64, 2, true}, sized{16'383, 2, true},
+        sized{16'384, 2, false}, sized{(1u << 30) - 1, 4, true}, sized{1u << 30, 4, false},
+        sized{varint_max, 8, true}, sized{varint_max + 1, 8, false}, sized{0, 0, false}}) {
     CAPTURE(value, size);
     std::array<std::byte, 8> memory;
     buffer_writer writer(memory);

@@ -14,7 +14,8 @@ TEST_CASE("bytes: text and bytes are views of each other", "[transport][bytes]")
   CHECK(as_text({}).empty());
 }
 
-TEST_CASE("bytes: equality looks at size and content, and empty spans may have no pointer", "[transport][bytes]") {
+TEST_CASE("bytes: equality looks at size and content, and empty spans may have no pointer",
+          "[transport][bytes]") {
   const std::array<std::byte, 2> ab{std::byte{1}, std::byte{2}}, ac{std::byte{1}, std::byte{3}};
   CHECK(equal_bytes(ab, ab));
   CHECK(!equal_bytes(ab, ac));

@@ -29,7 +29,8 @@ TEST_CASE("error: every code has its own text and converts by itself", "[transpo
   CHECK(error_category().message(-1) == "unknown transport error");
 }
 
-TEST_CASE("error: codes compare with the kinds of failure that all libraries share", "[transport][error]") {
+TEST_CASE("error: codes compare with the kinds of failure that all libraries share",
+          "[transport][error]") {
   const auto kind = [](errc code) {
     std::string kinds;
     const std::error_code failure = code;
@@ -39,14 +40,17 @@ TEST_CASE("error: codes compare with the kinds of failure that all libraries sha
     if (failure == condition::protocol_error) kinds += "protocol_error ";
     return kinds;
   };
-  for (const errc code : {errc::eof, errc::closed, errc::closed_by_peer}) CHECK(kind(code) == "closed ");
+  for (const errc code : {errc::eof, errc::closed, errc::closed_by_peer})
+    CHECK(kind(code) == "closed ");
   CHECK(kind(errc::timed_out) == "timed_out ");
   CHECK(kind(errc::refused) == "refused ");
-  for (const errc code : {errc::malformed, errc::truncated, errc::protocol_error}) CHECK(kind(code) == "protocol_error ");
-  for (const errc code : {errc::aborted, errc::unreachable, errc::name_not_found, errc::stream_reset, errc::write_stopped,
-                          errc::write_finished, errc::message_too_large, errc::limit_exceeded, errc::would_block,
-                          errc::invalid_argument, errc::not_supported, errc::certificate_rejected, errc::tls_failed,
-                          errc::out_of_memory}) {
+  for (const errc code : {errc::malformed, errc::truncated, errc::protocol_error})
+    CHECK(kind(code) == "protocol_error ");
+  for (const errc code :
+       {errc::aborted, errc::unreachable, errc::name_not_found, errc::stream_reset,
+        errc::write_stopped, errc::write_finished, errc::message_too_large, errc::limit_exceeded,
+        errc::would_block, errc::invalid_argument, errc::not_supported, errc::certificate_rejected,
+        errc::tls_failed, errc::out_of_memory}) {
     CHECK(kind(code).empty());
   }
 }
@@ -64,8 +68,10 @@ TEST_CASE("error: codes that the system has too compare with std::errc", "[trans
   CHECK(!same(errc::limit_exceeded, std::errc::invalid_argument));
 }
 
-TEST_CASE("error: conditions have texts and differ from codes of the same number", "[transport][error]") {
-  for (const condition kind : {condition::closed, condition::timed_out, condition::refused, condition::protocol_error}) {
+TEST_CASE("error: conditions have texts and differ from codes of the same number",
+          "[transport][error]") {
+  for (const condition kind :
+       {condition::closed, condition::timed_out, condition::refused, condition::protocol_error}) {
     const std::error_condition value = kind;
     CHECK(value.category() == condition_category());
     CHECK(value.message() != "unknown condition");

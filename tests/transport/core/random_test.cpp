@@ -35,7 +35,8 @@ constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
-TEST_CASE("random: below() stays below, and reaches every value about as often", "[transport][random]") {
+TEST_CASE("random: below() stays below, and reaches every value about as often",
+          "[transport][random]") {
   fake_random random(7);
   std::array<int, 10> counts{};
   for (int i = 0; i < 100'000; ++i) {
@@ -65,13 +66,15 @@ TEST_CASE("random: below() draws again instead of favouring small values", "[tra
   scripted_random random({largest, bound, bound - 1});
   CHECK(random.below(bound) == bound - 1);
   CHECK(random.used() == 3);
-  // A power of two divides the range: at most its top interval may be drawn again, and the rest never is.
+  // A power of two divides the range: at most its top interval may be drawn again, and the rest
+  // never is.
   scripted_random power({largest - 256});
   CHECK(power.below(256) == 255);
   CHECK(power.used() == 1);
 }
 
-TEST_CASE("random: the system's generator fills every length, and differs each time", "[transport][random]") {
+TEST_CASE("random: the system's generator fills every length, and differs each time",
+          "[transport][random]") {
   system_random random;
   random.fill({});
   std::array<std::byte, 64> one{}, two{};
@@ -82,7 +85,8 @@ TEST_CASE("random: the system's generator fills every length, and differs each t
   CHECK(random.below(5) < 5);
 }
 
-TEST_CASE("fake_random: a seed gives the same bytes, whatever the pieces of 8", "[testkit][random]") {
+TEST_CASE("fake_random: a seed gives the same bytes, whatever the pieces of 8",
+          "[testkit][random]") {
   fake_random one(3), two(3), other(4);
   std::array<std::byte, 64> a{}, b{}, c{};
   one.fill(a);

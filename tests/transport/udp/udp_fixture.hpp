@@ -56,7 +56,8 @@ struct received_datagram {
 };
 
 /// Receives until `count` datagrams have come, cutting batches into them.
-inline std::vector<received_datagram> receive(asio::io_context& context, udp_socket& socket, std::size_t count) {
+inline std::vector<received_datagram> receive(asio::io_context& context, udp_socket& socket,
+                                              std::size_t count) {
   std::vector<received_datagram> out;
   std::array<datagram_batch, udp_max_batches> batches;
   while (out.size() < count) {
@@ -86,7 +87,9 @@ inline std::vector<std::byte> random_bytes(std::size_t size, std::uint64_t seed 
 }
 
 inline transmit to(const address& remote, std::size_t size, std::size_t segment) {
-  return {.size = static_cast<std::uint32_t>(size), .segment = static_cast<std::uint16_t>(segment), .remote = remote};
+  return {.size = static_cast<std::uint32_t>(size),
+          .segment = static_cast<std::uint16_t>(segment),
+          .remote = remote};
 }
 
 /// Where the other socket is reached: its loopback address of the family asked for.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "strata/transport/driver/with_timeout.hpp"
 #include "transport/udp/udp_fixture.hpp"
 
 using namespace strata::transport;
@@ -28,7 +29,8 @@ struct outcome {
 
 }  // namespace
 
-TEST_CASE("udp_socket: a cancelled receive is aborted, never inline, and lets the context end", "[transport][udp]") {
+TEST_CASE("udp_socket: a cancelled receive is aborted, never inline, and lets the context end",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   asio::io_context context;
   auto socket = open(context, system, address::loopback_v4(0));
@@ -65,7 +67,8 @@ TEST_CASE("udp_socket: a late signal does not touch the next receive", "[transpo
   CHECK(two.failure == std::error_code());
 }
 
-TEST_CASE("udp_socket: after cancel the next receive works, also when a wait was under way", "[transport][udp]") {
+TEST_CASE("udp_socket: after cancel the next receive works, also when a wait was under way",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   const bool poll_between = GENERATE(false, true);
   asio::io_context context;
@@ -84,7 +87,8 @@ TEST_CASE("udp_socket: after cancel the next receive works, also when a wait was
   CHECK(two.failure == std::error_code());
 }
 
-TEST_CASE("udp_socket: destroying or closing it with operations pending aborts them", "[transport][udp]") {
+TEST_CASE("udp_socket: destroying or closing it with operations pending aborts them",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   const bool destroy = GENERATE(false, true);
   asio::io_context context;
@@ -126,7 +130,8 @@ TEST_CASE("udp_socket: a handler may destroy the socket it belongs to", "[transp
   run_until(context, [&] { return !socket; });
 }
 
-TEST_CASE("udp_socket: a context destroyed first destroys the handlers and leaves the socket inert", "[transport][udp]") {
+TEST_CASE("udp_socket: a context destroyed first destroys the handlers and leaves the socket inert",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   const auto guard = std::make_shared<int>();
   auto context = std::make_unique<asio::io_context>();
@@ -135,11 +140,11 @@ TEST_CASE("udp_socket: a context destroyed first destroys the handlers and leave
   auto owned = std::make_shared<udp_socket>(open(*context, system, address::loopback_v4(0)));
   std::array<datagram_batch, 1> batches, more;
   bool called = false;
-  socket.async_receive(batches, [guard, owned, &called](std::error_code, std::size_t) { called = true; });
+  socket.async_receive(batches,
+                       [guard, owned, &called](std::error_code, std::size_t) { called = true; });
   udp_socket& inner = *owned;
-  inner.async_receive(more, [guard, keeps_itself = std::move(owned), &called](std::error_code, std::size_t) {
-    called = true;
-  });
+  inner.async_receive(more, [guard, keeps_itself = std::move(owned), &called](
+                                std::error_code, std::size_t) { called = true; });
   context->poll();
   context.reset();
   CHECK(guard.use_count() == 1);
@@ -165,12 +170,14 @@ TEST_CASE("udp_socket: handlers bound to another executor run there", "[transpor
   const auto payload = random_bytes(10);
   REQUIRE(sender.send(to(socket.local_address(), 10, 10), payload));
   run_until(context, [&] { return socket.counters().batches_received == 1; });
+  context.poll();
   CHECK(!one.failure);
-  other.run();
+  other.poll();
   CHECK(one.failure == std::error_code());
 }
 
-TEST_CASE("udp_socket: coroutines receive and send on a strand of several threads", "[transport][udp]") {
+TEST_CASE("udp_socket: coroutines receive and send on a strand of several threads",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   constexpr int rounds = 200;
   asio::io_context context;
@@ -204,4 +211,18 @@ TEST_CASE("udp_socket: coroutines receive and send on a strand of several thread
   context.run();
   second.join();
   CHECK(echoed == rounds);
+}
+
+TEST_CASE("udp_socket: a receive takes a deadline", "[transport][udp]") {
+  const auto system = GENERATE(from_range(all_systems()));
+  asio::io_context context;
+  auto socket = open(context, system, address::loopback_v4(0));
+  std::array<datagram_batch, 1> batches;
+  outcome one;
+  asio::post(context, [&] {
+    with_timeout(socket.async_receive(batches), std::chrono::milliseconds(1))(one.handler());
+  });
+  context.run();
+  REQUIRE(one.failure);
+  CHECK(*one.failure == make_error_code(errc::timed_out));
 }

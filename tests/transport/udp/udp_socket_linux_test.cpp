@@ -17,9 +17,9 @@ const tested_system linux_system{"linux", make_linux_udp, true};
 
 /// A sendmsg that refuses what the test says. Static, because the class takes a plain function.
 struct refusing_send {
-  static inline int batch_failure = 0;    ///< For messages that are to be cut.
-  static inline int single_failure = 0;   ///< For single datagrams.
-  static inline int fail_after = 0;       ///< Singles that pass before single_failure applies.
+  static inline int batch_failure = 0;   ///< For messages that are to be cut.
+  static inline int single_failure = 0;  ///< For single datagrams.
+  static inline int fail_after = 0;      ///< Singles that pass before single_failure applies.
   static inline int batches = 0, singles = 0;
 
   static bool is_batch(const msghdr& message) {
@@ -52,7 +52,8 @@ const tested_system refusing_system{"refusing", refusing_send::make, true};
 
 }  // namespace
 
-TEST_CASE("linux_udp: every mark arrives in both families, alone and in batches", "[transport][udp]") {
+TEST_CASE("linux_udp: every mark arrives in both families, alone and in batches",
+          "[transport][udp]") {
   asio::io_context context;
   auto dual = open(context, linux_system, address::any_v6(0));
   auto v4 = open(context, linux_system, address::loopback_v4(0));
@@ -75,13 +76,15 @@ TEST_CASE("linux_udp: every mark arrives in both families, alone and in batches"
   }
 }
 
-TEST_CASE("linux_udp: the source address asked for is used, and foreign ones are refused", "[transport][udp]") {
+TEST_CASE("linux_udp: the source address asked for is used, and foreign ones are refused",
+          "[transport][udp]") {
   asio::io_context context;
   const bool v6_socket = GENERATE(false, true);
   auto sender = open(context, linux_system, v6_socket ? address::any_v6(0) : address::any_v4(0));
   auto receiver = open(context, linux_system, address::any_v4(0));
   const auto payload = random_bytes(3000);
-  transmit what = to(address::parse_ip("127.0.0.3", receiver.local_address().port()).value(), 3000, 1000);
+  transmit what =
+      to(address::parse_ip("127.0.0.3", receiver.local_address().port()).value(), 3000, 1000);
   what.local = address::parse_ip("127.0.0.2", 0).value();
   REQUIRE(sender.send(what, payload));
   for (const auto& datagram : receive(context, receiver, 3)) {
@@ -128,8 +131,9 @@ TEST_CASE("linux_udp: sockets with reuse_port share a port", "[transport][udp]")
   CHECK(two.local_address() == one.local_address());
 }
 
-TEST_CASE("linux_udp: a refused batch goes out datagram by datagram, and is remembered per destination",
-          "[transport][udp]") {
+TEST_CASE(
+    "linux_udp: a refused batch goes out datagram by datagram, and is remembered per destination",
+    "[transport][udp]") {
   const int failure = GENERATE(EIO, EINVAL, EMSGSIZE, EOPNOTSUPP);
   refusing_send::reset(failure);
   asio::io_context context;
@@ -151,7 +155,8 @@ TEST_CASE("linux_udp: a refused batch goes out datagram by datagram, and is reme
   CHECK(receive(context, other, 6).size() == 6);
 }
 
-TEST_CASE("linux_udp: after 8 refusing destinations the socket gives offload up", "[transport][udp][limits]") {
+TEST_CASE("linux_udp: after 8 refusing destinations the socket gives offload up",
+          "[transport][udp][limits]") {
   asio::io_context context;
   auto sender = open(context, refusing_system, address::loopback_v4(0));
   const auto payload = random_bytes(2000);
@@ -173,7 +178,8 @@ TEST_CASE("linux_udp: a batch whose datagrams are too large keeps offload on", "
   auto sender = open(context, refusing_system, address::loopback_v4(0));
   auto receiver = open(context, linux_system, address::loopback_v4(0));
   const auto payload = random_bytes(2000);
-  CHECK(sender.send(to(receiver.local_address(), 2000, 1000), payload).error() == errc::message_too_large);
+  CHECK(sender.send(to(receiver.local_address(), 2000, 1000), payload).error() ==
+        errc::message_too_large);
   CHECK(sender.counters().offload_refusals == 0);
 }
 
@@ -185,7 +191,8 @@ TEST_CASE("linux_udp: a full socket says how much went, or would_block", "[trans
   refusing_send::reset(0, EAGAIN, 3);
   CHECK(sender.send(to(receiver.local_address(), 5000, 1000), payload) == 3000u);
   refusing_send::reset(0, EAGAIN);
-  CHECK(sender.send(to(receiver.local_address(), 5000, 1000), payload).error() == errc::would_block);
+  CHECK(sender.send(to(receiver.local_address(), 5000, 1000), payload).error() ==
+        errc::would_block);
   bool writable = false;
   sender.async_wait_writable([&](std::error_code failure) {
     CHECK(!failure);
@@ -203,9 +210,10 @@ TEST_CASE("linux_udp: what the system says becomes one of our errors", "[transpo
     int failure;
     errc code;
   };
-  for (const auto& [failure, code] : {expected{ENETUNREACH, errc::unreachable}, expected{EHOSTUNREACH, errc::unreachable},
-                                      expected{EPERM, errc::refused}, expected{EACCES, errc::refused},
-                                      expected{EMSGSIZE, errc::message_too_large}, expected{EAGAIN, errc::would_block}}) {
+  for (const auto& [failure, code] :
+       {expected{ENETUNREACH, errc::unreachable}, expected{EHOSTUNREACH, errc::unreachable},
+        expected{EPERM, errc::refused}, expected{EACCES, errc::refused},
+        expected{EMSGSIZE, errc::message_too_large}, expected{EAGAIN, errc::would_block}}) {
     refusing_send::reset(0, failure);
     CHECK(sender.send(to(address::loopback_v4(9), 100, 100), payload).error() == code);
   }

@@ -15,9 +15,20 @@ TEST_CASE("udp_socket: batches of every shape arrive byte for byte", "[transport
   struct shape {
     std::size_t size, segment;
   };
-  const shape shapes[] = {shape{1, 1}, shape{1200, 1200}, shape{1200, 0}, shape{2400, 1200}, shape{2401, 1200}, shape{3599, 1200},
-        shape{44 * 1452, 1452}, shape{44 * 1452 - 1451, 1452}, shape{64, 1}, shape{65, 1}, shape{64 * 1000, 1000},
-                          shape{65'507, 65'000}, shape{200'000, 9000}, shape{100'001, 1350}};
+  const shape shapes[] = {shape{1, 1},
+                          shape{1200, 1200},
+                          shape{1200, 0},
+                          shape{2400, 1200},
+                          shape{2401, 1200},
+                          shape{3599, 1200},
+                          shape{44 * 1452, 1452},
+                          shape{44 * 1452 - 1451, 1452},
+                          shape{64, 1},
+                          shape{65, 1},
+                          shape{64 * 1000, 1000},
+                          shape{65'507, 65'000},
+                          shape{200'000, 9000},
+                          shape{100'001, 1350}};
   for (const auto& [size, segment] : shapes) {
     CAPTURE(size, segment);
     const auto payload = random_bytes(size);
@@ -36,7 +47,8 @@ TEST_CASE("udp_socket: batches of every shape arrive byte for byte", "[transport
   }
 }
 
-TEST_CASE("udp_socket: a dual-stack socket shows IPv4 peers as IPv4, in both directions", "[transport][udp]") {
+TEST_CASE("udp_socket: a dual-stack socket shows IPv4 peers as IPv4, in both directions",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   CAPTURE(system.name);
   asio::io_context context;
@@ -60,7 +72,8 @@ TEST_CASE("udp_socket: a dual-stack socket shows IPv4 peers as IPv4, in both dir
   }
 }
 
-TEST_CASE("udp_socket: without dual stack an IPv6 wildcard leaves the IPv4 port free", "[transport][udp]") {
+TEST_CASE("udp_socket: without dual stack an IPv6 wildcard leaves the IPv4 port free",
+          "[transport][udp]") {
   const auto system = GENERATE(from_range(all_systems()));
   asio::io_context context;
   auto v6 = open(context, system, address::any_v6(0), {.dual_stack = false});
@@ -106,7 +119,8 @@ TEST_CASE("udp_socket: a closed peer port does not end receiving", "[transport][
   auto gone = open(context, system, address::loopback_v4(0));
   const address nobody = gone.local_address();
   gone.close();
-  auto socket = open(context, system, address::loopback_v4(0), {.peer = connected ? nobody : address()});
+  auto socket =
+      open(context, system, address::loopback_v4(0), {.peer = connected ? nobody : address()});
 
   std::array<datagram_batch, 1> batches;
   bool completed = false;
@@ -146,7 +160,8 @@ TEST_CASE("udp_socket: a busy socket yields between receives", "[transport][udp]
   auto sender = open(context, system, address::loopback_v4(0));
   auto receiver = open(context, system, address::loopback_v4(0), {.offload = false});
   const auto payload = random_bytes(1000);
-  for (int i = 0; i < 400; ++i) REQUIRE(sender.send(to(receiver.local_address(), 1000, 1000), payload));
+  for (int i = 0; i < 400; ++i)
+    REQUIRE(sender.send(to(receiver.local_address(), 1000, 1000), payload));
 
   std::array<datagram_batch, udp_max_batches> batches;
   std::size_t datagrams = 0, turns = 0, other_work = 0;
@@ -184,7 +199,8 @@ TEST_CASE("udp_socket: sockets of one context share their slots", "[transport][u
   };
   for (std::size_t i = 0; i < 20; ++i) listen(i);
   CHECK(service.slot_sets() == 0);
-  for (auto& socket : sockets) REQUIRE(sender.send(to(socket.local_address(), 1000, 1000), payload));
+  for (auto& socket : sockets)
+    REQUIRE(sender.send(to(socket.local_address(), 1000, 1000), payload));
   run_until(context, [&] { return received == 20; });
   CHECK(service.slot_sets() == 1);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "strata/quic/core/connection.hpp"
@@ -13,7 +14,11 @@ namespace strata::quic {
 inline namespace v0 {
 
 using stream_signature = void(std::error_code, std::unique_ptr<stream>);
-using close_signature = void(std::error_code, close_reason);
+/// The reason is never null: owned, because it would not fit where completions wait.
+using close_signature = void(std::error_code, std::unique_ptr<close_reason>);
+
+class connection;
+using connection_signature = void(std::error_code, connection);
 
 /// One connection: a move-only handle on its endpoint's driver. When the last handle of a connection, its streams included,
 /// is destroyed, the connection is closed with code 0 and nothing is flushed; async_shutdown() is the end that loses
@@ -69,6 +74,8 @@ class STRATA_QUIC_API connection {
   core::connection_statistics statistics() const noexcept;
   connection_id original_destination() const noexcept;
   bool is_open() const noexcept;
+  /// Why it is closed; nothing while it is open.
+  std::optional<close_reason> closed() const;
 
  private:
   friend class detail::endpoint_driver;

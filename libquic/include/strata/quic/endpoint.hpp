@@ -20,8 +20,6 @@ class logger;
 namespace strata::quic {
 inline namespace v0 {
 
-using connection_signature = void(std::error_code, connection);
-
 struct endpoint_options {
   /// Where the socket binds. Port 0 lets the system choose; [::] serves IPv4 too.
   transport::address bind = transport::address::any_v6(0);
@@ -61,7 +59,7 @@ class STRATA_QUIC_API endpoint {
   core::endpoint_statistics statistics() const noexcept;
 
   /// Dials and completes when the handshake is complete. `server_name`, a DNS name or an IP literal, is what the
-  /// certificate must name.
+  /// certificate must name. When it fails, the connection that is handed over says why with closed(), if it began at all.
   template <asio::completion_token_for<connection_signature> Token = asio::deferred_t>
   auto async_connect(const transport::address& remote, std::string server_name, const core::connection_config& config,
                      Token&& token = Token()) {

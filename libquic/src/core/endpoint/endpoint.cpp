@@ -152,10 +152,10 @@ void endpoint::transmit_failed(const transmit& batch, std::error_code why) {
   const bool unreachable = why == std::errc::network_unreachable || why == std::errc::host_unreachable ||
                            why == std::errc::operation_not_permitted || why == transport::errc::unreachable;
   if (!unreachable) return;
-  // A connection that has worked waits for the network to come back; one that never did fails at once.
+  // A connection that has worked waits for the network to come back; a dial that cannot even begin fails at once.
   for (state::slot& place : state_->slots) {
     connection_state* connection = place.connection.get();
-    if (connection == nullptr || connection->handshake_complete()) continue;
+    if (connection == nullptr || connection->side() == role::server || connection->handshake_complete()) continue;
     if (connection->current_path().remote() == batch.remote) connection->on_network_failure(state_->last_now, why);
   }
 }

@@ -10,13 +10,11 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-bool ack_tracker::is_duplicate(std::uint64_t packet_number) const noexcept {
+bool ack_tracker::is_known(std::uint64_t packet_number) const noexcept {
   if (packet_number < floor_) return true;
-  if (range_count_ == 0 || packet_number > ranges_[0].largest) return false;
   const auto end = ranges_.begin() + static_cast<std::ptrdiff_t>(range_count_);
-  const auto at = std::partition_point(ranges_.begin(), end, [&](const ack_range& range) {
-    return range.smallest > packet_number;
-  });
+  const auto at = std::partition_point(
+      ranges_.begin(), end, [&](const ack_range& range) { return range.smallest > packet_number; });
   return at != end && packet_number <= at->largest;
 }
 
@@ -123,8 +121,6 @@ void ack_tracker::on_packet_received(transport::time_point now, std::uint64_t pa
     largest_ack_eliciting_ = packet_number;
   }
 }
-
-std::optional<std::uint64_t> ack_tracker::largest() const noexcept { return largest_; }
 
 bool ack_tracker::ack_due(transport::time_point now) const noexcept {
   return waiting_ != 0 && (immediate_ || now >= deadline_);

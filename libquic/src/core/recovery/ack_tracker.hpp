@@ -26,16 +26,20 @@ class ack_tracker {
 
   /// True when the packet number was seen already, or is so old that it cannot be told: drop the
   /// packet (RFC 9000 section 12.3).
-  bool is_duplicate(std::uint64_t packet_number) const noexcept;
+  bool is_duplicate(std::uint64_t packet_number) const noexcept {
+    if (range_count_ != 0 && packet_number > ranges_[0].largest) return false;
+    return is_known(packet_number);
+  }
   /// A packet that was authentic and not a duplicate.
   void on_packet_received(transport::time_point now, std::uint64_t packet_number,
                           bool ack_eliciting, transport::ecn mark) noexcept;
 
   /// The largest packet number received; nothing before the first.
-  std::optional<std::uint64_t> largest() const noexcept;
+  std::optional<std::uint64_t> largest() const noexcept { return largest_; }
   /// Something must be acknowledged now.
   bool ack_due(transport::time_point now) const noexcept;
-  /// Something ack-eliciting has not been acknowledged yet: worth adding to a packet that leaves anyway.
+  /// Something ack-eliciting has not been acknowledged yet: worth adding to a packet that leaves
+  /// anyway.
   bool ack_pending() const noexcept;
   /// When ack_due() turns true by itself; nothing when it is true already or nothing waits.
   std::optional<transport::time_point> next_timeout() const noexcept;
@@ -47,13 +51,16 @@ class ack_tracker {
   transport::duration ack_delay(transport::time_point now) const noexcept;
   /// An ACK frame with these ranges was put into a packet.
   void on_ack_sent() noexcept;
-  /// The peer has acknowledged a packet whose ACK frame went up to `largest_acknowledged`: ranges up
-  /// to it need not be repeated (RFC 9000 section 13.2.4). The largest number itself always stays.
+  /// The peer has acknowledged a packet whose ACK frame went up to `largest_acknowledged`: ranges
+  /// up to it need not be repeated (RFC 9000 section 13.2.4). The largest number itself always
+  /// stays.
   void on_ack_acknowledged(std::uint64_t largest_acknowledged) noexcept;
 
  private:
-  /// Puts the number into the ranges and answers where it went; nothing when it was too old to be kept.
+  /// Puts the number into the ranges and answers where it went; nothing when it was too old to be
+  /// kept.
   std::optional<std::size_t> insert(std::uint64_t packet_number) noexcept;
+  bool is_known(std::uint64_t packet_number) const noexcept;
   void drop_below(std::uint64_t packet_number) noexcept;
   void count(transport::ecn mark) noexcept;
   bool reveals_gap(std::uint64_t packet_number, std::size_t range) const noexcept;

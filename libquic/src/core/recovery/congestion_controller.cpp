@@ -8,8 +8,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-std::unique_ptr<congestion_controller> make_congestion_controller(
-    congestion_algorithm algorithm, std::uint64_t max_datagram_size) {
+std::unique_ptr<congestion_controller> make_congestion_controller(congestion_algorithm algorithm,
+                                                                  std::uint64_t max_datagram_size) {
   if (algorithm == congestion_algorithm::new_reno) {
     return std::make_unique<new_reno>(max_datagram_size, true);
   }

@@ -15,22 +15,23 @@ namespace core {
 /// What one ACK frame newly acknowledged, summed up: controllers are asked once per ACK frame, not
 /// per packet.
 struct acknowledged_batch {
-  std::uint64_t bytes = 0;                    ///< Of packets in flight.
-  std::uint64_t bytes_out_of_recovery = 0;    ///< Of those, sent after recovery_start().
-  transport::time_point newest_sent{};        ///< When the newest of them was sent.
-  // Rounds are counted by these two. They only compare: the space is in the topmost bits, so that they never go back.
+  std::uint64_t bytes = 0;                  ///< Of packets in flight.
+  std::uint64_t bytes_out_of_recovery = 0;  ///< Of those, sent after recovery_start().
+  transport::time_point newest_sent{};      ///< When the newest of them was sent.
+  // Rounds are counted by these two. They only compare: the space is in the topmost bits, so that
+  // they never go back.
   std::uint64_t largest_packet_number = 0;
-  std::uint64_t next_packet_number = 0;       ///< The number the next packet will get.
+  std::uint64_t next_packet_number = 0;  ///< The number the next packet will get.
   std::uint64_t bytes_in_flight_before = 0;
-  bool application_limited = false;           ///< It must not grow (RFC 9002 section 7.8).
-  bool rtt_sampled = false;                   ///< rtt_estimator::latest() comes from this ACK.
+  bool application_limited = false;  ///< It must not grow (RFC 9002 section 7.8).
+  bool rtt_sampled = false;          ///< rtt_estimator::latest() comes from this ACK.
 };
 
 struct congestion_event {
-  transport::time_point newest_lost_sent{};   ///< One reduction per round trip is decided by it.
+  transport::time_point newest_lost_sent{};  ///< One reduction per round trip is decided by it.
   std::uint64_t lost_bytes = 0;
-  bool persistent = false;                    ///< Persistent congestion (RFC 9002 section 7.6).
-  bool ecn = false;                           ///< CE marks instead of loss.
+  bool persistent = false;  ///< Persistent congestion (RFC 9002 section 7.6).
+  bool ecn = false;         ///< CE marks instead of loss.
 };
 
 /// Decides how many bytes may be in flight (RFC 9002 section 7). bytes_in_flight itself is counted

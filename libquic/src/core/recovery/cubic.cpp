@@ -34,8 +34,8 @@ double cubic::curve(const epoch& e, double t) const {
 cubic::epoch cubic::begin_epoch(transport::time_point now) const {
   const double size = static_cast<double>(window());
   epoch e{.start = now, .k = 0, .plateau = size, .reno_window = size};
-  // RFC 9438 sections 4.8 and 4.10: without a W_max above the window (slow start left without loss, or persistent congestion)
-  // the stage starts at the inflection.
+  // RFC 9438 sections 4.8 and 4.10: without a W_max above the window (slow start left without loss,
+  // or persistent congestion) the stage starts at the inflection.
   if (plateau_ > size) {
     e.plateau = plateau_;
     e.k = std::cbrt((plateau_ - size) / static_cast<double>(max_datagram_size()) / c);
@@ -51,7 +51,8 @@ void cubic::avoid_congestion(transport::time_point now, std::uint64_t bytes,
   const double acknowledged = static_cast<double>(bytes);
   const double t = seconds(elapsed(epoch_->start, now));
 
-  // RFC 9438 section 4.3: what Reno would have reached. Past the window before the reduction it grows like Reno does.
+  // RFC 9438 section 4.3: what Reno would have reached. Past the window before the reduction it
+  // grows like Reno does.
   const double alpha = epoch_->reno_window >= window_prior_ ? 1.0 : reno_increase;
   epoch_->reno_window += alpha * static_cast<double>(max_datagram_size()) * acknowledged / size;
 
@@ -60,7 +61,8 @@ void cubic::avoid_congestion(transport::time_point now, std::uint64_t bytes,
     grow(whole_bytes(epoch_->reno_window - size));
     return;
   }
-  // RFC 9438 sections 4.4 and 4.5: the target is where the curve will be a round trip from now, in bounds.
+  // RFC 9438 sections 4.4 and 4.5: the target is where the curve will be a round trip from now, in
+  // bounds.
   const double target = std::clamp(curve(*epoch_, t + seconds(smoothed_rtt)), size, 1.5 * size);
   const double growth = std::min((target - size) * acknowledged / size, target - size);
   // An ACK of few bytes in a large window adds less than a byte: keep it until it is one.
@@ -72,7 +74,8 @@ void cubic::avoid_congestion(transport::time_point now, std::uint64_t bytes,
 
 std::uint64_t cubic::reduced_window() {
   const double size = static_cast<double>(window());
-  // RFC 9438 section 4.7, fast convergence: a flow that fell before it was back gives up some of its share to others.
+  // RFC 9438 section 4.7, fast convergence: a flow that fell before it was back gives up some of
+  // its share to others.
   plateau_ = size < plateau_ ? size * (1 + beta) / 2 : size;
   window_prior_ = size;
   fraction_ = 0;
@@ -89,7 +92,8 @@ void cubic::on_persistent_congestion() {
 }
 
 void cubic::on_not_growing(transport::time_point now) {
-  // RFC 9438 section 4.2: the curve's clock stands while the window is not in use, or it would jump afterwards.
+  // RFC 9438 section 4.2: the curve's clock stands while the window is not in use, or it would jump
+  // afterwards.
   if (!epoch_) return;
   epoch_->start = saturating_add(epoch_->start, elapsed(last_update_, now));
   last_update_ = std::max(last_update_, now);

@@ -9,7 +9,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// CUBIC (RFC 9438), with HyStart++ in the first slow start. The curve is computed in double precision, once per ACK frame.
+/// CUBIC (RFC 9438), with HyStart++ in the first slow start. The curve is computed in double
+/// precision, once per ACK frame.
 class cubic final : public window_controller {
  public:
   explicit cubic(std::uint64_t max_datagram_size, bool hystart = true) noexcept

@@ -6,7 +6,8 @@ inline namespace v0 {
 namespace core {
 
 namespace {
-// RFC 9000 section 13.4.2: marks may be what gets packets dropped, so only the first ten are sent on suspicion.
+// RFC 9000 section 13.4.2: marks may be what gets packets dropped, so only the first ten are sent
+// on suspicion.
 constexpr std::uint64_t packets_to_test = 10;
 }  // namespace
 

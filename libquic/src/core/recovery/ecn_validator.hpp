@@ -13,8 +13,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Whether a path carries ECN marks and the peer reports them (RFC 9000 section 13.4.2 and appendix A.4). A path that fails
-/// loses its marks, never its connection.
+/// Whether a path carries ECN marks and the peer reports them (RFC 9000 section 13.4.2 and appendix
+/// A.4). A path that fails loses its marks, never its connection.
 class ecn_validator {
  public:
   enum class state : std::uint8_t { testing, unknown, capable, failed };
@@ -24,7 +24,7 @@ class ecn_validator {
     packet_number_space space = packet_number_space::initial;
     std::uint64_t acknowledged_marked = 0;  ///< Newly acknowledged packets that were sent marked.
     bool largest_increased = false;
-    std::optional<ecn_counts> counts;       ///< Nothing when the frame had none.
+    std::optional<ecn_counts> counts;  ///< Nothing when the frame had none.
   };
 
   /// The mark for the next datagram.

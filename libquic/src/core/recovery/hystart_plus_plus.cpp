@@ -38,8 +38,8 @@ void hystart_plus_plus::sample(transport::duration rtt) noexcept {
     return;
   }
   if (last_round_minimum_ == transport::duration::max()) return;
-  const transport::duration threshold = std::clamp(last_round_minimum_ / minimum_rtt_divisor,
-                                                   smallest_threshold, largest_threshold);
+  const transport::duration threshold =
+      std::clamp(last_round_minimum_ / minimum_rtt_divisor, smallest_threshold, largest_threshold);
   if (current_round_minimum_ >= saturating_add(last_round_minimum_, threshold)) {
     baseline_minimum_ = current_round_minimum_;
     phase_ = phase::conservative_slow_start;
@@ -52,7 +52,8 @@ std::uint64_t hystart_plus_plus::on_acknowledged(const acknowledged_batch& batch
   const std::uint64_t bytes = batch.bytes_out_of_recovery;
   if (phase_ == phase::done) return bytes;
   if (!round_started_ || batch.largest_packet_number >= window_end_) {
-    // A round in which the conservative phase began counts, though it was only a part of it (RFC 9406 section 4.2).
+    // A round in which the conservative phase began counts, though it was only a part of it (RFC
+    // 9406 section 4.2).
     if (round_started_ && phase_ == phase::conservative_slow_start) ++conservative_rounds_;
     round_started_ = true;
     if (conservative_rounds_ >= conservative_rounds) {

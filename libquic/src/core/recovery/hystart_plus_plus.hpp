@@ -9,14 +9,15 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// HyStart++ (RFC 9406): leaves the first slow start when the round trip grows, before the queue overflows, by way of a
-/// conservative slow start that takes the decision back when the growth was only jitter.
+/// HyStart++ (RFC 9406): leaves the first slow start when the round trip grows, before the queue
+/// overflows, by way of a conservative slow start that takes the decision back when the growth was
+/// only jitter.
 class hystart_plus_plus {
  public:
   enum class phase : std::uint8_t { slow_start, conservative_slow_start, done };
 
-  /// How many bytes the window grows by for this ACK. When phase is done afterwards, slow start is over: the threshold
-  /// becomes the window.
+  /// How many bytes the window grows by for this ACK. When phase is done afterwards, slow start is
+  /// over: the threshold becomes the window.
   std::uint64_t on_acknowledged(const acknowledged_batch&, transport::duration latest_rtt) noexcept;
   /// Loss, a CE mark: only the first slow start is watched.
   void stop() noexcept { phase_ = phase::done; }

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::uint64_t ack_frame_type = 0x02;
 
-/// Packet numbers of several spaces in one order: rounds of a controller go on from the handshake into the application space.
+/// Packet numbers of several spaces in one order: rounds of a controller go on from the handshake
+/// into the application space.
 constexpr std::uint64_t ordinal(packet_number_space space, std::uint64_t number) noexcept {
   return static_cast<std::uint64_t>(space) << 62 | number;
 }
@@ -60,7 +61,8 @@ void loss_detector::on_packet_sent(transport::time_point now, const packet_sent&
     ++s.ack_eliciting_in_flight;
     s.probe_fired_at = probe_fired_at_ = transport::time_point::min();
   }
-  // ACK-only packets need never be acknowledged. A peer that only sends would make this side remember all of them.
+  // ACK-only packets need never be acknowledged. A peer that only sends would make this side
+  // remember all of them.
   while (s.packets.size() > limits::max_tracked_ack_only) {
     sent_packets::record& oldest = s.packets.at(s.packets.first());
     if (oldest.in_flight || oldest.ack_eliciting) break;
@@ -76,31 +78,50 @@ void loss_detector::leave_flight(const sent_packets::record& packet, space_state
 
 bool loss_detector::acknowledge_range(const ack_range& range, space_state& s,
                                       acknowledged_batch& batch) {
+  // In local variables, which stay in registers: this loop is what an acknowledged packet costs.
+  const transport::time_point recovery_start = recovery_start_;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t marked = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_out_of_recovery = 0;
+  std::uint64_t ack_eliciting = 0;
+  transport::time_point newest_sent = batch.newest_sent;
+  bool sent = true;
   const std::uint64_t last = std::min(range.largest, s.packets.next() - 1);
   for (std::uint64_t n = std::max(range.smallest, s.packets.first()); n <= last; ++n) {
     sent_packets::record& packet = s.packets.at(n);
-    if (packet.is == sent_packets::state::never_sent) return false;
-    if (packet.is != sent_packets::state::outstanding) continue;
-    packet.is = sent_packets::state::acknowledged;
-    leave_flight(packet, s);
-    if (packet.in_flight) {
-      batch.bytes += packet.size;
-      if (packet.sent_time > recovery_start_) batch.bytes_out_of_recovery += packet.size;
+    if (packet.is != sent_packets::state::outstanding) {
+      if (packet.is != sent_packets::state::never_sent) continue;
+      sent = false;
+      break;
     }
-    batch.newest_sent = std::max(batch.newest_sent, packet.sent_time);
-    ++settled_.acknowledged;
-    settled_.acknowledged_ecn_marked += packet.ecn_marked;
+    packet.is = sent_packets::state::acknowledged;
+    if (packet.in_flight) {
+      bytes += packet.size;
+      if (packet.sent_time > recovery_start) bytes_out_of_recovery += packet.size;
+    }
+    newest_sent = std::max(newest_sent, packet.sent_time);
+    ++acknowledged;
+    ack_eliciting += packet.ack_eliciting;
+    marked += packet.ecn_marked;
     persistent_.on_acknowledged(packet.sent_time);
     s.packets.append_frames(packet, acked_frames_);
   }
-  return true;
+  bytes_in_flight_ -= bytes;
+  s.ack_eliciting_in_flight -= ack_eliciting;
+  settled_.acknowledged += acknowledged;
+  settled_.acknowledged_ecn_marked += marked;
+  batch.bytes += bytes;
+  batch.bytes_out_of_recovery += bytes_out_of_recovery;
+  batch.newest_sent = newest_sent;
+  return sent;
 }
 
 bool loss_detector::acknowledge(std::span<const ack_range> ranges, space_state& s,
                                 acknowledged_batch& batch) {
   recovery_start_ = controller_->recovery_start();
-  // The ranges that reach into the window are the first ones. They are gone through from the oldest, so that frames come in
-  // the order they were sent in.
+  // The ranges that reach into the window are the first ones. They are gone through from the
+  // oldest, so that frames come in the order they were sent in.
   const auto end = std::partition_point(ranges.begin(), ranges.end(), [&](const ack_range& range) {
     return range.largest >= s.packets.first();
   });
@@ -138,10 +159,10 @@ std::expected<void, protocol_failure> loss_detector::on_ack_received(transport::
   //# An endpoint SHOULD treat receipt of an acknowledgment for a packet it did not
   //# send as a connection error of type PROTOCOL_VIOLATION, if it is able to detect
   //# the condition.
-  const std::unexpected violation(protocol_failure{
-      .code = transport_error::protocol_violation,
-      .frame_type = ack_frame_type,
-      .reason = "acknowledgment of a packet that was never sent"});
+  const std::unexpected violation(
+      protocol_failure{.code = transport_error::protocol_violation,
+                       .frame_type = ack_frame_type,
+                       .reason = "acknowledgment of a packet that was never sent"});
   if (largest >= s.packets.next() || s.packets.never_sent_in(ranges)) return violation;
 
   const bool largest_is_new =
@@ -184,8 +205,8 @@ std::expected<void, protocol_failure> loss_detector::on_ack_received(transport::
 void loss_detector::report_acknowledged(transport::time_point now, packet_number_space space,
                                         acknowledged_batch& batch) {
   if (batch.bytes == 0) return;
-  // Appendix A.7 looks at losses before acknowledgements: they may have begun a recovery period, to which all of these packets
-  // then belong, or ended it by persistent congestion.
+  // Appendix A.7 looks at losses before acknowledgements: they may have begun a recovery period, to
+  // which all of these packets then belong, or ended it by persistent congestion.
   const transport::time_point recovery_start = controller_->recovery_start();
   if (batch.newest_sent <= recovery_start) batch.bytes_out_of_recovery = 0;
   if (recovery_start == transport::time_point::min()) batch.bytes_out_of_recovery = batch.bytes;
@@ -280,9 +301,9 @@ void loss_detector::report_lost(transport::time_point now, const lost_batch& los
       saturating_multiply(saturating_add(rtt_.probe_timeout_base(), peer_max_ack_delay_),
                           persistent_congestion_threshold);
   const bool persistent = persistent_.length() > duration;
-  controller_->on_congestion(now, {.newest_lost_sent = lost.newest_sent,
-                                   .lost_bytes = lost.bytes,
-                                   .persistent = persistent});
+  controller_->on_congestion(
+      now,
+      {.newest_lost_sent = lost.newest_sent, .lost_bytes = lost.bytes, .persistent = persistent});
   if (!persistent) return;
   //= RFC 9002 section 5.2
   //# Endpoints SHOULD set the min_rtt to the newest RTT sample after persistent
@@ -311,9 +332,9 @@ std::optional<loss_detector::deadline> loss_detector::earliest_probe() const noe
   if (amplification_limited_) return std::nullopt;
   const std::int64_t backoff = std::int64_t{1} << std::min(probe_timeout_count_, 62u);
   // A probe that could not be sent must not make the timer fire again and again in the past.
-  const transport::time_point not_before =
-      probe_fired_at_ == transport::time_point::min() ? probe_fired_at_
-                                                      : saturating_add(probe_fired_at_, granularity);
+  const transport::time_point not_before = probe_fired_at_ == transport::time_point::min()
+                                               ? probe_fired_at_
+                                               : saturating_add(probe_fired_at_, granularity);
   std::optional<deadline> earliest;
   for (std::size_t i = 0; i != spaces_.size(); ++i) {
     const auto space = static_cast<packet_number_space>(i);
@@ -339,12 +360,13 @@ std::optional<loss_detector::deadline> loss_detector::earliest_probe() const noe
   //# if the client has not received an acknowledgment for any of its Handshake
   //# packets and the handshake is not confirmed (see {{Section 4.1.2 of QUIC-TLS}}),
   //# even if there are no packets in flight.
-  // 0-RTT packets in flight have no timer before confirmation, so they do not stand in its way either.
+  // 0-RTT packets in flight have no timer before confirmation, so they do not stand in its way
+  // either.
   const transport::duration wait = saturating_multiply(rtt_.probe_timeout_base(), backoff);
-  return deadline{.time = std::max(saturating_add(timer_set_at_, wait), not_before),
-                  .space = handshake_keys_ ? packet_number_space::handshake
-                                           : packet_number_space::initial,
-                  .probe_for_nothing = true};
+  return deadline{
+      .time = std::max(saturating_add(timer_set_at_, wait), not_before),
+      .space = handshake_keys_ ? packet_number_space::handshake : packet_number_space::initial,
+      .probe_for_nothing = true};
 }
 
 std::optional<packet_number_space> loss_detector::overfull_space() const noexcept {
@@ -438,8 +460,8 @@ void loss_detector::void_packets(transport::time_point now, packet_number_space 
 }
 
 void loss_detector::on_retry(transport::time_point now, packet_number_space space) {
-  // RFC 9002 section 6.3: loss recovery begins anew. Nothing was acknowledged before a Retry, so the window and the round
-  // trip still have their initial values.
+  // RFC 9002 section 6.3: loss recovery begins anew. Nothing was acknowledged before a Retry, so
+  // the window and the round trip still have their initial values.
   void_packets(now, space);
   probe_timeout_count_ = 0;
 }
@@ -494,7 +516,8 @@ void loss_detector::set_peer_max_ack_delay(transport::duration delay) {
 }
 
 void loss_detector::set_amplification_limited(transport::time_point, bool limited) {
-  // The timer is a function of the state, so lifting the limit arms it, possibly in the past (appendix A.6).
+  // The timer is a function of the state, so lifting the limit arms it, possibly in the past
+  // (appendix A.6).
   amplification_limited_ = limited && !client_;
 }
 

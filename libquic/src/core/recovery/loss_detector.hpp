@@ -27,11 +27,11 @@ namespace core {
 struct packet_sent {
   packet_number_space space = packet_number_space::initial;
   std::uint64_t number = 0;
-  std::uint32_t size = 0;      ///< Bytes of the packet in its datagram, padding included.
+  std::uint32_t size = 0;  ///< Bytes of the packet in its datagram, padding included.
   bool ack_eliciting = false;
-  bool in_flight = false;      ///< Counts against the window: ack-eliciting, or holds PADDING.
-  bool ecn_marked = false;     ///< Its datagram leaves with ECT(0).
-  bool mtu_probe = false;      ///< Its loss is no sign of congestion (RFC 9000 section 14.4).
+  bool in_flight = false;   ///< Counts against the window: ack-eliciting, or holds PADDING.
+  bool ecn_marked = false;  ///< Its datagram leaves with ECT(0).
+  bool mtu_probe = false;   ///< Its loss is no sign of congestion (RFC 9000 section 14.4).
 };
 
 /// The content of an ACK frame.
@@ -74,7 +74,8 @@ class loss_detector {
   void on_packet_sent(transport::time_point now, const packet_sent&,
                       std::span<const sent_frame> frames);
   /// PROTOCOL_VIOLATION when it acknowledges a number that was never sent (RFC 9000 section 13.1;
-  /// optimistic ACK attacks). Afterwards acked_frames() and lost_frames() hold what this ACK settled.
+  /// optimistic ACK attacks). Afterwards acked_frames() and lost_frames() hold what this ACK
+  /// settled.
   std::expected<void, protocol_failure> on_ack_received(transport::time_point now,
                                                         const ack_received&);
   /// The loss detection timer: lost_frames() holds what it declared lost; the answer says what to
@@ -94,22 +95,23 @@ class loss_detector {
   /// The keys of a space are gone: its packets leave bytes in flight, and nobody waits for them
   /// (RFC 9002 section 6.4).
   void discard_space(transport::time_point now, packet_number_space);
-  /// Packets that a Retry made void: frames of all unacknowledged packets become lost_frames() of the
-  /// space, without being a sign of congestion. With 0-RTT packets out, call it again for their space.
+  /// Packets that a Retry made void: frames of all unacknowledged packets become lost_frames() of
+  /// the space, without being a sign of congestion. With 0-RTT packets out, call it again for their
+  /// space.
   void on_retry(transport::time_point now,
                 packet_number_space space = packet_number_space::initial);
   /// The same for the 0-RTT packets when the server has rejected them (RFC 9002 section 6.4).
   void on_early_data_rejected(transport::time_point now);
-  /// The connection moved to another path: its window and round trip begin anew, and what is in flight
-  /// on the old one no longer counts (RFC 9000 section 9.4).
+  /// The connection moved to another path: its window and round trip begin anew, and what is in
+  /// flight on the old one no longer counts (RFC 9000 section 9.4).
   void on_path_changed(transport::time_point now, const config&);
   /// Facts about the handshake and the peer that the timer depends on (RFC 9002 section 6.2.2).
   void on_handshake_keys(transport::time_point now);  ///< This side has Handshake keys.
   void on_handshake_confirmed(transport::time_point now);
   void on_peer_completed_address_validation(transport::time_point now);
   void set_peer_max_ack_delay(transport::duration);
-  /// A server at its anti-amplification limit must not arm the timer (RFC 9002 section 6.2.2.1). When
-  /// it is lifted the timer may be due at once.
+  /// A server at its anti-amplification limit must not arm the timer (RFC 9002 section 6.2.2.1).
+  /// When it is lifted the timer may be due at once.
   void set_amplification_limited(transport::time_point now, bool limited);
   /// Nothing else is to be sent: the window was not the limit (RFC 9002 section 7.8).
   void set_application_limited(bool limited) noexcept { application_limited_ = limited; }
@@ -135,7 +137,9 @@ class loss_detector {
   /// Of those, how many were acknowledged later after all, as far as that was noticed.
   std::uint64_t packets_spuriously_lost() const noexcept { return packets_spuriously_lost_; }
   std::string_view algorithm_name() const noexcept { return controller_->name(); }
-  std::uint64_t slow_start_threshold() const noexcept { return controller_->slow_start_threshold(); }
+  std::uint64_t slow_start_threshold() const noexcept {
+    return controller_->slow_start_threshold();
+  }
 
  private:
   struct space_state {

@@ -17,8 +17,9 @@ __extension__ using wide = unsigned __int128;
 
 // What may go within this time goes at once: a timer costs more than such a delay is worth.
 constexpr transport::duration slack = std::chrono::microseconds(250);
-// A wake-up should be worth this much sending time, and an idle sender may save up twice that. One batch of 64 KiB is a
-// millisecond at 524 Mbit/s; above that whole batches leave as fast as the rate asks for them.
+// A wake-up should be worth this much sending time, and an idle sender may save up twice that. One
+// batch of 64 KiB is a millisecond at 524 Mbit/s; above that whole batches leave as fast as the
+// rate asks for them.
 constexpr std::int64_t quantum_ns = 1'000'000;
 constexpr std::int64_t burst_ns = 2'000'000;
 constexpr std::uint64_t largest_burst = limits::max_batch_bytes;
@@ -51,20 +52,20 @@ struct rate {
   }
 };
 
-/// What idle time saves up: 2 ms of the rate, but ten datagrams (the burst that RFC 9002 section 7.7 allows anyway) on slow
-/// paths, one batch on fast ones, and two datagrams where ten exceed a batch.
+/// What idle time saves up: 2 ms of the rate, but ten datagrams (the burst that RFC 9002
+/// section 7.7 allows anyway) on slow paths, one batch on fast ones, and two datagrams where ten
+/// exceed a batch.
 std::int64_t burst(const rate& r, std::uint64_t datagram) noexcept {
-  const std::uint64_t least = std::max(
-      std::min(initial_window_datagrams * datagram, largest_burst), 2 * datagram);
-  const std::uint64_t bytes =
-      std::min(r.bytes_in(transport::duration(burst_ns)), largest_burst);
+  const std::uint64_t least =
+      std::max(std::min(initial_window_datagrams * datagram, largest_burst), 2 * datagram);
+  const std::uint64_t bytes = std::min(r.bytes_in(transport::duration(burst_ns)), largest_burst);
   return static_cast<std::int64_t>(std::max(least, bytes));
 }
 
-/// What is worth waking up for: 1 ms of the rate. Single datagrams would cost a system call each, so never less than two.
+/// What is worth waking up for: 1 ms of the rate. Single datagrams would cost a system call each,
+/// so never less than two.
 std::int64_t quantum(const rate& r, std::uint64_t datagram) noexcept {
-  const std::uint64_t bytes =
-      std::min(r.bytes_in(transport::duration(quantum_ns)), largest_burst);
+  const std::uint64_t bytes = std::min(r.bytes_in(transport::duration(quantum_ns)), largest_burst);
   return static_cast<std::int64_t>(std::max(2 * datagram, bytes));
 }
 
@@ -106,16 +107,16 @@ void pacer::on_sent(transport::time_point, std::uint64_t bytes) noexcept {
   if (!started_) return;
   // The debt ends at one batch: what had to leave at once must not silence the sender for long.
   constexpr auto deepest = static_cast<std::int64_t>(largest_burst);
-  credit_ = std::max(credit_ - static_cast<std::int64_t>(std::min(bytes, 2 * largest_burst)),
-                     -deepest);
+  credit_ =
+      std::max(credit_ - static_cast<std::int64_t>(std::min(bytes, 2 * largest_burst)), -deepest);
 }
 
 transport::time_point pacer::next_send_time(transport::time_point now,
                                             const rate_source& source) const noexcept {
   const rate r(source);
   if (r.unpaced() || !started_) return now;
-  const std::int64_t wanted = quantum(r, datagram_of(source)) -
-                              static_cast<std::int64_t>(r.bytes_in(slack)) - credit_;
+  const std::int64_t wanted =
+      quantum(r, datagram_of(source)) - static_cast<std::int64_t>(r.bytes_in(slack)) - credit_;
   if (wanted <= 0) return now;
   const transport::duration wait = r.time_for(static_cast<std::uint64_t>(wanted));
   return std::max(now, saturating_add(std::min(filled_at_, now), wait));

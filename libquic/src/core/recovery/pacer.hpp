@@ -9,9 +9,10 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Spreads a congestion window over the round trip (RFC 9002 section 7.7) in whole batches: a credit that fills at
-/// 1.25 * window / smoothed rtt (2 * in slow start) and never holds more than one burst. Sends that may go within 250 us go
-/// at once, so that a batch near 64 KiB leaves in one system call. Packets with only ACK frames are not paced: do not ask.
+/// Spreads a congestion window over the round trip (RFC 9002 section 7.7) in whole batches: a
+/// credit that fills at 1.25 * window / smoothed rtt (2 * in slow start) and never holds more than
+/// one burst. Sends that may go within 250 us go at once, so that a batch near 64 KiB leaves in one
+/// system call. Packets with only ACK frames are not paced: do not ask.
 class pacer {
  public:
   struct rate_source {

@@ -8,12 +8,14 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The longest stretch of sending time, over all packet number spaces, out of which ack-eliciting packets were lost and none
-/// was acknowledged (RFC 9002 section 7.6.2). It is known by three times only: the first loss, the last, and the earliest
-/// acknowledged packet after the last; a loss later than that one begins a new stretch.
+/// The longest stretch of sending time, over all packet number spaces, out of which ack-eliciting
+/// packets were lost and none was acknowledged (RFC 9002 section 7.6.2). It is known by three times
+/// only: the first loss, the last, and the earliest acknowledged packet after the last; a loss
+/// later than that one begins a new stretch.
 class persistent_congestion {
  public:
-  /// An acknowledged packet, when it is acknowledged and again when losses around it are looked for.
+  /// An acknowledged packet, when it is acknowledged and again when losses around it are looked
+  /// for.
   void on_acknowledged(transport::time_point sent_time) noexcept {
     if (!active_ || sent_time <= first_) return;
     if (sent_time < last_) {
@@ -24,8 +26,9 @@ class persistent_congestion {
     }
   }
 
-  /// An ack-eliciting packet, sent after the first RTT sample, was declared lost. `acknowledged_elsewhere` is the newest
-  /// acknowledged packet of the other spaces, which may lie after it.
+  /// An ack-eliciting packet, sent after the first RTT sample, was declared lost.
+  /// `acknowledged_elsewhere` is the newest acknowledged packet of the other spaces, which may lie
+  /// after it.
   void on_lost(transport::time_point sent_time,
                transport::time_point acknowledged_elsewhere) noexcept {
     if (active_ && sent_time < first_) return;
@@ -35,8 +38,8 @@ class persistent_congestion {
     }
     active_ = true;
     first_ = last_ = sent_time;
-    barrier_ = acknowledged_elsewhere >= sent_time ? acknowledged_elsewhere
-                                                   : transport::time_point::max();
+    barrier_ =
+        acknowledged_elsewhere >= sent_time ? acknowledged_elsewhere : transport::time_point::max();
   }
 
   /// Zero when there is none.

@@ -18,7 +18,8 @@ inline constexpr std::uint64_t initial_window_datagrams = 10;
 inline constexpr std::uint64_t minimum_window_datagrams = 2;
 inline constexpr std::uint64_t initial_window_bytes = 14'720;  ///< RFC 9002 section 7.2.
 
-/// Windows stop here, far above any path: sums and products of them stay within 64 bits and within a double's 53.
+/// Windows stop here, far above any path: sums and products of them stay within 64 bits and within
+/// a double's 53.
 inline constexpr std::uint64_t largest_window = std::uint64_t{1} << 40;
 
 }  // namespace core

@@ -35,8 +35,8 @@ void rtt_estimator::update(transport::duration latest, transport::duration ack_d
   if (ack_delay > transport::duration::zero() && ack_delay <= latest_ - minimum_) {
     adjusted -= ack_delay;
   }
-  // The variation is taken against the old mean, as in appendix A.7. The differences of values that are not negative cannot
-  // overflow, nor can sums of fractions of them.
+  // The variation is taken against the old mean, as in appendix A.7. The differences of values that
+  // are not negative cannot overflow, nor can sums of fractions of them.
   const transport::duration sample =
       adjusted > smoothed_ ? adjusted - smoothed_ : smoothed_ - adjusted;
   variation_ = variation_ - variation_ / 4 + sample / 4;

@@ -10,10 +10,11 @@ namespace core {
 /// Round-trip time of one path (RFC 9002 section 5).
 class rtt_estimator {
  public:
-  explicit rtt_estimator(transport::duration initial) noexcept : smoothed_(initial), variation_(initial / 2) {}
+  explicit rtt_estimator(transport::duration initial) noexcept
+      : smoothed_(initial), variation_(initial / 2) {}
 
-  /// A sample from a newly acknowledged largest packet. `ack_delay` is the peer's, already limited by its max_ack_delay when
-  /// the handshake is confirmed.
+  /// A sample from a newly acknowledged largest packet. `ack_delay` is the peer's, already limited
+  /// by its max_ack_delay when the handshake is confirmed.
   void update(transport::duration latest, transport::duration ack_delay) noexcept;
 
   bool has_sample() const noexcept { return has_sample_; }

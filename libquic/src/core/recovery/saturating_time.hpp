@@ -9,8 +9,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Arithmetic on times that stops at the ends of the range instead of overflowing: a peer's ACK delay, a doubled backoff or a
-/// clock that jumped must never be undefined behaviour.
+/// Arithmetic on times that stops at the ends of the range instead of overflowing: a peer's ACK
+/// delay, a doubled backoff or a clock that jumped must never be undefined behaviour.
 constexpr transport::time_point saturating_add(transport::time_point from,
                                                transport::duration by) noexcept {
   std::int64_t sum = 0;
@@ -20,7 +20,8 @@ constexpr transport::time_point saturating_add(transport::time_point from,
   return transport::time_point(transport::duration(sum));
 }
 
-constexpr transport::duration saturating_add(transport::duration a, transport::duration b) noexcept {
+constexpr transport::duration saturating_add(transport::duration a,
+                                             transport::duration b) noexcept {
   return saturating_add(transport::time_point(a), b).time_since_epoch();
 }
 

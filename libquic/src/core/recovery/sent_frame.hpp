@@ -7,8 +7,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// What was put into a packet, as far as its acknowledgement or loss matters to somebody. Frames themselves are not kept: a
-/// lost one is written anew from the state it described (RFC 9000 section 13.3).
+/// What was put into a packet, as far as its acknowledgement or loss matters to somebody. Frames
+/// themselves are not kept: a lost one is written anew from the state it described (RFC 9000
+/// section 13.3).
 struct sent_frame {
   enum class kind : std::uint8_t {
     ack,                   ///< offset = the largest packet number that was acknowledged.
@@ -29,12 +30,13 @@ struct sent_frame {
     new_token,
     handshake_done,
     ping,
-    mtu_probe,             ///< length = the datagram size probed (RFC 9000 section 14.3).
+    mtu_probe,  ///< length = the datagram size probed (RFC 9000 section 14.3).
   };
 
   kind what = kind::ping;
   bool fin = false;
-  std::uint32_t slot = 0;    ///< Of stream frames: the stream's place in the stream table, to find it without a search.
+  std::uint32_t slot = 0;  ///< Of stream frames: the stream's place in the stream table, to find it
+                           ///< without a search.
   std::uint32_t length = 0;
   std::uint64_t id = 0;
   std::uint64_t offset = 0;

@@ -20,21 +20,9 @@ bool contains(std::span<const ack_range> ranges, std::uint64_t number) noexcept 
   return at != ranges.end() && number <= at->largest;
 }
 
-void sent_packets::push(std::uint64_t number, record packet, std::span<const sent_frame> frames) {
-  assert(number >= next_);
-  if (number < next_) return;
+void sent_packets::skip_to(std::uint64_t number) {
+  assert(number > next_);
   while (next_ < number) skip(next_);
-  if (size() == ring_.size()) grow_packets();
-  packet.first_frame = frame_next_;
-  packet.frame_count = static_cast<std::uint16_t>(frames.size());
-  if (!frames.empty()) {
-    const std::size_t needed = (frame_next_ - frame_first_) + frames.size();
-    if (needed > frames_.size()) grow_frames(needed);
-    const std::size_t mask = frames_.size() - 1;
-    for (const sent_frame& frame : frames) frames_[frame_next_++ & mask] = frame;
-  }
-  ring_[next_ & mask_] = packet;
-  ++next_;
 }
 
 void sent_packets::skip(std::uint64_t number) {
@@ -64,16 +52,10 @@ void sent_packets::grow_frames(std::size_t needed) {
   while (size < needed) size *= 2;
   std::vector<sent_frame> larger(size);
   for (std::uint32_t n = frame_first_; n != frame_next_; ++n) {
-    larger[n & (size - 1)] = frames_[n & (frames_.size() - 1)];
+    larger[n & (size - 1)] = frames_[n & frame_mask_];
   }
   frames_ = std::move(larger);
-}
-
-void sent_packets::append_frames(const record& packet, std::vector<sent_frame>& out) const {
-  const std::size_t mask = frames_.size() - 1;
-  for (std::uint32_t n = 0; n != packet.frame_count; ++n) {
-    out.push_back(frames_[(packet.first_frame + n) & mask]);
-  }
+  frame_mask_ = static_cast<std::uint32_t>(size - 1);
 }
 
 void sent_packets::trim() noexcept {
@@ -92,6 +74,7 @@ void sent_packets::release_memory() noexcept {
   ring_ = {};
   frames_ = {};
   mask_ = 0;
+  frame_mask_ = 0;
 }
 
 bool sent_packets::never_sent_in(std::span<const ack_range> ranges) const noexcept {
@@ -112,9 +95,8 @@ void sent_packets::remember_lost(std::uint64_t number) noexcept {
 unsigned sent_packets::take_spuriously_lost(std::span<const ack_range> ranges) noexcept {
   const auto begin = lost_.begin();
   const auto end = begin + static_cast<std::ptrdiff_t>(lost_count_);
-  const auto kept = std::remove_if(begin, end, [&](std::uint64_t number) {
-    return contains(ranges, number);
-  });
+  const auto kept =
+      std::remove_if(begin, end, [&](std::uint64_t number) { return contains(ranges, number); });
   const auto taken = static_cast<unsigned>(end - kept);
   lost_count_ -= taken;
   return taken;

@@ -10,8 +10,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// What Reno and CUBIC share (RFC 9002 section 7.3): slow start, recovery periods and persistent congestion. What derives from
-/// it says how the window grows in congestion avoidance and how far it falls.
+/// What Reno and CUBIC share (RFC 9002 section 7.3): slow start, recovery periods and persistent
+/// congestion. What derives from it says how the window grows in congestion avoidance and how far
+/// it falls.
 class window_controller : public congestion_controller {
  public:
   window_controller(std::uint64_t max_datagram_size, bool hystart) noexcept;

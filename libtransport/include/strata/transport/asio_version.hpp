@@ -5,9 +5,10 @@
 
 #include "strata/transport/export.hpp"
 
-// Asio's layout changes between its releases, so its exact version is part of this library's ABI: an application compiled
-// with another one would crash at its first operation. Every public asynchronous header includes this one, which refers to
-// a symbol named after the version seen here; only a library built with that version defines it.
+// Asio's layout changes between its releases, so its exact version is part of this library's ABI:
+// an application compiled with another one would crash at its first operation. Every public
+// asynchronous header includes this one, which refers to a symbol named after the version seen
+// here; only a library built with that version defines it.
 #define STRATA_TRANSPORT_PASTE(prefix, version) prefix##version
 #define STRATA_TRANSPORT_EXPAND(prefix, version) STRATA_TRANSPORT_PASTE(prefix, version)
 #define STRATA_TRANSPORT_BUILT_WITH_ASIO STRATA_TRANSPORT_EXPAND(built_with_asio_, ASIO_VERSION)

@@ -10,9 +10,10 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// At most sixteen buffer descriptors as one value, so that a sequence of any type passes a virtual function. Empty
-/// descriptors are left out, unless nothing else is there: then one stays, because an empty list means something else to
-/// stream::do_read_some. What does not fit is left to the next operation, as for any short read or write.
+/// At most sixteen buffer descriptors as one value, so that a sequence of any type passes a virtual
+/// function. Empty descriptors are left out, unless nothing else is there: then one stays, because
+/// an empty list means something else to stream::do_read_some. What does not fit is left to the
+/// next operation, as for any short read or write.
 template <class Buffer>
 class buffer_list {
  public:
@@ -23,7 +24,8 @@ class buffer_list {
   template <class Sequence>
   explicit buffer_list(const Sequence& sequence) {
     const auto end = asio::buffer_sequence_end(sequence);
-    for (auto next = asio::buffer_sequence_begin(sequence); next != end && count_ < capacity; ++next) {
+    for (auto next = asio::buffer_sequence_begin(sequence); next != end && count_ < capacity;
+         ++next) {
       const Buffer buffer(*next);
       if (buffer.size() == 0) continue;
       buffers_[count_++] = buffer;

@@ -21,11 +21,13 @@ using io_signature = void(std::error_code, std::size_t);
 /// How operations without a count complete.
 using status_signature = void(std::error_code);
 
-/// A waiting completion handler, its type erased. Drivers store it and complete it through a ready_list only.
+/// A waiting completion handler, its type erased. Drivers store it and complete it through a
+/// ready_list only.
 template <class Signature>
 struct completion {
   asio::any_completion_handler<Signature> handler;
-  /// The handler runs on another executor than the driver's. Known only where the handler's type is: in make_completion.
+  /// The handler runs on another executor than the driver's. Known only where the handler's type
+  /// is: in make_completion.
   bool elsewhere = false;
 };
 
@@ -62,15 +64,16 @@ struct countless_handler {
 
 }  // namespace detail
 
-/// Erases `handler`, keeping its executor, allocator and cancellation slot. For the fronts of asynchronous operations: the
-/// handler itself must come here, because a lambda around it would hide its cancellation slot.
-/// `own` is the serial executor of the driver that will complete it.
+/// Erases `handler`, keeping its executor, allocator and cancellation slot. For the fronts of
+/// asynchronous operations: the handler itself must come here, because a lambda around it would
+/// hide its cancellation slot. `own` is the serial executor of the driver that will complete it.
 template <class Signature, class Handler>
 completion<Signature> make_completion(Handler&& handler, const asio::any_io_executor& own) {
   using plain_handler = std::decay_t<Handler>;
   using erased = asio::any_completion_handler<Signature>;
   const auto executor = asio::get_associated_executor(handler, own);
-  if (detail::is_same_executor(executor, own)) return {erased(std::forward<Handler>(handler)), false};
+  if (detail::is_same_executor(executor, own))
+    return {erased(std::forward<Handler>(handler)), false};
   using guarded = detail::guarded_handler<plain_handler, std::decay_t<decltype(executor)>>;
   return {erased(guarded{std::forward<Handler>(handler), asio::make_work_guard(executor)}), true};
 }
@@ -79,10 +82,12 @@ completion<Signature> make_completion(Handler&& handler, const asio::any_io_exec
 }  // namespace strata::transport
 
 template <template <class, class> class Associator, class Handler, class Executor, class Default>
-struct asio::associator<Associator, strata::transport::detail::guarded_handler<Handler, Executor>, Default>
-    : Associator<Handler, Default> {
+struct asio::associator<Associator, strata::transport::detail::guarded_handler<Handler, Executor>,
+                        Default> : Associator<Handler, Default> {
   using wrapper = strata::transport::detail::guarded_handler<Handler, Executor>;
-  static auto get(const wrapper& of) noexcept { return Associator<Handler, Default>::get(of.handler); }
+  static auto get(const wrapper& of) noexcept {
+    return Associator<Handler, Default>::get(of.handler);
+  }
   static auto get(const wrapper& of, const Default& fallback) noexcept {
     return Associator<Handler, Default>::get(of.handler, fallback);
   }
@@ -92,7 +97,9 @@ template <template <class, class> class Associator, class Handler, class Default
 struct asio::associator<Associator, strata::transport::detail::countless_handler<Handler>, Default>
     : Associator<Handler, Default> {
   using wrapper = strata::transport::detail::countless_handler<Handler>;
-  static auto get(const wrapper& of) noexcept { return Associator<Handler, Default>::get(of.handler); }
+  static auto get(const wrapper& of) noexcept {
+    return Associator<Handler, Default>::get(of.handler);
+  }
   static auto get(const wrapper& of, const Default& fallback) noexcept {
     return Associator<Handler, Default>::get(of.handler, fallback);
   }

@@ -20,8 +20,10 @@ struct memory_stream_options {
 /// What lies between two memory streams, so that tests can cut it.
 class STRATA_TRANSPORT_API memory_link {
  public:
-  explicit memory_link(std::weak_ptr<detail::memory_driver> driver) noexcept : driver_(std::move(driver)) {}
-  /// The connection is gone: both streams end with `cause`, except that bytes and ends that had arrived are still read.
+  explicit memory_link(std::weak_ptr<detail::memory_driver> driver) noexcept
+      : driver_(std::move(driver)) {}
+  /// The connection is gone: both streams end with `cause`, except that bytes and ends that had
+  /// arrived are still read.
   void cut(std::error_code cause) noexcept;
 
  private:
@@ -34,10 +36,10 @@ struct memory_stream_pair {
   memory_link link;
 };
 
-/// Two connected streams within one serial executor: what one writes the other reads. A pending operation keeps an
-/// io_context running, as one on a socket does.
-STRATA_TRANSPORT_API memory_stream_pair make_memory_streams(const asio::any_io_executor& executor,
-                                                           const memory_stream_options& options = {});
+/// Two connected streams within one serial executor: what one writes the other reads. A pending
+/// operation keeps an io_context running, as one on a socket does.
+STRATA_TRANSPORT_API memory_stream_pair make_memory_streams(
+    const asio::any_io_executor& executor, const memory_stream_options& options = {});
 
 }  // namespace v0
 }  // namespace strata::transport

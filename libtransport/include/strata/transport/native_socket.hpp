@@ -13,8 +13,8 @@ namespace detail {
 struct native_socket_access;
 }
 
-/// The system's socket under a plain TCP stream, or nothing. It is opaque: the library's own relay splices with it, others
-/// may ask for the addresses. Valid as long as the stream.
+/// The system's socket under a plain TCP stream, or nothing. It is opaque: the library's own relay
+/// splices with it, others may ask for the addresses. Valid as long as the stream.
 class STRATA_TRANSPORT_API native_socket {
  public:
   native_socket() = default;

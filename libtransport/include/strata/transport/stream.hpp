@@ -17,21 +17,24 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// Bytes in both directions, over whatever carries them. It models Asio's AsyncReadStream and AsyncWriteStream, so that
-/// asio::async_read, async_write and async_read_until work over it.
+/// Bytes in both directions, over whatever carries them. It models Asio's AsyncReadStream and
+/// AsyncWriteStream, so that asio::async_read, async_write and async_read_until work over it.
 ///
-/// Every member function, initiation, cancellation signal and the destructor run on the stream's serial executor; handlers
-/// run on their associated executor, never inside the initiating function. One read (or wait until readable), one write (or
-/// finish) and one wait until closed may be outstanding; a second is a programmer error. Buffers stay the application's and
-/// must live until completion. Every operation can be cancelled through its slot, with any cancellation type: it completes
-/// with errc::aborted and nothing of it happened, or it succeeds short.
+/// Every member function, initiation, cancellation signal and the destructor run on the stream's
+/// serial executor; handlers run on their associated executor, never inside the initiating
+/// function. One read (or wait until readable), one write (or finish) and one wait until closed may
+/// be outstanding; a second is a programmer error. Buffers stay the application's and must live
+/// until completion. Every operation can be cancelled through its slot, with any cancellation type:
+/// it completes with errc::aborted and nothing of it happened, or it succeeds short.
 ///
-/// Each direction ends in exactly one result, which every later operation repeats: reads in errc::eof, stream_reset, the
-/// cause of a lost connection, or closed after this side's reset; writes in write_finished, write_stopped, stream_reset,
-/// the cause, or closed. Operations on empty buffers succeed with no bytes.
+/// Each direction ends in exactly one result, which every later operation repeats: reads in
+/// errc::eof, stream_reset, the cause of a lost connection, or closed after this side's reset;
+/// writes in write_finished, write_stopped, stream_reset, the cause, or closed. Operations on empty
+/// buffers succeed with no bytes.
 ///
-/// Destroying a stream completes its pending operations with errc::aborted and resets what is unfinished; if this side had
-/// finished, the bytes it wrote still arrive. A stream may outlive its execution context: it is inert from then on.
+/// Destroying a stream completes its pending operations with errc::aborted and resets what is
+/// unfinished; if this side had finished, the bytes it wrote still arrive. A stream may outlive its
+/// execution context: it is inert from then on.
 class STRATA_TRANSPORT_API stream {
  public:
   using executor_type = asio::any_io_executor;
@@ -55,28 +58,31 @@ class STRATA_TRANSPORT_API stream {
     return asio::async_initiate<Token, io_signature>(initiate_write{this}, token, buffers);
   }
 
-  /// Completes when a read would not wait, be it for bytes or for the end. It pins no memory: wait first, then borrow a
-  /// buffer. Only this side's own reset is an error here; everything else the read tells.
+  /// Completes when a read would not wait, be it for bytes or for the end. It pins no memory: wait
+  /// first, then borrow a buffer. Only this side's own reset is an error here; everything else the
+  /// read tells.
   template <asio::completion_token_for<status_signature> Token = asio::deferred_t>
   auto async_wait_readable(Token&& token = Token()) {
     return asio::async_initiate<Token, status_signature>(initiate_wait_readable{this}, token);
   }
 
-  /// Ends the writing direction in order. Completes when the end is handed to the carrier, not when it is delivered.
+  /// Ends the writing direction in order. Completes when the end is handed to the carrier, not when
+  /// it is delivered.
   template <asio::completion_token_for<status_signature> Token = asio::deferred_t>
   auto async_finish(Token&& token = Token()) {
     return asio::async_initiate<Token, status_signature>(initiate_finish{this}, token);
   }
 
-  /// Completes when both directions have ended: without error if both ended in order, else with what ended them. A carrier
-  /// may learn of an end only by reading; a lost or reset connection is noticed without.
+  /// Completes when both directions have ended: without error if both ended in order, else with
+  /// what ended them. A carrier may learn of an end only by reading; a lost or reset connection is
+  /// noticed without.
   template <asio::completion_token_for<status_signature> Token = asio::deferred_t>
   auto async_wait_closed(Token&& token = Token()) {
     return asio::async_initiate<Token, status_signature>(initiate_wait_closed{this}, token);
   }
 
-  /// Abandons both directions: unsent bytes are dropped, pending operations complete with errc::aborted, later ones with
-  /// errc::closed. A direction that has ended stays as it ended.
+  /// Abandons both directions: unsent bytes are dropped, pending operations complete with
+  /// errc::aborted, later ones with errc::closed. A direction that has ended stays as it ended.
   virtual void reset(std::uint64_t code) noexcept = 0;
   virtual stream_traits traits() const noexcept = 0;
   virtual peer_codes codes() const noexcept { return {}; }
@@ -93,7 +99,8 @@ class STRATA_TRANSPORT_API stream {
     executor_type get_executor() const noexcept { return self->do_executor(); }
     template <class Handler>
     void operator()(Handler&& handler) const {
-      (self->*Start)(make_completion<status_signature>(std::forward<Handler>(handler), self->do_executor()));
+      (self->*Start)(
+          make_completion<status_signature>(std::forward<Handler>(handler), self->do_executor()));
     }
   };
 
@@ -103,8 +110,9 @@ class STRATA_TRANSPORT_API stream {
     executor_type get_executor() const noexcept { return self->do_executor(); }
     template <class Handler, class MutableBuffers>
     void operator()(Handler&& handler, const MutableBuffers& buffers) const {
-      self->do_read_some(buffer_list<asio::mutable_buffer>(buffers),
-                         make_completion<io_signature>(std::forward<Handler>(handler), self->do_executor()));
+      self->do_read_some(
+          buffer_list<asio::mutable_buffer>(buffers),
+          make_completion<io_signature>(std::forward<Handler>(handler), self->do_executor()));
     }
   };
 
@@ -114,8 +122,9 @@ class STRATA_TRANSPORT_API stream {
     executor_type get_executor() const noexcept { return self->do_executor(); }
     template <class Handler, class ConstBuffers>
     void operator()(Handler&& handler, const ConstBuffers& buffers) const {
-      self->do_write_some(buffer_list<asio::const_buffer>(buffers),
-                          make_completion<io_signature>(std::forward<Handler>(handler), self->do_executor()));
+      self->do_write_some(
+          buffer_list<asio::const_buffer>(buffers),
+          make_completion<io_signature>(std::forward<Handler>(handler), self->do_executor()));
     }
   };
 
@@ -126,7 +135,8 @@ class STRATA_TRANSPORT_API stream {
     template <class Handler>
     void operator()(Handler&& handler) const {
       using countless = detail::countless_handler<std::decay_t<Handler>>;
-      self->do_read_some({}, make_completion<io_signature>(countless{std::forward<Handler>(handler)}, self->do_executor()));
+      self->do_read_some({}, make_completion<io_signature>(
+                                 countless{std::forward<Handler>(handler)}, self->do_executor()));
     }
   };
 

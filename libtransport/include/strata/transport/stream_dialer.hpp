@@ -12,8 +12,9 @@ inline namespace v0 {
 /// How dialling and accepting streams complete; the stream is null exactly when there is an error.
 using stream_signature = void(std::error_code, std::unique_ptr<stream>);
 
-/// Opens streams to targets. Any number of dials may be outstanding; each can be cancelled through its slot, and destroying
-/// the dialer completes them with errc::aborted. Streams may outlive it and run on its executor.
+/// Opens streams to targets. Any number of dials may be outstanding; each can be cancelled through
+/// its slot, and destroying the dialer completes them with errc::aborted. Streams may outlive it
+/// and run on its executor.
 class STRATA_TRANSPORT_API stream_dialer {
  public:
   using executor_type = asio::any_io_executor;
@@ -24,11 +25,13 @@ class STRATA_TRANSPORT_API stream_dialer {
 
   executor_type get_executor() noexcept { return do_executor(); }
 
-  /// Completes when the stream can be written to: connected, and every handshake below it done. No deadline of its own:
-  /// with_timeout gives one. Errors: name_not_found, refused, unreachable, timed_out, and those of the carrier.
+  /// Completes when the stream can be written to: connected, and every handshake below it done. No
+  /// deadline of its own: with_timeout gives one. Errors: name_not_found, refused, unreachable,
+  /// timed_out, and those of the carrier.
   template <asio::completion_token_for<stream_signature> Token = asio::deferred_t>
   auto async_dial(target where, Token&& token = Token()) {
-    return asio::async_initiate<Token, stream_signature>(initiate_dial{this}, token, std::move(where));
+    return asio::async_initiate<Token, stream_signature>(initiate_dial{this}, token,
+                                                         std::move(where));
   }
 
  protected:
@@ -41,7 +44,8 @@ class STRATA_TRANSPORT_API stream_dialer {
     executor_type get_executor() const noexcept { return self->do_executor(); }
     template <class Handler>
     void operator()(Handler&& handler, const target& where) const {
-      self->do_dial(where, make_completion<stream_signature>(std::forward<Handler>(handler), self->do_executor()));
+      self->do_dial(where, make_completion<stream_signature>(std::forward<Handler>(handler),
+                                                             self->do_executor()));
     }
   };
 

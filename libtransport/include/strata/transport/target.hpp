@@ -12,8 +12,8 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// Where to dial or send to: a host, by name or by IP address, and a port. Names are carried as they are: only TCP and UDP
-/// resolve them, a proxy hands them on.
+/// Where to dial or send to: a host, by name or by IP address, and a port. Names are carried as
+/// they are: only TCP and UDP resolve them, a proxy hands them on.
 class STRATA_TRANSPORT_API target {
  public:
   /// The longest name that is dialled, in bytes (a length octet in SOCKS5; DNS names end at 253).
@@ -35,8 +35,8 @@ class STRATA_TRANSPORT_API target {
   std::string host() const { return is_name() ? name_ : ip_.ip_string(); }
   /// What parse() reads.
   std::string string() const;
-  /// Whether the name can be asked for at all: not empty, at most max_name bytes, no byte that would end or forge it where
-  /// names are text (controls and spaces). Always so for IP addresses.
+  /// Whether the name can be asked for at all: not empty, at most max_name bytes, no byte that
+  /// would end or forge it where names are text (controls and spaces). Always so for IP addresses.
   bool is_valid() const noexcept;
 
   friend bool operator==(const target&, const target&) = default;

@@ -34,8 +34,8 @@ inline constexpr std::uint64_t amplification_factor = 3;       ///< RFC 9000 sec
 inline constexpr std::uint64_t key_update_after_packets = 1 << 20;  ///< Sealed in one phase; the AEAD's limit may be less.
 
 // Streams.
-inline constexpr std::size_t max_reassembly_gaps = 512;        ///< Per stream; PROTOCOL_VIOLATION-free: INTERNAL_ERROR.
 inline constexpr std::size_t max_lent_views = 1024;            ///< Pieces of one batch that are not copied, per connection.
+inline constexpr std::size_t max_reassembly_gaps = 512;        ///< Per stream; PROTOCOL_VIOLATION-free: INTERNAL_ERROR.
 
 // Connection IDs and paths.
 inline constexpr std::uint64_t active_connection_id_limit = 4;

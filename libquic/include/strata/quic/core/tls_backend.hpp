@@ -22,8 +22,8 @@ using transport::bytes;
 using transport::mutable_bytes;
 using transport::result;
 
-/// The TLS 1.3 cipher suites that QUIC packets can be protected with, by their TLS code points. `null` protects nothing but
-/// still detects damage: for simulation and fuzzing.
+/// The TLS 1.3 cipher suites that QUIC packets can be protected with, by their TLS code points.
+/// `null` protects nothing but still detects damage: for simulation and fuzzing.
 enum class cipher_suite : std::uint16_t {
   null = 0,
   aes_128_gcm_sha256 = 0x1301,
@@ -48,10 +48,14 @@ struct STRATA_QUIC_API traffic_secret {
   bytes view() const noexcept { return bytes(octets).first(size); }
 };
 
-/// Why the handshake failed: the alert that goes to the peer as CRYPTO_ERROR, and a sentence for people.
+/// Why the handshake failed: the alert that goes to the peer as CRYPTO_ERROR, and a sentence for
+/// people.
 struct tls_failure {
-  std::uint8_t alert = 80;  ///< internal_error by default (RFC 8446 section 6).
-  bool certificate = false; ///< The peer's certificate was the reason.
+  std::uint8_t alert = 80;   ///< internal_error by default (RFC 8446 section 6).
+  bool certificate = false;  ///< The peer's certificate was the reason.
+  /// RFC 9001 wants PROTOCOL_VIOLATION for it instead of the alert
+  /// (sections 4.1.3, 4.4, 4.6.1, 8.4).
+  bool protocol_violation = false;
   std::string reason;
 };
 
@@ -60,26 +64,30 @@ struct tls_summary {
   std::string alpn;
   std::string server_name;
   cipher_suite cipher = cipher_suite::null;
-  std::string group;                           ///< Key exchange group by its TLS name, e.g. "X25519MLKEM768".
-  std::vector<std::vector<std::byte>> peer_certificates;  ///< DER, the leaf first; empty when the peer sent none.
+  std::string group;  ///< Key exchange group by its TLS name, e.g. "X25519MLKEM768".
+  std::vector<std::vector<std::byte>>
+      peer_certificates;  ///< DER, the leaf first; empty when the peer sent none.
   bool resumed = false;
 };
 
-/// One TLS 1.3 handshake without a record layer (RFC 9001). It is asked and never calls back: after each receive() the owner
-/// drains poll_secret(), take_output() and looks at failure().
+/// One TLS 1.3 handshake without a record layer (RFC 9001). It is asked and never calls back: after
+/// each receive() the owner drains poll_secret(), take_output() and looks at failure().
 ///
-/// The order in which secrets appear is the TLS library's; a read secret of a level may come before its write secret.
+/// The order in which secrets appear is the TLS library's; a read secret of a level may come before
+/// its write secret.
 class tls_session {
  public:
   virtual ~tls_session() = default;
 
   /// Begins: a client has its first flight ready afterwards. Call once, before anything else.
   virtual void start() = 0;
-  /// In-order handshake bytes of one level, copied. After the handshake too: session tickets arrive that way.
+  /// In-order handshake bytes of one level, copied. After the handshake too: session tickets arrive
+  /// that way.
   virtual void receive(encryption_level level, bytes input) = 0;
   /// The next secret not handed out yet.
   virtual bool poll_secret(traffic_secret& out) = 0;
-  /// Moves handshake bytes to send to the end of `out`, for one level; false when there are none. Levels come in order.
+  /// Moves handshake bytes to send to the end of `out`, for one level; false when there are none.
+  /// Levels come in order.
   virtual bool take_output(encryption_level& level, std::vector<std::byte>& out) = 0;
   /// The peer's quic_transport_parameters extension, from the moment it has arrived; empty before.
   virtual std::optional<bytes> peer_transport_parameters() const = 0;
@@ -89,14 +97,18 @@ class tls_session {
   virtual const tls_summary& summary() const = 0;
 };
 
-/// What an endpoint makes TLS sessions with: OpenSSL in production, the null backend in simulation and fuzzing.
+/// What an endpoint makes TLS sessions with: OpenSSL in production, the null backend in simulation
+/// and fuzzing.
 class tls_backend {
  public:
   virtual ~tls_backend() = default;
-  /// `server_name` is a DNS name or an IP literal to verify the certificate against; parameters are copied.
-  virtual result<std::unique_ptr<tls_session>> connect(std::string_view server_name, bytes transport_parameters) = 0;
+  /// `server_name` is a DNS name or an IP literal to verify the certificate against; parameters are
+  /// copied.
+  virtual result<std::unique_ptr<tls_session>> connect(std::string_view server_name,
+                                                       bytes transport_parameters) = 0;
   virtual result<std::unique_ptr<tls_session>> accept(bytes transport_parameters) = 0;
-  /// True when packets of this backend's sessions, Initial ones included, are to be protected with cipher_suite::null.
+  /// True when packets of this backend's sessions, Initial ones included, are to be protected with
+  /// cipher_suite::null.
   virtual bool null_protection() const noexcept { return false; }
 };
 

@@ -14,22 +14,24 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// An IP address and a port, as a value: no system types, so that cores and the simulator use it too. IPv4 is kept as four
-/// bytes, never mapped into IPv6; a dual-stack socket maps at its own edge.
+/// An IP address and a port, as a value: no system types, so that cores and the simulator use it
+/// too. IPv4 is kept as four bytes, never mapped into IPv6; a dual-stack socket maps at its own
+/// edge.
 class STRATA_TRANSPORT_API address {
  public:
   enum class family : std::uint8_t { none, v4, v6 };
 
   address() = default;
-  /// `octets` in network order, four or sixteen of them; any other count gives the empty address. Sixteen that map an
-  /// IPv4 address (::ffff:0:0/96) give that IPv4 address.
+  /// `octets` in network order, four or sixteen of them; any other count gives the empty address.
+  /// Sixteen that map an IPv4 address (::ffff:0:0/96) give that IPv4 address.
   address(bytes octets, std::uint16_t port, std::uint32_t scope_id = 0) noexcept;
 
   static address loopback_v4(std::uint16_t port) noexcept;
   static address loopback_v6(std::uint16_t port) noexcept;
   static address any_v4(std::uint16_t port) noexcept;
   static address any_v6(std::uint16_t port) noexcept;
-  /// "192.0.2.1:443", "[2001:db8::1]:443", "[fe80::1%2]:443". Names are not resolved: errc::invalid_argument.
+  /// "192.0.2.1:443", "[2001:db8::1]:443", "[fe80::1%2]:443". Names are not resolved:
+  /// errc::invalid_argument.
   static result<address> parse(std::string_view text);
   /// An IP literal without port or brackets.
   static result<address> parse_ip(std::string_view text, std::uint16_t port);
@@ -66,5 +68,7 @@ class STRATA_TRANSPORT_API address {
 
 template <>
 struct std::hash<strata::transport::address> {
-  std::size_t operator()(const strata::transport::address& value) const noexcept { return value.hash(); }
+  std::size_t operator()(const strata::transport::address& value) const noexcept {
+    return value.hash();
+  }
 };

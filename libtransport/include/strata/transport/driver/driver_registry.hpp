@@ -13,10 +13,11 @@ inline namespace v0 {
 
 class driver_registry;
 
-/// What owns sockets, timers, a core and waiting handlers on one serial executor. Handles share it; the registry of its
-/// execution context knows it, so that neither outlives the other with something dangling:
+/// What owns sockets, timers, a core and waiting handlers on one serial executor. Handles share it;
+/// the registry of its execution context knows it, so that neither outlives the other badly:
 ///   - a handle that outlives its context would use a dead socket;
-///   - a context destroyed with an operation pending would leak the ring driver -> handler -> coroutine -> handle -> driver.
+///   - a context destroyed with an operation pending would leak the ring driver -> handler ->
+///     coroutine frame -> handle -> driver.
 /// Make one with make_driver. It must be owned by a std::shared_ptr.
 ///
 /// How to write one (ready_list.hpp goes on from here):
@@ -25,24 +26,26 @@ class driver_registry;
 ///      public:
 ///       explicit echo_driver(const transport::ready_list& ready)
 ///           : ready_(ready), timer_(std::in_place, ready.executor()) {}
-///       void wait(transport::completion<transport::status_signature> waiting);  // see ready_list.hpp
-///       void abandon() noexcept;               // the handle's destructor: complete what waits with errc::aborted
+///       void wait(transport::completion<transport::status_signature> waiting);
+///       void abort();  // also what the handle's destructor calls: pending operations are aborted
+///
 ///      private:
 ///       void shutdown() noexcept override {
-///         const auto waiting = waiting_.take();  // 1. move the handlers out; they die, uninvoked, when this returns,
-///         dead_ = true;                          //    and may destroy handles on this very driver: be dead before
-///         timer_.reset();                        // 2. sockets and timers, hence std::optional: their destructors
-///       }                                        //    need the context
-///       transport::ready_list ready_;            // 3. keep executors nowhere else: a strand needs the context, too
-///       std::optional<asio::steady_timer> timer_;
+///         dead_ = true;                           // 1. From now on every function does nothing:
+///         const auto waiting = waiting_.take();   // 2. handlers die when this returns, and may
+///         timer_.reset();                         //    destroy handles on this very driver.
+///       }                                         // 3. Sockets and timers go with the context.
+///       transport::ready_list ready_;             // Keeps the executor; keep it nowhere else,
+///       std::optional<asio::steady_timer> timer_; // because a strand needs the context, too.
 ///       transport::pending_operation<transport::status_signature> waiting_;
-///       bool dead_ = false;                      // every function called by a handle begins with: if (dead_) return
+///       bool dead_ = false;
 ///     };
 ///     const transport::ready_list ready(executor);
-///     auto shared = transport::make_driver<echo_driver>(executor, ready);
+///     const auto made = transport::make_driver<echo_driver>(executor, ready);
 ///
-/// A receive loop captures the shared_ptr and so keeps its driver alive; pending operations never do: what cancels one
-/// captures a weak_ptr (pending_operation::start). When the last handle goes, its destructor ends the loop.
+/// A receive loop captures the shared_ptr and so keeps its driver alive; a pending operation never
+/// does: what cancels it captures a weak_ptr (pending_operation::start). The last handle's
+/// destructor ends the loop.
 class STRATA_TRANSPORT_API driver : public std::enable_shared_from_this<driver> {
  public:
   driver(const driver&) = delete;
@@ -55,8 +58,9 @@ class STRATA_TRANSPORT_API driver : public std::enable_shared_from_this<driver> 
 
  private:
   friend class driver_registry;
-  /// The execution context is being destroyed. Move out and destroy pending handlers uninvoked, destroy sockets, timers and
-  /// executors, and be inert from then on. Called at most once, by the registry only.
+  /// The execution context is being destroyed. Move out and destroy pending handlers uninvoked,
+  /// destroy sockets, timers and executors, and be inert from then on. Called at most once, by the
+  /// registry only.
   virtual void shutdown() noexcept = 0;
 
   driver_registry* registry_ = nullptr;
@@ -64,8 +68,8 @@ class STRATA_TRANSPORT_API driver : public std::enable_shared_from_this<driver> 
   driver* next_ = nullptr;
 };
 
-/// The drivers of one execution context. It is a service of that context, created after Asio's own for sockets and timers and
-/// therefore shut down before them.
+/// The drivers of one execution context. It is a service of that context, created after Asio's own
+/// for sockets and timers and therefore shut down before them.
 class STRATA_TRANSPORT_API driver_registry final : public asio::execution_context::service {
  public:
   static asio::execution_context::id id;

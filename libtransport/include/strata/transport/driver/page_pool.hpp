@@ -35,8 +35,9 @@ class STRATA_TRANSPORT_API page {
   std::size_t size_ = 0;
 };
 
-/// Buffers of one size for one serial executor. The one given back last is borrowed first, because it is still in the cache;
-/// beyond `kept` free ones memory goes back to the system, so that a burst is not paid for ever.
+/// Buffers of one size for one serial executor. The one given back last is borrowed first, because
+/// it is still in the cache; beyond `kept` free ones memory goes back to the system, so that a
+/// burst is not paid for ever.
 class STRATA_TRANSPORT_API page_pool {
  public:
   static constexpr std::size_t default_page_size = 16 * 1024;

@@ -16,8 +16,9 @@ class pending_operation {
  public:
   explicit operator bool() const noexcept { return static_cast<bool>(waiting_.handler); }
 
-  /// `cancel` is called, without arguments, when the operation's cancellation slot is signalled. It takes the operation and
-  /// completes it; it may be destroyed meanwhile, so it is copied before the call. It captures a weak_ptr to the driver.
+  /// `cancel` is called, without arguments, when the operation's cancellation slot is signalled. It
+  /// takes the operation and completes it; it may be destroyed meanwhile, so it is copied before
+  /// the call. It captures a weak_ptr to the driver.
   template <class Cancel>
   void start(completion<Signature> operation, Cancel cancel) {
     assert(!*this && "one operation of a kind at a time");
@@ -34,7 +35,6 @@ class pending_operation {
   /// Moves the operation out and disconnects its slot, so that a later signal finds nothing.
   completion<Signature> take() noexcept {
     completion<Signature> out = std::move(waiting_);
-    waiting_ = {};
     if (!out.handler) return out;
     auto slot = asio::get_associated_cancellation_slot(out.handler);
     if (slot.is_connected()) slot.clear();

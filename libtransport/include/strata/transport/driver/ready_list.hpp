@@ -23,7 +23,8 @@ class ready_queue;
 
 /// One handler that is ready to run, with its arguments. Nodes are recycled.
 struct ready_node {
-  /// Enough for a handler and seven words of arguments, such as an error code, a count and an address.
+  /// Enough for a handler and seven words of arguments, such as an error code, a count and an
+  /// address.
   static constexpr std::size_t capacity = 72;
 
   ready_node* next = nullptr;
@@ -80,41 +81,53 @@ struct ready_entry {
 
 }  // namespace detail
 
-/// How drivers complete operations: the only way they call an application. One per serial executor; copies share it.
+/// How drivers complete operations: the only way they call an application. One per serial executor;
+/// copies share it.
 ///
-/// Handlers of that executor are kept in a list and run by one posted drain: no allocation in steady state, and a handler
-/// never runs inside the function that started or served its operation. If one throws, the exception leaves the context's
-/// run(), and the rest is posted again. Handlers of other executors are posted there.
+/// Handlers of that executor are kept in a list and run by one posted drain: no allocation in
+/// steady state, and a handler never runs inside the function that started or served its operation.
+/// If one throws, the exception leaves the context's run(), and the rest is posted again. Handlers
+/// of other executors are posted there.
 ///
-/// A driver's function, complete (driver_registry.hpp shows the class around it):
+/// A driver's functions, complete (driver_registry.hpp shows the class around them):
 ///
 ///     void echo_driver::wait(completion<status_signature> waiting) {
-///       if (dead_) return;                                       // inert: the handler is destroyed
-///       assert(ready_.is_on_owner() && !waiting_);               // one at a time
-///       if (finished_) return ready_.complete(std::move(waiting), std::error_code());   // at once, yet not inline
-///       waiting_.start(std::move(waiting), [weak = weak_from_this()] {                  // its slot was signalled
-///         const auto self = std::static_pointer_cast<echo_driver>(weak.lock());
-///         if (self && self->waiting_) self->ready_.complete(self->waiting_.take(), make_error_code(errc::aborted));
+///       if (dead_) return;                          // inert: the handler is destroyed
+///       assert(ready_.is_on_owner() && !waiting_);  // one at a time
+///       // What is so already is completed at once, yet not inline.
+///       if (done_) return ready_.complete(std::move(waiting), std::error_code());
+///       waiting_.start(std::move(waiting), [weak = weak_from_this()] {  // its slot was signalled
+///         if (const auto self = std::static_pointer_cast<echo_driver>(weak.lock())) self->abort();
 ///       });
 ///     }
-///     void echo_driver::serve() {                                // in a turn, after the core's events
-///       if (finished_ && waiting_) ready_.complete(waiting_.take(), std::error_code());
+///     void echo_driver::abort() {
+///       if (waiting_) ready_.complete(waiting_.take(), make_error_code(errc::aborted));
+///     }
+///     void echo_driver::serve() {  // in a turn, after the core's events
+///       if (waiting_ && done_) ready_.complete(waiting_.take(), std::error_code());
 ///     }
 ///
-/// A front (a handle's public template) initiates with make_completion and captures driver and id, because a deferred
-/// operation may start after its movable handle has moved:
+/// A front (a handle's public template) initiates with make_completion. It captures driver and id,
+/// never the handle, because a deferred operation may start after the handle has moved; what has a
+/// get_executor() can be given to with_timeout:
 ///
 ///     template <asio::completion_token_for<status_signature> Token = asio::deferred_t>
 ///     auto async_wait(Token&& token = Token()) {
 ///       return asio::async_initiate<Token, status_signature>(initiate_wait{driver_, id_}, token);
 ///     }
-///     struct initiate_wait {                                     // get_executor() is what with_timeout needs
-///       std::shared_ptr<echo_driver> driver; std::uint64_t id;
+///     struct initiate_wait {
+///       std::shared_ptr<echo_driver> driver;
+///       std::uint64_t id;
 ///       asio::any_io_executor get_executor() const noexcept { return driver->executor(); }
-///       void operator()(auto&& handler) const {
-///         driver->wait(make_completion<status_signature>(std::forward<decltype(handler)>(handler), get_executor()));
+///       template <class Handler>
+///       void operator()(Handler&& handler) const {
+///         driver->wait(id, make_completion<status_signature>(std::forward<Handler>(handler),
+///                                                            driver->executor()));
 ///       }
 ///     };
+///
+/// A class that derives from transport::stream has its front already: it implements the do_*
+/// functions by calling its driver (memory_stream.cpp is the shortest).
 class STRATA_TRANSPORT_API ready_list {
  public:
   explicit ready_list(const asio::any_io_executor& executor);
@@ -122,15 +135,17 @@ class STRATA_TRANSPORT_API ready_list {
   /// The serial executor; empty once its context is gone.
   const asio::any_io_executor& executor() const noexcept { return queue_->executor(); }
 
-  /// False when another thread is draining this list right now, so the caller is not on the serial executor. For asserts.
+  /// False when another thread is draining this list right now, so the caller is not on the serial
+  /// executor. For asserts.
   bool is_on_owner() const noexcept { return queue_->is_on_owner(); }
 
-  /// Lets `waiting` run with `args` after the caller has returned. Clear its cancellation slot before
-  /// (pending_operation::take does). On a dead context the handler is destroyed.
+  /// Lets `waiting` run with `args` after the caller has returned. Clear its cancellation slot
+  /// before (pending_operation::take does). On a dead context the handler is destroyed.
   template <class Signature, class... Args>
   void complete(completion<Signature> waiting, Args... args) {
     using entry = detail::ready_entry<Signature, Args...>;
-    static_assert(sizeof(entry) <= detail::ready_node::capacity, "complete with something smaller, a unique_ptr for example");
+    static_assert(sizeof(entry) <= detail::ready_node::capacity,
+                  "complete with something smaller, a unique_ptr for example");
     static_assert(alignof(entry) <= alignof(void*));
     assert(waiting.handler);
     if (!executor()) return;

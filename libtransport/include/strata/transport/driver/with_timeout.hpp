@@ -10,6 +10,7 @@
 #include <asio/cancellation_signal.hpp>
 #include <asio/deferred.hpp>
 #include <asio/dispatch.hpp>
+#include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <chrono>
 #include <memory>
@@ -27,19 +28,19 @@ namespace detail {
 template <class Signature, class Handler, class Executor>
 class timeout_state;
 
-/// What an operation with a deadline and its timer share; everything here runs on the operation's own executor.
+/// What an operation with a deadline and its timer share; everything here runs on the operation's
+/// own executor.
 template <class... Args, class Handler, class Executor>
 class timeout_state<void(std::error_code, Args...), Handler, Executor>
-    : public std::enable_shared_from_this<timeout_state<void(std::error_code, Args...), Handler, Executor>> {
+    : public std::enable_shared_from_this<
+          timeout_state<void(std::error_code, Args...), Handler, Executor>> {
  public:
   using handler_executor = asio::associated_executor_t<Handler, Executor>;
 
   timeout_state(Handler handler, const Executor& executor)
-      : handler_(std::move(handler)),
-        timer_(executor),
-        foreign_(asio::get_associated_executor(handler_, executor)),
-        is_foreign_(!is_same(foreign_.get_executor(), executor)) {
-    if (!is_foreign_) foreign_.reset();
+      : handler_(std::move(handler)), timer_(executor) {
+    const auto wanted = asio::get_associated_executor(handler_, executor);
+    if (!is_same(wanted, executor)) foreign_.emplace(wanted);
   }
 
   void connect_slot() {
@@ -65,13 +66,15 @@ class timeout_state<void(std::error_code, Args...), Handler, Executor>
     timer_.cancel();
     auto slot = asio::get_associated_cancellation_slot(handler_);
     if (slot.is_connected()) slot.clear();
-    if (expired_ && error == std::errc::operation_canceled) error = errc::timed_out;
-    if (!is_foreign_) {
+    if (expired_ && (error == errc::aborted || error == asio::error::operation_aborted))
+      error = errc::timed_out;
+    if (!foreign_) {
       Handler handler(std::move(handler_));
       std::move(handler)(error, std::move(args)...);
       return;
     }
-    asio::dispatch(timer_.get_executor(), asio::append(std::move(handler_), error, std::move(args)...));
+    asio::dispatch(timer_.get_executor(),
+                   asio::append(std::move(handler_), error, std::move(args)...));
     foreign_.reset();
   }
 
@@ -91,10 +94,12 @@ class timeout_state<void(std::error_code, Args...), Handler, Executor>
   }
 
   Handler handler_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>, Executor>
+      timer_;
   asio::cancellation_signal signal_;
-  asio::executor_work_guard<handler_executor> foreign_;  // its context must not run out of work meanwhile
-  bool is_foreign_;
+  /// Where the handler runs, if elsewhere: that context must not run out of work meanwhile.
+  std::optional<asio::executor_work_guard<handler_executor>> foreign_;
   bool expired_ = false;
   bool done_ = false;
 };
@@ -134,9 +139,11 @@ struct timeout_initiation {
   template <class Handler, class... Args>
   void operator()(Handler&& handler, Args&&... args) {
     const auto executor = executor_for(handler);
-    using state_type = timeout_state<Signature, std::decay_t<Handler>, std::decay_t<decltype(executor)>>;
+    using state_type =
+        timeout_state<Signature, std::decay_t<Handler>, std::decay_t<decltype(executor)>>;
     const auto allocator = asio::get_associated_allocator(handler);
-    const auto state = std::allocate_shared<state_type>(allocator, std::forward<Handler>(handler), executor);
+    const auto state =
+        std::allocate_shared<state_type>(allocator, std::forward<Handler>(handler), executor);
     state->connect_slot();
     std::move(initiation)(timeout_handler<state_type>{state}, std::forward<Args>(args)...);
     state->start_timer(limit);
@@ -162,14 +169,18 @@ struct timeout_token {
 
 }  // namespace detail
 
-/// Gives an operation a deadline: `co_await with_timeout(stream.async_read_some(buffer), 5s)`. `operation` is one made with
-/// asio::deferred, the default of all our asynchronous functions. The timer runs on the executor that its initiation names,
-/// as ours and Asio's do, else on the handler's, which must then be the operation's own. When `limit` has passed, it is cancelled through its slot; if that ends it, the error is errc::timed_out. An operation
-/// that succeeds all the same, perhaps short, succeeds. The handler's executor, allocator and cancellation slot are kept.
-/// The result is again an operation.
+/// Gives an operation a deadline: `co_await with_timeout(stream.async_read_some(buffer), 5s)`.
+/// `operation` is one made with asio::deferred, the default of all our asynchronous functions. The
+/// timer runs on the executor that its initiation names, as ours and Asio's do, else on the
+/// handler's, which must then be the operation's own. When `limit` has passed, it is cancelled
+/// through its slot; if that ends it, the error is errc::timed_out. An operation that succeeds all
+/// the same, perhaps short, succeeds. The handler's executor, allocator and cancellation slot are
+/// kept. The result is again an operation.
 template <class Operation, class Token = asio::deferred_t>
-auto with_timeout(Operation&& operation, std::chrono::steady_clock::duration limit, Token&& token = Token()) {
-  return std::forward<Operation>(operation)(detail::timeout_token<std::decay_t<Token>>{limit, std::forward<Token>(token)});
+auto with_timeout(Operation&& operation, std::chrono::steady_clock::duration limit,
+                  Token&& token = Token()) {
+  return std::forward<Operation>(operation)(
+      detail::timeout_token<std::decay_t<Token>>{limit, std::forward<Token>(token)});
 }
 
 }  // namespace v0
@@ -178,9 +189,12 @@ auto with_timeout(Operation&& operation, std::chrono::steady_clock::duration lim
 template <class Token, class Signature>
 struct asio::async_result<strata::transport::detail::timeout_token<Token>, Signature> {
   template <class Initiation, class... Args>
-  static auto initiate(Initiation&& initiation, strata::transport::detail::timeout_token<Token> token, Args&&... args) {
-    using initiation_type = strata::transport::detail::timeout_initiation<std::decay_t<Initiation>, Signature>;
-    return asio::async_initiate<Token, Signature>(initiation_type{std::forward<Initiation>(initiation), token.limit},
-                                                  token.token, std::forward<Args>(args)...);
+  static auto initiate(Initiation&& initiation,
+                       strata::transport::detail::timeout_token<Token> token, Args&&... args) {
+    using initiation_type =
+        strata::transport::detail::timeout_initiation<std::decay_t<Initiation>, Signature>;
+    return asio::async_initiate<Token, Signature>(
+        initiation_type{std::forward<Initiation>(initiation), token.limit}, token.token,
+        std::forward<Args>(args)...);
   }
 };

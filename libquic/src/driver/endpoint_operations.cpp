@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// What handles ask of the driver; the turn that serves it is in endpoint_driver.cpp.
+#include <asio/post.hpp>
+
+#include "driver/endpoint_driver.hpp"
+#include "strata/transport/core/error.hpp"
+
+namespace strata::quic {
+inline namespace v0 {
+namespace detail {
+
+using transport::errc;
+
+namespace {
+
+transport::time_point clock_now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+void endpoint_driver::connect(const transport::address& remote, const std::string& server_name,
+                              const core::connection_config& config, completion<connection_signature> waiting) {
+  if (dead_) return;
+  assert(ready_.is_on_owner());
+  const auto begun = options_.client_tls ? core_.connect(clock_now(), remote, server_name, config)
+                                         : core::result<core::connection_handle>(std::unexpected(make_error_code(errc::not_supported)));
+  if (!begun) return ready_.complete(std::move(waiting), begun.error(), connection());
+  connection_entry& entry = add(*begun, false);
+  entry.connecting.start(std::move(waiting), [weak = weak_from_this(), id = *begun] {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    connection_entry* dialled = driver ? driver->find(id) : nullptr;
+    if (dialled == nullptr || !dialled->connecting) return;
+    driver->ready_.complete(dialled->connecting.take(), make_error_code(errc::aborted), connection());
+    driver->forget_if_unheld(*dialled);
+  });
+  schedule_flush();
+}
+
+void endpoint_driver::accept(completion<connection_signature> waiting) {
+  if (dead_) return;
+  assert(ready_.is_on_owner() && !accepting_ && "one accept at a time");
+  if (!options_.server_tls || !accepts_) {
+    const auto why = options_.server_tls ? errc::closed : errc::not_supported;
+    return ready_.complete(std::move(waiting), make_error_code(why), connection());
+  }
+  if (!backlog_.empty()) {
+    connection_entry& entry = *find(backlog_.front());
+    backlog_.pop_front();
+    return ready_.complete(std::move(waiting), std::error_code(), make_connection(entry));
+  }
+  accepting_.start(std::move(waiting), [weak = weak_from_this()] {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    if (!driver || !driver->accepting_) return;
+    driver->ready_.complete(driver->accepting_.take(), make_error_code(errc::aborted), connection());
+  });
+}
+
+void endpoint_driver::stop_accepting() {
+  if (dead_) return;
+  accepts_ = false;
+  if (accepting_) ready_.complete(accepting_.take(), make_error_code(errc::closed), connection());
+  auto waiting = std::move(backlog_);
+  backlog_.clear();
+  for (const core::connection_handle id : waiting) {
+    if (connection_entry* entry = find(id)) forget_if_unheld(*entry);
+  }
+}
+
+void endpoint_driver::close_all(std::uint64_t code, completion<status_signature> waiting) {
+  if (dead_) return;
+  accepts_ = false;
+  if (accepting_) ready_.complete(accepting_.take(), make_error_code(errc::closed), connection());
+  for (auto& [key, entry] : entries_) core_.at(entry->handle).close(clock_now(), code, {});
+  // The last CONNECTION_CLOSE leaves with the flush that is posted behind what was posted before.
+  schedule_flush();
+  asio::post(ready_.executor(), [driver = self(), waiting = std::move(waiting)]() mutable {
+    if (!driver->dead_) driver->ready_.complete(std::move(waiting), std::error_code());
+  });
+}
+
+void endpoint_driver::open_stream(core::connection_handle id, bool bidirectional, completion<stream_signature> waiting) {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  assert(ready_.is_on_owner());
+  if (entry->closed) {
+    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(), std::unique_ptr<stream>());
+  }
+  entry->opening[bidirectional].push_back(std::move(waiting));
+  serve_opening(*entry, bidirectional);
+}
+
+void endpoint_driver::serve_opening(connection_entry& entry, bool bidirectional) {
+  auto& waiting = entry.opening[bidirectional];
+  while (!waiting.empty()) {
+    const auto opened = core_.at(entry.handle).open(bidirectional);
+    if (!opened && opened.error() == errc::limit_exceeded) return;
+    const std::error_code error = opened ? std::error_code() : opened.error();
+    ready_.complete(std::move(waiting.front()), error, opened ? make_stream(entry, *opened) : nullptr);
+    waiting.pop_front();
+  }
+}
+
+void endpoint_driver::accept_stream(core::connection_handle id, bool bidirectional, completion<stream_signature> waiting) {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  auto& accepting = entry->accepting[bidirectional];
+  assert(ready_.is_on_owner() && !accepting && "one accept of a kind at a time");
+  if (entry->closed) {
+    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(), std::unique_ptr<stream>());
+  }
+  accepting.start(std::move(waiting), [weak = weak_from_this(), id, bidirectional] {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    connection_entry* accepting_entry = driver ? driver->find(id) : nullptr;
+    if (accepting_entry == nullptr || !accepting_entry->accepting[bidirectional]) return;
+    driver->ready_.complete(accepting_entry->accepting[bidirectional].take(), make_error_code(errc::aborted),
+                            std::unique_ptr<stream>());
+  });
+  serve_accepting(*entry, bidirectional);
+}
+
+void endpoint_driver::serve_accepting(connection_entry& entry, bool bidirectional) {
+  auto& accepting = entry.accepting[bidirectional];
+  if (!accepting) return;
+  if (const auto id = core_.at(entry.handle).accept(bidirectional)) {
+    ready_.complete(accepting.take(), std::error_code(), make_stream(entry, *id));
+  }
+}
+
+void endpoint_driver::wait_closed(core::connection_handle id, completion<close_signature> waiting) {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  if (entry->closed) return ready_.complete(std::move(waiting), std::error_code(), std::make_unique<close_reason>(*entry->closed));
+  entry->waiting_closed.start(std::move(waiting), [weak = weak_from_this(), id] {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
+    if (waiting_entry == nullptr || !waiting_entry->waiting_closed) return;
+    driver->ready_.complete(waiting_entry->waiting_closed.take(), make_error_code(errc::aborted),
+                            std::make_unique<close_reason>());
+  });
+}
+
+void endpoint_driver::wait_confirmed(core::connection_handle id, completion<status_signature> waiting) {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  if (entry->confirmed) return ready_.complete(std::move(waiting), std::error_code());
+  if (entry->closed) return ready_.complete(std::move(waiting), entry->closed->code_for_operations());
+  entry->waiting_confirmed.start(std::move(waiting), [weak = weak_from_this(), id] {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
+    if (waiting_entry == nullptr || !waiting_entry->waiting_confirmed) return;
+    driver->ready_.complete(waiting_entry->waiting_confirmed.take(), make_error_code(errc::aborted));
+  });
+}
+
+void endpoint_driver::shut_down(core::connection_handle id, transport::duration deadline, std::uint64_t code,
+                                completion<status_signature> waiting) {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  if (entry->closed) return ready_.complete(std::move(waiting), std::error_code());
+  assert(!entry->shutting_down && "one shutdown at a time");
+  const auto now = clock_now();
+  entry->shutting_down = {std::move(waiting), now + deadline, code};
+  serve_shutdown(now, *entry);
+  if (!entry->shutting_down) return;
+  auto timer = std::make_shared<asio::steady_timer>(ready_.executor(), deadline);
+  timer->async_wait([weak = weak_from_this(), id, timer](std::error_code error) {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    connection_entry* late = driver && !error ? driver->find(id) : nullptr;
+    if (late != nullptr) driver->serve_shutdown(clock_now(), *late);
+  });
+}
+
+void endpoint_driver::serve_shutdown(transport::time_point now, connection_entry& entry) {
+  if (!entry.shutting_down) return;
+  const bool flushed = core_.at(entry.handle).all_sent_acknowledged();
+  const bool late = now >= entry.shutting_down->deadline;
+  if (!flushed && !late) return;
+  auto shutdown = std::move(*entry.shutting_down);
+  entry.shutting_down.reset();
+  core_.at(entry.handle).close(now, shutdown.code, {});
+  ready_.complete(std::move(shutdown.waiting), flushed ? std::error_code() : make_error_code(errc::timed_out));
+  schedule_flush();
+}
+
+void endpoint_driver::close(core::connection_handle id, std::uint64_t code, std::string_view reason) {
+  if (dead_ || find(id) == nullptr) return;
+  core_.at(id).close(clock_now(), code, reason);
+  schedule_flush();
+}
+
+void endpoint_driver::attach(core::connection_handle id, std::unique_ptr<session> attached) {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  assert(!entry->attached && "one session per connection");
+  if (entry->closed) return attached->on_detached(*entry->closed);
+  entry->attached = std::move(attached);
+  ++entry->holders;
+  with_sessions_.push_back(entry);
+  const auto now = clock_now();
+  entry->attached->on_turn(now, core_.at(id));
+  schedule_flush();
+}
+
+// Streams.
+
+stream_entry* endpoint_driver::find_stream(core::connection_handle id, std::uint64_t stream) noexcept {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return nullptr;
+  const auto found = entry->streams.find(stream);
+  return found == entry->streams.end() ? nullptr : &found->second;
+}
+
+stream_entry::canceller endpoint_driver::stream_canceller(core::connection_handle id, std::uint64_t stream) {
+  return [weak = weak_from_this(), id, stream](stream_entry::place which) {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    stream_entry* entry = driver ? driver->find_stream(id, stream) : nullptr;
+    if (entry != nullptr) entry->abort(which);
+  };
+}
+
+void endpoint_driver::read_some(core::connection_handle id, std::uint64_t stream,
+                                std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting) {
+  stream_entry* entry = find_stream(id, stream);
+  if (entry == nullptr) return;
+  assert(ready_.is_on_owner());
+  entry->read_some(core_.at(id).stream(stream), buffers, std::move(waiting), stream_canceller(id, stream));
+  schedule_flush();
+}
+
+void endpoint_driver::write_some(core::connection_handle id, std::uint64_t stream,
+                                 std::span<const asio::const_buffer> buffers, completion<io_signature> waiting) {
+  stream_entry* entry = find_stream(id, stream);
+  if (entry == nullptr) return;
+  assert(ready_.is_on_owner());
+  entry->write_some(core_.at(id).stream(stream), buffers, std::move(waiting), stream_canceller(id, stream));
+  schedule_flush();
+}
+
+void endpoint_driver::write_borrowed(core::connection_handle id, std::uint64_t stream, asio::const_buffer data,
+                                     completion<status_signature> waiting) {
+  stream_entry* entry = find_stream(id, stream);
+  if (entry == nullptr) return;
+  entry->write_borrowed(core_.at(id).stream(stream), data, next_token_++, std::move(waiting));
+  schedule_flush();
+}
+
+void endpoint_driver::finish(core::connection_handle id, std::uint64_t stream, completion<status_signature> waiting) {
+  stream_entry* entry = find_stream(id, stream);
+  if (entry == nullptr) return;
+  entry->finish(core_.at(id).stream(stream), std::move(waiting));
+  schedule_flush();
+}
+
+void endpoint_driver::wait_stream_closed(core::connection_handle id, std::uint64_t stream,
+                                         completion<status_signature> waiting) {
+  stream_entry* entry = find_stream(id, stream);
+  if (entry != nullptr) entry->wait_closed(std::move(waiting), stream_canceller(id, stream));
+}
+
+void endpoint_driver::reset(core::connection_handle id, std::uint64_t stream, std::uint64_t code) {
+  stream_entry* entry = find_stream(id, stream);
+  if (entry == nullptr) return;
+  entry->reset(core_.at(id).stream(stream), code);
+  schedule_flush();
+}
+
+void endpoint_driver::prioritize(core::connection_handle id, std::uint64_t stream, std::uint8_t urgency, bool incremental) {
+  if (find_stream(id, stream) != nullptr) core_.at(id).stream(stream).prioritize(urgency, incremental);
+}
+
+transport::peer_codes endpoint_driver::codes(core::connection_handle id, std::uint64_t stream) const {
+  const connection_entry* entry = entry_of(id);
+  if (entry == nullptr) return {};
+  const auto found = entry->streams.find(stream);
+  return found == entry->streams.end() ? transport::peer_codes{} : found->second.codes();
+}
+
+void endpoint_driver::abandon_stream(core::connection_handle id, std::uint64_t stream) noexcept {
+  stream_entry* abandoned = find_stream(id, stream);
+  if (abandoned == nullptr) return;
+  abandoned->abandon(core_.at(id).stream(stream));
+  connection_entry& entry = *find(id);
+  entry.streams.erase(stream);
+  schedule_flush();
+  release(id);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace strata::quic

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/transport/driver/ready_list.hpp"
+
+#include <array>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
+#include <asio/io_context.hpp>
+#include <asio/strand.hpp>
+#include <asio/thread_pool.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <functional>
+#include <future>
+#include <stdexcept>
+#include <vector>
+
+#include "strata/transport/driver/pending_operation.hpp"
+#include "strata/transport/memory_stream.hpp"
+
+using namespace strata::transport;
+
+namespace {
+
+template <class Handler>
+completion<status_signature> own(const ready_list& ready, Handler handler) {
+  return make_completion<status_signature>(std::move(handler), ready.executor());
+}
+
+}  // namespace
+
+TEST_CASE("ready_list: handlers run in order, and never inside complete",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  std::vector<int> ran;
+
+  for (int next = 0; next < 3; ++next) {
+    ready.complete(own(ready, [&ran, next](std::error_code) { ran.push_back(next); }),
+                   std::error_code());
+  }
+  CHECK(ran.empty());
+  context.run();
+
+  CHECK(ran == std::vector{0, 1, 2});
+}
+
+TEST_CASE(
+    "ready_list: what becomes ready in a drain waits for the next, so that others get their turn",
+    "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  std::vector<std::string> ran;
+  ready.complete(own(ready,
+                     [&](std::error_code) {
+                       ran.push_back("first");
+                       ready.complete(own(ready, [&](std::error_code) { ran.push_back("third"); }),
+                                      std::error_code());
+                     }),
+                 std::error_code());
+  asio::post(context, [&] { ran.push_back("another"); });
+
+  context.run();
+
+  CHECK(ran == std::vector<std::string>{"first", "another", "third"});
+}
+
+TEST_CASE("ready_list: when a handler throws, the rest runs afterwards",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  int ran = 0;
+  ready.complete(
+      own(ready, [&](std::error_code) { throw std::runtime_error("from the application"); }),
+      std::error_code());
+  ready.complete(own(ready, [&](std::error_code) { ++ran; }), std::error_code());
+  ready.complete(own(ready, [&](std::error_code) { throw std::runtime_error("again"); }),
+                 std::error_code());
+  ready.complete(own(ready, [&](std::error_code) { ++ran; }), std::error_code());
+
+  CHECK_THROWS_AS(context.run(), std::runtime_error);
+  CHECK(ran == 0);
+  CHECK_THROWS_AS(context.run(), std::runtime_error);
+  CHECK(ran == 1);
+  context.run();
+  CHECK(ran == 2);
+}
+
+TEST_CASE("ready_list: arguments may be values that only move", "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  int seen = 0;
+  using signature = void(std::error_code, std::unique_ptr<int>);
+
+  ready.complete(
+      make_completion<signature>(
+          [&](std::error_code, std::unique_ptr<int> value) { seen = *value; }, ready.executor()),
+      std::error_code(), std::make_unique<int>(5));
+  context.run();
+
+  CHECK(seen == 5);
+}
+
+TEST_CASE("ready_list: it may be gone when its handlers run", "[transport][ready_list]") {
+  asio::io_context context;
+  bool ran = false;
+  {
+    ready_list ready(context.get_executor());
+    ready.complete(own(ready, [&](std::error_code) { ran = true; }), std::error_code());
+  }
+
+  context.run();
+
+  CHECK(ran);
+}
+
+TEST_CASE("ready_list: a context destroyed with handlers ready destroys them uninvoked",
+          "[transport][ready_list]") {
+  auto context = std::make_unique<asio::io_context>();
+  ready_list ready(context->get_executor());
+  const auto token = std::make_shared<int>(0);
+  bool ran = false;
+  ready.complete(own(ready, [&ran, token](std::error_code) { ran = true; }), std::error_code());
+
+  context.reset();
+
+  CHECK_FALSE(ran);
+  CHECK(token.use_count() == 1);
+  CHECK_FALSE(ready.executor());
+  ready.complete(make_completion<status_signature>([&ran, token](std::error_code) { ran = true; },
+                                                   ready.executor()),
+                 std::error_code());
+  CHECK_FALSE(ran);
+  CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("ready_list: on a strand that dies with its context nothing dangles",
+          "[transport][ready_list]") {
+  auto context = std::make_unique<asio::io_context>();
+  ready_list ready(asio::make_strand(*context));
+  ready.complete(own(ready, [](std::error_code) {}), std::error_code());
+
+  context.reset();
+
+  CHECK_FALSE(ready.executor());
+}
+
+TEST_CASE("ready_list: a handler of another executor runs there, and its context waits for it",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  asio::io_context elsewhere;
+  ready_list ready(context.get_executor());
+  asio::io_context* ran_on = nullptr;
+  auto handler = asio::bind_executor(elsewhere.get_executor(), [&](std::error_code) {
+    ran_on = elsewhere.get_executor().running_in_this_thread() ? &elsewhere : &context;
+  });
+  auto waiting = own(ready, std::move(handler));
+  CHECK(waiting.elsewhere);
+
+  elsewhere.poll();
+  CHECK_FALSE(elsewhere.stopped());  // the waiting handler counts as work there
+  ready.complete(std::move(waiting), std::error_code());
+  context.run();
+  CHECK(ran_on == nullptr);
+  elsewhere.run();
+
+  CHECK(ran_on == &elsewhere);
+}
+
+TEST_CASE("ready_list: operations of two threads' executors complete on each",
+          "[transport][ready_list][threads]") {
+  asio::io_context context;
+  asio::thread_pool pool(2);
+  auto pair = make_memory_streams(context.get_executor());
+  constexpr int rounds = 500;
+  int completed = 0;  // touched on the strand only
+  const auto strand = asio::make_strand(pool);
+  std::array<char, 8> memory;
+  const auto text = std::string("ping");
+  std::promise<void> all;
+
+  std::function<void()> round = [&] {
+    pair.first->async_write_some(asio::buffer(text),
+                                 asio::bind_executor(strand, [&](std::error_code, std::size_t) {}));
+    pair.second->async_read_some(
+        asio::buffer(memory), asio::bind_executor(strand, [&](std::error_code error, std::size_t) {
+          REQUIRE_FALSE(error);
+          if (++completed == rounds) return all.set_value();
+          asio::post(context, round);
+        }));
+  };
+  auto work = asio::make_work_guard(context);
+  std::thread runner([&] { context.run(); });
+  asio::post(context, round);
+  all.get_future().wait();
+  work.reset();
+  runner.join();
+  pool.join();
+
+  CHECK(completed == rounds);
+}
+
+TEST_CASE("pending_operation: a signal after completion finds nothing",
+          "[transport][pending_operation]") {
+  asio::io_context context;
+  asio::cancellation_signal signal;
+  pending_operation<status_signature> place;
+  int cancelled = 0;
+  auto handler = asio::bind_cancellation_slot(signal.slot(), [](std::error_code) {});
+  place.start(make_completion<status_signature>(handler, context.get_executor()),
+              [&] { ++cancelled; });
+  CHECK(place);
+
+  signal.emit(asio::cancellation_type::none);
+  CHECK(cancelled == 0);
+  signal.emit(asio::cancellation_type::total);
+  CHECK(cancelled == 1);
+
+  const auto taken = place.take();
+  signal.emit(asio::cancellation_type::total);
+  CHECK(cancelled == 1);
+  CHECK_FALSE(place);
+}
+
+TEST_CASE("pending_operation: its cancel function may take it", "[transport][pending_operation]") {
+  asio::io_context context;
+  asio::cancellation_signal signal;
+  const auto place = std::make_shared<pending_operation<status_signature>>();
+  const auto token = std::make_shared<int>(3);
+  int seen = 0;
+  auto handler = asio::bind_cancellation_slot(signal.slot(), [](std::error_code) {});
+  place->start(make_completion<status_signature>(handler, context.get_executor()),
+               [place = place.get(), token, &seen] {
+                 const auto taken = place->take();  // destroys the function that runs
+                 seen = *token;
+               });
+
+  signal.emit(asio::cancellation_type::terminal);
+
+  CHECK(seen == 3);
+  CHECK(token.use_count() == 1);
+}
