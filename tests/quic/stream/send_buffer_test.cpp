@@ -102,82 +102,84 @@ TEST_CASE_METHOD(fixture, "send_buffer: a probe repeats the oldest bytes in flig
   CHECK(buffer.first_lost() == interval{1000, 1500});
 }
 
-TEST_CASE(
-    "send_buffer: any acknowledgements and losses give every token once and the bytes unchanged",
-    "[quic][stream][property]") {
+namespace {
+
+/// Writes, sends, loses and acknowledges at random, beside a copy of everything that was written.
+struct random_run : fixture {
+  explicit random_run(std::uint64_t seed) : random(seed) {}
+
+  struct flight {
+    std::uint64_t offset, size;
+  };
+  strata::testkit::fake_random random;
+  std::string model;
+  std::list<std::string> borrowed;
+  std::map<std::uint64_t, int> tokens;
+  std::uint64_t next_token = 1;
+  std::vector<flight> flying;
+
+  void write() {
+    std::string more(1 + random.below(random.happens(0.2) ? 9000 : 300), ' ');
+    for (char& c : more) c = static_cast<char>(random.next());
+    model += more;
+    if (!random.happens(0.4)) return buffer.append(pages, as_bytes(more));
+    borrowed.push_back(std::move(more));
+    tokens[next_token] = 0;
+    buffer.append_borrowed(as_bytes(borrowed.back()), next_token++);
+  }
+  /// What was lost before what is new.
+  flight send(std::uint64_t most) {
+    const bool again = buffer.has_lost();
+    const std::uint64_t offset = again ? buffer.first_lost().begin : buffer.sent_end();
+    const std::uint64_t room = again ? buffer.first_lost().size() : buffer.unsent();
+    const std::uint64_t size = std::min(room, most);
+    REQUIRE(copy(offset, size) == model.substr(offset, size));
+    buffer.on_sent(offset, size);
+    return {offset, size};
+  }
+  void hear() {
+    if (flying.empty()) return;
+    const std::size_t chosen = random.below(flying.size());
+    const flight which = flying[chosen];
+    flying.erase(flying.begin() + static_cast<std::ptrdiff_t>(chosen));
+    // A frame that counted as lost may be acknowledged all the same.
+    const bool lost = random.happens(0.3);
+    if (lost) buffer.on_lost(which.offset, which.size);
+    if (!lost || random.happens(0.3)) buffer.on_acked(target, which.offset, which.size);
+  }
+  void step() {
+    switch (random.below(6)) {
+      case 0: write(); break;
+      case 1:
+      case 2: flying.push_back(send(1 + random.below(1500))); break;
+      case 3: buffer.send_again(1 + random.below(1500)); break;
+      default: hear(); break;
+    }
+    collect();
+  }
+  void collect() {
+    for (strata::quic::core::event what; events.pop(what);) ++tokens[what.value];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("send_buffer: any acknowledgements and losses give every token once",
+          "[quic][stream][property]") {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
-    strata::testkit::fake_random random(seed);
-    fixture one;
-    std::string model;
-    std::list<std::string> borrowed;
-    std::map<std::uint64_t, int> tokens;
-    std::uint64_t next_token = 1;
-    struct flight {
-      std::uint64_t offset, size;
-    };
-    std::vector<flight> flying;
-    const auto collect = [&] {
-      for (strata::quic::core::event what; one.events.pop(what);) ++tokens[what.value];
-    };
-    for (int step = 0; step < 400; ++step) {
-      switch (random.below(6)) {
-        case 0: {
-          std::string more(1 + random.below(random.happens(0.2) ? 9000 : 300), ' ');
-          for (char& c : more) c = static_cast<char>(random.next());
-          model += more;
-          if (random.happens(0.4)) {
-            borrowed.push_back(std::move(more));
-            tokens[next_token] = 0;
-            one.buffer.append_borrowed(as_bytes(borrowed.back()), next_token++);
-          } else {
-            one.buffer.append(one.pages, as_bytes(more));
-          }
-          break;
-        }
-        case 1:
-        case 2: {
-          const bool again = one.buffer.has_lost();
-          const std::uint64_t offset =
-              again ? one.buffer.first_lost().begin : one.buffer.sent_end();
-          const std::uint64_t room = again ? one.buffer.first_lost().size() : one.buffer.unsent();
-          const std::uint64_t size = std::min<std::uint64_t>(room, 1 + random.below(1500));
-          if (size == 0) break;
-          REQUIRE(one.copy(offset, size) == model.substr(offset, size));
-          one.buffer.on_sent(offset, size);
-          flying.push_back({offset, size});
-          break;
-        }
-        case 3: one.buffer.send_again(1 + random.below(1500)); break;
-        default: {
-          if (flying.empty()) break;
-          const std::size_t chosen = random.below(flying.size());
-          const flight which = flying[chosen];
-          flying.erase(flying.begin() + static_cast<std::ptrdiff_t>(chosen));
-          // A frame that counted as lost may be acknowledged all the same.
-          const bool lost = random.happens(0.3);
-          if (lost) one.buffer.on_lost(which.offset, which.size);
-          if (!lost || random.happens(0.3))
-            one.buffer.on_acked(one.target, which.offset, which.size);
-        }
-      }
-      collect();
-    }
-    const bool finish = random.happens(0.7);
+    random_run one(seed);
+    for (int i = 0; i < 400; ++i) one.step();
+    const bool finish = one.random.happens(0.7);
     while (finish && !one.buffer.all_acked()) {
-      const bool again =
-          one.buffer.has_lost() || (one.buffer.unsent() == 0 && one.buffer.send_again(1000));
-      const std::uint64_t offset = again ? one.buffer.first_lost().begin : one.buffer.sent_end();
-      const std::uint64_t size = std::min<std::uint64_t>(
-          again ? one.buffer.first_lost().size() : one.buffer.unsent(), 1000);
-      REQUIRE(one.copy(offset, size) == model.substr(offset, size));
-      one.buffer.on_sent(offset, size);
-      one.buffer.on_acked(one.target, offset, size);
+      if (one.buffer.unsent() == 0 && !one.buffer.has_lost()) one.buffer.send_again(1000);
+      const random_run::flight last = one.send(1000);
+      one.buffer.on_acked(one.target, last.offset, last.size);
     }
     one.buffer.drop(one.target);
-    collect();
+    one.collect();
     REQUIRE(one.buffer.unsent_copied() == 0);
-    for (const auto& [token, count] : tokens) {
+    for (const auto& [token, count] : one.tokens) {
       CAPTURE(token);
       REQUIRE(count == 1);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "core/stream/intrusive_ring.hpp"
@@ -34,7 +35,12 @@ struct scheduled : ring_link<schedule_tag> {
 class send_schedule {
  public:
   /// Where a stream belongs now; staying there costs nothing.
-  void move(scheduled& one, scheduled::place to) noexcept;
+  void move(scheduled& one, scheduled::place to) noexcept {
+    if (one.in == to) return;
+    if (one.in != scheduled::place::none) unlink(one);
+    one.in = to;
+    if (to != scheduled::place::none) link(one);
+  }
   void prioritize(scheduled& one, std::uint8_t urgency, bool incremental) noexcept;
   /// The stream will send nothing more but what is lost: another one that is not incremental may
   /// take its turn.
@@ -57,7 +63,13 @@ class send_schedule {
     if (one.in == scheduled::place::resend) return resend_[one.urgency];
     return one.incremental ? fresh_[one.urgency].in_turns : fresh_[one.urgency].in_order;
   }
-  bool any_at(scheduled::place in, std::uint8_t urgency) const noexcept;
+  static std::uint8_t bit(std::uint8_t urgency) noexcept {
+    return static_cast<std::uint8_t>(1u << urgency);
+  }
+  bool any_at(scheduled::place in, std::uint8_t urgency) const noexcept {
+    if (in == scheduled::place::resend) return !resend_[urgency].empty();
+    return !fresh_[urgency].in_turns.empty() || !fresh_[urgency].in_order.empty();
+  }
   void link(scheduled& one) noexcept;
   void unlink(scheduled& one) noexcept;
 
@@ -70,6 +82,28 @@ class send_schedule {
   std::uint8_t has_fresh_ = 0;
   std::uint8_t order_next_ = 0;  ///< The next packet is for the stream that is not incremental.
 };
+
+inline scheduled* send_schedule::next(bool credit) const noexcept {
+  const unsigned any = static_cast<unsigned>(has_resend_) | (credit ? has_fresh_ : 0u);
+  if (any == 0) return nullptr;
+  const auto urgency = static_cast<std::uint8_t>(std::countr_zero(any));
+  if ((has_resend_ & bit(urgency)) != 0) return static_cast<scheduled*>(resend_[urgency].first());
+  const level& own = fresh_[urgency];
+  const bool order =
+      own.in_turns.empty() || (!own.in_order.empty() && (order_next_ & bit(urgency)) != 0);
+  return static_cast<scheduled*>(order ? own.in_order.first() : own.in_turns.first());
+}
+
+inline void send_schedule::served(scheduled& one) noexcept {
+  if (one.incremental) ring_of(one).turn();
+  if (one.in != scheduled::place::fresh) return;
+  if (one.incremental) {
+    order_next_ |= bit(one.urgency);
+    return;
+  }
+  order_next_ &= static_cast<std::uint8_t>(~bit(one.urgency));
+  if (holder_[one.urgency] == nullptr) holder_[one.urgency] = &one;
+}
 
 }  // namespace core
 }  // namespace v0

@@ -31,10 +31,6 @@ bool send_stream::is_settled() const noexcept {
          (fin_ == fin_state::none || fin_ == fin_state::acked);
 }
 
-void send_stream::move(send_event what) noexcept {
-  if (const std::optional<send_state> next = next_state(state_, what)) state_ = *next;
-}
-
 std::error_code send_stream::write_failure(bool only_fin) const noexcept {
   switch (ending_) {
     case ending::none: return {};
@@ -89,12 +85,6 @@ result<void> send_stream::write_borrowed(const send_buffer::release_target& targ
   return {};
 }
 
-bool send_stream::take_writable(std::uint64_t watermark) noexcept {
-  if (!write_waiting_ || buffer_.unsent_copied() > watermark / 2) return false;
-  write_waiting_ = false;
-  return true;
-}
-
 bool send_stream::reset(const send_buffer::release_target& target, std::uint64_t code, ending why) {
   if (!can_send_data()) return false;
   //= RFC 9000 section 3.3
@@ -106,41 +96,6 @@ bool send_stream::reset(const send_buffer::release_target& target, std::uint64_t
   code_ = code;
   ending_ = why;
   return true;
-}
-
-bool send_stream::has_resend() const noexcept {
-  if (!can_send_data()) return false;
-  return buffer_.has_lost() || (fin_ == fin_state::to_send && buffer_.unsent() == 0);
-}
-
-bool send_stream::has_fresh() const noexcept {
-  return can_send_data() && buffer_.unsent() != 0 && limit_.available() != 0;
-}
-
-bool send_stream::is_blocked() const noexcept {
-  return can_send_data() && buffer_.unsent() != 0 && limit_.blocked_due();
-}
-
-send_stream::chunk send_stream::next_chunk(std::uint64_t connection_credit) const noexcept {
-  chunk next{.offset = buffer_.sent_end()};
-  if (buffer_.has_lost()) {
-    next.offset = buffer_.first_lost().begin;
-    next.size = buffer_.first_lost().size();
-  } else {
-    //= RFC 9000 section 4.1
-    //# Senders MUST NOT send data in excess of either limit.
-    next.size = std::min({buffer_.unsent(), limit_.available(), connection_credit});
-    next.fresh = next.size != 0;
-  }
-  next.fin = finish_written() && next.offset + next.size == buffer_.end();
-  return next;
-}
-
-void send_stream::on_sent(const chunk& sent) noexcept {
-  buffer_.on_sent(sent.offset, sent.size);
-  if (sent.fresh) limit_.use(sent.size);
-  if (sent.fin && fin_ == fin_state::to_send) fin_ = fin_state::in_flight;
-  move(sent.fin ? send_event::send_stream_fin : send_event::send_stream);
 }
 
 void send_stream::on_blocked_sent() noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -102,18 +103,29 @@ class send_stream {
   transport::result<void> write_borrowed(const send_buffer::release_target& target,
                                          transport::bytes data, std::uint64_t token, bool fin);
   /// True, once, when a write was cut short and half of the watermark is free again.
-  bool take_writable(std::uint64_t watermark) noexcept;
+  bool take_writable(std::uint64_t watermark) noexcept {
+    if (!write_waiting_ || buffer_.unsent_copied() > watermark / 2) return false;
+    write_waiting_ = false;
+    return true;
+  }
   bool is_write_waiting() const noexcept { return write_waiting_; }
   /// Gives the stream up: what is buffered is dropped. False when there is nothing left to give up.
   bool reset(const send_buffer::release_target& target, std::uint64_t code, ending why);
 
   // What can be sent.
   /// Something that needs no credit: lost bytes, or the end alone.
-  bool has_resend() const noexcept;
+  bool has_resend() const noexcept {
+    if (!can_send_data()) return false;
+    return buffer_.has_lost() || (fin_ == fin_state::to_send && buffer_.unsent() == 0);
+  }
   /// Bytes that have not been sent, and the stream's limit allows some.
-  bool has_fresh() const noexcept;
+  bool has_fresh() const noexcept {
+    return can_send_data() && buffer_.unsent() != 0 && limit_.available() != 0;
+  }
   /// The peer ought to be told that the stream's limit holds it back.
-  bool is_blocked() const noexcept;
+  bool is_blocked() const noexcept {
+    return limit_.blocked_due() && can_send_data() && buffer_.unsent() != 0;
+  }
   chunk next_chunk(std::uint64_t connection_credit) const noexcept;
   void on_sent(const chunk& sent) noexcept;
   void on_blocked_sent() noexcept;
@@ -131,7 +143,9 @@ class send_stream {
   bool can_send_data() const noexcept { return state_ <= send_state::data_sent; }
   std::error_code write_failure(bool only_fin) const noexcept;
   void finish() noexcept;
-  void move(send_event what) noexcept;
+  void move(send_event what) noexcept {
+    if (const std::optional<send_state> next = next_state(state_, what)) state_ = *next;
+  }
 
   send_buffer buffer_;
   send_limit limit_;
@@ -141,6 +155,28 @@ class send_stream {
   ending ending_ = ending::none;
   bool write_waiting_ = false;
 };
+
+inline send_stream::chunk send_stream::next_chunk(std::uint64_t connection_credit) const noexcept {
+  chunk next{.offset = buffer_.sent_end()};
+  if (buffer_.has_lost()) {
+    next.offset = buffer_.first_lost().begin;
+    next.size = buffer_.first_lost().size();
+  } else {
+    //= RFC 9000 section 4.1
+    //# Senders MUST NOT send data in excess of either limit.
+    next.size = std::min({buffer_.unsent(), limit_.available(), connection_credit});
+    next.fresh = next.size != 0;
+  }
+  next.fin = finish_written() && next.offset + next.size == buffer_.end();
+  return next;
+}
+
+inline void send_stream::on_sent(const chunk& sent) noexcept {
+  buffer_.on_sent(sent.offset, sent.size);
+  if (sent.fresh) limit_.use(sent.size);
+  if (sent.fin && fin_ == fin_state::to_send) fin_ = fin_state::in_flight;
+  move(sent.fin ? send_event::send_stream_fin : send_event::send_stream);
+}
 
 }  // namespace core
 }  // namespace v0

@@ -197,6 +197,7 @@ stream_table::outcome stream_table::on(const streams_blocked_frame& received) {
   }
   state::accepting& own = state_->accepted[state_->bidi(received.bidirectional)];
   own.asked = own.asked || received.maximum_streams >= own.limit;
+  state_->update_max_streams(received.bidirectional);
   return {};
 }
 

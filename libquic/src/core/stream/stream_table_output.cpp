@@ -44,13 +44,8 @@ bool stream_table::state::max_streams_due(bool bidirectional) const noexcept {
   return own.asked || more >= own.at_a_time / 8 || left <= own.at_a_time / 4;
 }
 
-bool stream_table::state::has_connection_control() const noexcept {
-  return data_window.update_due() || max_streams_due(true) || max_streams_due(false);
-}
-
-bool stream_table::state::has_blocked() const noexcept {
-  return opened[0].blocked_due || opened[1].blocked_due ||
-         (schedule.has_fresh() && data_limit.blocked_due());
+void stream_table::state::update_max_streams(bool bidirectional) noexcept {
+  accepted[bidi(bidirectional)].due = max_streams_due(bidirectional);
 }
 
 bool stream_table::has_output() const noexcept {
@@ -79,13 +74,13 @@ void stream_table::state::write_connection_control(packet_payload& payload) {
     data_window.announced();
   }
   for (const bool bidirectional : {true, false}) {
-    if (!max_streams_due(bidirectional)) continue;
     accepting& own = accepted[bidi(bidirectional)];
+    if (!own.due) continue;
     const std::uint64_t limit = own.next_limit();
     const sent_frame note{.what = kind::max_streams, .fin = bidirectional, .offset = limit};
     if (!put(payload, max_streams_frame{bidirectional, limit}, note)) return;
     own.limit = limit;
-    own.asked = own.lost = false;
+    own.asked = own.lost = own.due = false;
   }
 }
 
@@ -209,7 +204,9 @@ void stream_table::on_lost(const sent_frame& sent) {
   state::accepting& accepted = own.accepted[own.bidi(sent.fin)];
   switch (sent.what) {
     case kind::max_data: return own.data_window.announcement_lost(sent.offset);
-    case kind::max_streams: accepted.lost = accepted.lost || sent.offset == accepted.limit; return;
+    case kind::max_streams:
+      accepted.lost = accepted.lost || sent.offset == accepted.limit;
+      return own.update_max_streams(sent.fin);
     case kind::data_blocked: return own.data_limit.blocked_lost(sent.offset);
     case kind::streams_blocked:
       opened.blocked_due = opened.blocked_due || (opened.refused && sent.offset == opened.limit);

@@ -120,6 +120,7 @@ void stream_table::state::open_for_peer(stream_type type, std::uint64_t count) {
   //# Before a stream is created, all streams of the same type with lower-numbered
   //# stream IDs MUST be created.
   index_of(type).open_to(count);
+  update_max_streams(type.is_bidirectional());
   accepting& own = accepted[bidi(type.is_bidirectional())];
   if (own.reported || over) return;
   own.reported = true;
@@ -131,7 +132,10 @@ void stream_table::state::close_if_over(stream& one) {
   const stream_type type = stream_type::of(one.id);
   if (!one.counted_closed) {
     one.counted_closed = true;
-    if (!type.is_made_by(settings.side)) ++accepted[bidi(type.is_bidirectional())].closed;
+    if (!type.is_made_by(settings.side)) {
+      ++accepted[bidi(type.is_bidirectional())].closed;
+      update_max_streams(type.is_bidirectional());
+    }
   }
   if (!one.forgotten) return;
   schedule.move(one, scheduled::place::none);

@@ -46,6 +46,7 @@ struct stream_table::state {
     bool reported = false;  ///< stream_opened was, since the last accept().
     bool asked = false;     ///< The peer says that it is blocked.
     bool lost = false;      ///< The newest announcement is.
+    bool due = false;       ///< MAX_STREAMS is to be sent.
 
     std::uint64_t next_limit() const noexcept;
   };
@@ -89,9 +90,16 @@ struct stream_table::state {
                                                        bool is_final) const;
 
   // Output, in stream_table_output.cpp.
+  /// After anything that max_streams_due() looks at.
+  void update_max_streams(bool bidirectional) noexcept;
   bool max_streams_due(bool bidirectional) const noexcept;
-  bool has_connection_control() const noexcept;
-  bool has_blocked() const noexcept;
+  bool has_connection_control() const noexcept {
+    return data_window.update_due() || accepted[0].due || accepted[1].due;
+  }
+  bool has_blocked() const noexcept {
+    return opened[0].blocked_due || opened[1].blocked_due ||
+           (data_limit.blocked_due() && schedule.has_fresh());
+  }
   void write_connection_control(packet_payload& payload);
   void write_blocked(packet_payload& payload);
   void write_stream_control(packet_payload& payload);
