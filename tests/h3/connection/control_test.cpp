@@ -32,7 +32,10 @@ harness settled_server() {
 //# Endpoints MUST NOT require any data to be received from the peer prior to
 //# sending the SETTINGS frame; settings MUST be sent as soon as the transport is
 //# ready to send data.
-TEST_CASE("connection: control, decoder and encoder streams go out at once, SETTINGS first, in both roles", "[h3][connection]") {
+TEST_CASE(
+    "connection: control, decoder and encoder streams go out at once, SETTINGS first, in both "
+    "roles",
+    "[h3][connection]") {
   for (const role each : {role::client, role::server}) {
     harness end({.role = each});
     const byte_vector& control = end.streams[end.control].written;
@@ -45,7 +48,8 @@ TEST_CASE("connection: control, decoder and encoder streams go out at once, SETT
   }
 }
 
-TEST_CASE("connection: a stream is asked for once, and its bytes wait until QUIC can open it", "[h3][connection]") {
+TEST_CASE("connection: a stream is asked for once, and its bytes wait until QUIC can open it",
+          "[h3][connection]") {
   strata::testkit::fake_random random(1);
   connection core({.role = role::client}, random);
   core::transport_command command;
@@ -66,18 +70,23 @@ TEST_CASE("connection: a stream is asked for once, and its bytes wait until QUIC
   CHECK(output.pieces[0][0] == std::byte{4});
 }
 
-TEST_CASE("connection: the peer's SETTINGS are read byte by byte and told once", "[h3][connection]") {
+TEST_CASE("connection: the peer's SETTINGS are read byte by byte and told once",
+          "[h3][connection]") {
   harness client = harness::client();
-  for (const std::byte octet : varint(0) + settings_frame({.max_field_section_size = 1000, .enable_connect_protocol = true}))
+  for (const std::byte octet : varint(0) + settings_frame({.max_field_section_size = 1000,
+                                                           .enable_connect_protocol = true}))
     client.feed(3, {octet});
   CHECK(client.events == "settings 0\n");
   CHECK(client.core.peer_settings().max_field_section_size == 1000);
   CHECK(client.core.peer_settings().enable_connect_protocol);
 }
 
-TEST_CASE("connection: a stream type in eight bytes, one at a time, is still the control stream", "[h3][connection]") {
+TEST_CASE("connection: a stream type in eight bytes, one at a time, is still the control stream",
+          "[h3][connection]") {
   harness server = harness::server();
-  for (const std::byte octet : byte_vector{std::byte{0xc0}, {}, {}, {}, {}, {}, {}, {}} + settings_frame()) server.feed(2, {octet});
+  for (const std::byte octet :
+       byte_vector{std::byte{0xc0}, {}, {}, {}, {}, {}, {}, {}} + settings_frame())
+    server.feed(2, {octet});
   CHECK(server.events == "settings 0\n");
 }
 
@@ -98,7 +107,8 @@ TEST_CASE("connection: ENABLE_CONNECT_PROTOCOL from a client says nothing", "[h3
 //# Receipt
 //# of a second instance of either stream type MUST be treated as a connection error
 //# of type H3_STREAM_CREATION_ERROR.
-TEST_CASE("connection H13: a second control, encoder or decoder stream is H3_STREAM_CREATION_ERROR", "[h3][connection]") {
+TEST_CASE("connection H13: a second control, encoder or decoder stream is H3_STREAM_CREATION_ERROR",
+          "[h3][connection]") {
   for (const std::uint64_t type : {0u, 2u, 3u}) {
     harness server = harness::server();
     server.feed(2, varint(type));
@@ -113,7 +123,9 @@ TEST_CASE("connection H13: a second control, encoder or decoder stream is H3_STR
 //# Closure of either
 //# unidirectional stream type MUST be treated as a connection error of type
 //# H3_CLOSED_CRITICAL_STREAM.
-TEST_CASE("connection H13: FIN, RESET_STREAM and STOP_SENDING on critical streams close the connection", "[h3][connection]") {
+TEST_CASE(
+    "connection H13: FIN, RESET_STREAM and STOP_SENDING on critical streams close the connection",
+    "[h3][connection]") {
   for (const std::uint64_t type : {0u, 2u, 3u}) {
     harness ended = harness::server();
     ended.feed(2, varint(type), true);
@@ -148,7 +160,8 @@ TEST_CASE("connection: a stream that ends before its type means nothing", "[h3][
 //= type=test
 //# Recipients of unknown stream types MUST either abort reading of the
 //# stream or discard incoming data without further processing.
-TEST_CASE("connection H25: unknown stream types are stopped, their bytes dropped", "[h3][connection]") {
+TEST_CASE("connection H25: unknown stream types are stopped, their bytes dropped",
+          "[h3][connection]") {
   harness server = harness::server();
   server.feed(2, varint(grease_id(5)) + text("anything"));
   CHECK(server.commands == "stop 2 H3_STREAM_CREATION_ERROR\n");
@@ -158,7 +171,8 @@ TEST_CASE("connection H25: unknown stream types are stopped, their bytes dropped
   CHECK(server.closed_with().empty());
 }
 
-TEST_CASE("connection H25: 15 and 16 unidirectional streams may be open, 17 not", "[h3][connection]") {
+TEST_CASE("connection H25: 15 and 16 unidirectional streams may be open, 17 not",
+          "[h3][connection]") {
   harness server = harness::server();
   const std::uint64_t limit = core::limits::max_peer_unidirectional_streams;
   for (std::uint64_t i = 0; i < limit; ++i) server.feed(2 + 4 * i, {std::byte{0x40}});
@@ -198,7 +212,8 @@ TEST_CASE("connection H13: push streams are refused by both roles", "[h3][connec
 //# server-initiated bidirectional stream as a connection error of type
 //# H3_STREAM_CREATION_ERROR unless such an extension has been
 //# negotiated.
-TEST_CASE("connection: a bidirectional stream from the server is H3_STREAM_CREATION_ERROR", "[h3][connection]") {
+TEST_CASE("connection: a bidirectional stream from the server is H3_STREAM_CREATION_ERROR",
+          "[h3][connection]") {
   harness client = harness::client();
   client.feed(1, {std::byte{0}});
   CHECK(client.closed_with() == "H3_STREAM_CREATION_ERROR");
@@ -208,7 +223,8 @@ TEST_CASE("connection: a bidirectional stream from the server is H3_STREAM_CREAT
 //= type=test
 //# A server MUST treat the receipt of
 //# a PUSH_PROMISE frame as a connection error of type H3_FRAME_UNEXPECTED.
-TEST_CASE("connection: frames of the wrong direction or stream, for both roles", "[h3][connection]") {
+TEST_CASE("connection: frames of the wrong direction or stream, for both roles",
+          "[h3][connection]") {
   const auto request_frame_at_server = [](std::uint64_t type) {
     harness server = settled_server();
     server.feed(0, headers(get_lines) + frame(type, varint(0)));
@@ -234,8 +250,10 @@ TEST_CASE("connection: frames of the wrong direction or stream, for both roles",
 }
 
 TEST_CASE("connection: control frames of the wrong size are H3_FRAME_ERROR", "[h3][connection]") {
-  for (const frame_type type : {frame_type::goaway, frame_type::max_push_id, frame_type::cancel_push}) {
-    for (const byte_vector& payload : {byte_vector{}, varint(0) + varint(0), byte_vector{std::byte{0x40}}, byte_vector(9)}) {
+  for (const frame_type type :
+       {frame_type::goaway, frame_type::max_push_id, frame_type::cancel_push}) {
+    for (const byte_vector& payload :
+         {byte_vector{}, varint(0) + varint(0), byte_vector{std::byte{0x40}}, byte_vector(9)}) {
       harness server = settled_server();
       server.feed(2, frame(type, payload));
       CHECK(server.closed_with() == "H3_FRAME_ERROR");
@@ -243,7 +261,8 @@ TEST_CASE("connection: control frames of the wrong size are H3_FRAME_ERROR", "[h
   }
 }
 
-TEST_CASE("connection H11: SETTINGS of 4095 and 4096 bytes are read, of 4097 refused at its header", "[h3][connection]") {
+TEST_CASE("connection H11: SETTINGS of 4095 and 4096 bytes are read, of 4097 refused at its header",
+          "[h3][connection]") {
   const auto sized = [](std::size_t size) {
     byte_vector payload;
     // Parameters of 16 bytes in eight-byte integers, then one that fills up.
@@ -258,10 +277,13 @@ TEST_CASE("connection H11: SETTINGS of 4095 and 4096 bytes are read, of 4097 ref
   harness small = harness::server();
   small.feed(2, varint(0) + frame(frame_type::settings, sized(1008)));
   CHECK(small.closed_with().empty());
-  for (const std::size_t size : {core::limits::max_settings_payload - 1, core::limits::max_settings_payload, core::limits::max_settings_payload + 1}) {
+  for (const std::size_t size :
+       {core::limits::max_settings_payload - 1, core::limits::max_settings_payload,
+        core::limits::max_settings_payload + 1}) {
     harness server = harness::server();
     server.feed(2, varint(0) + varint(4) + varint(size));
-    CHECK(server.closed_with() == (size <= core::limits::max_settings_payload ? "" : "H3_EXCESSIVE_LOAD"));
+    CHECK(server.closed_with() ==
+          (size <= core::limits::max_settings_payload ? "" : "H3_EXCESSIVE_LOAD"));
   }
 }
 
@@ -272,7 +294,8 @@ TEST_CASE("connection H11: SETTINGS of 4095 and 4096 bytes are read, of 4097 ref
 //# a connection error of type H3_ID_ERROR.
 TEST_CASE("connection H14: MAX_PUSH_ID may repeat and grow, never fall", "[h3][connection]") {
   harness server = settled_server();
-  for (const std::uint64_t id : {5u, 5u, 9u}) server.feed(2, frame(frame_type::max_push_id, varint(id)));
+  for (const std::uint64_t id : {5u, 5u, 9u})
+    server.feed(2, frame(frame_type::max_push_id, varint(id)));
   CHECK(server.closed_with().empty());
   server.feed(2, frame(frame_type::max_push_id, varint(8)));
   CHECK(server.closed_with() == "H3_ID_ERROR");
@@ -284,7 +307,8 @@ TEST_CASE("connection H14: MAX_PUSH_ID may repeat and grow, never fall", "[h3][c
 //# server receives a CANCEL_PUSH frame for a push ID that has not yet been
 //# mentioned by a PUSH_PROMISE frame, this MUST be treated as a connection error of
 //# type H3_ID_ERROR.
-TEST_CASE("connection H14: CANCEL_PUSH of what was never promised is H3_ID_ERROR in both roles", "[h3][connection]") {
+TEST_CASE("connection H14: CANCEL_PUSH of what was never promised is H3_ID_ERROR in both roles",
+          "[h3][connection]") {
   harness server = settled_server();
   server.feed(2, frame(frame_type::cancel_push, varint(0)));
   CHECK(server.closed_with() == "H3_ID_ERROR");
@@ -297,14 +321,16 @@ TEST_CASE("connection H14: CANCEL_PUSH of what was never promised is H3_ID_ERROR
 //= type=test
 //# Receiving a GOAWAY containing a larger identifier than
 //# previously received MUST be treated as a connection error of type H3_ID_ERROR.
-TEST_CASE("connection H14: a GOAWAY identifier may repeat and fall, never rise, in both roles", "[h3][connection]") {
+TEST_CASE("connection H14: a GOAWAY identifier may repeat and fall, never rise, in both roles",
+          "[h3][connection]") {
   harness server = settled_server();
   for (const std::uint64_t id : {9u, 9u, 3u}) server.feed(2, frame(frame_type::goaway, varint(id)));
   CHECK(server.count("goaway 0") == 3);
   server.feed(2, frame(frame_type::goaway, varint(4)));
   CHECK(server.closed_with() == "H3_ID_ERROR");
   harness client = settled_client();
-  for (const std::uint64_t id : {(std::uint64_t{1} << 62) - 4, std::uint64_t{8}, std::uint64_t{8}, std::uint64_t{4}})
+  for (const std::uint64_t id :
+       {(std::uint64_t{1} << 62) - 4, std::uint64_t{8}, std::uint64_t{8}, std::uint64_t{4}})
     client.feed(3, frame(frame_type::goaway, varint(id)));
   CHECK(client.closed_with().empty());
   client.feed(3, frame(frame_type::goaway, varint(8)));
@@ -328,9 +354,12 @@ TEST_CASE("connection: a server's GOAWAY names a request stream", "[h3][connecti
 //= type=test
 //# Endpoints MUST NOT initiate new requests or promise new pushes on the connection
 //# after receipt of a GOAWAY frame from the peer.
-TEST_CASE("connection: after GOAWAY lower requests finish, the others are rejected, new ones refused", "[h3][connection]") {
+TEST_CASE(
+    "connection: after GOAWAY lower requests finish, the others are rejected, new ones refused",
+    "[h3][connection]") {
   harness client = settled_client();
-  for (const std::uint64_t id : {0u, 4u, 8u}) REQUIRE(client.core.open_request(id)->send_headers(get_lines, true));
+  for (const std::uint64_t id : {0u, 4u, 8u})
+    REQUIRE(client.core.open_request(id)->send_headers(get_lines, true));
   client.feed(3, frame(frame_type::goaway, varint(4)));
   CHECK(client.events.ends_with("goaway 0\nrejected 4\nrejected 8\n"));
   CHECK(!client.core.open_request(12));
@@ -339,7 +368,8 @@ TEST_CASE("connection: after GOAWAY lower requests finish, the others are reject
   CHECK(client.core.request_count() == 0);
 }
 
-TEST_CASE("connection: shutdown goes in two steps and never raises its identifier", "[h3][connection]") {
+TEST_CASE("connection: shutdown goes in two steps and never raises its identifier",
+          "[h3][connection]") {
   harness server = settled_server();
   server.feed(0, headers(get_lines), true);
   const std::size_t before = server.streams[server.control].written.size();
@@ -352,16 +382,19 @@ TEST_CASE("connection: shutdown goes in two steps and never raises its identifie
   server.flush();
   const byte_vector& control = server.streams[server.control].written;
   CHECK(byte_vector(control.begin() + static_cast<std::ptrdiff_t>(before), control.end()) ==
-        frame(frame_type::goaway, varint((std::uint64_t{1} << 62) - 4)) + frame(frame_type::goaway, varint(8)));
+        frame(frame_type::goaway, varint((std::uint64_t{1} << 62) - 4)) +
+            frame(frame_type::goaway, varint(8)));
   server.feed(8, headers(get_lines), true);
   CHECK(!server.saw("headers 8"));
   CHECK(server.commands == "reset 8 H3_REQUEST_REJECTED\nstop 8 H3_REQUEST_REJECTED\n");
-  for (const std::uint64_t id : {0u, 4u}) REQUIRE(server.core.request(id).send_headers(ok_lines, true));
+  for (const std::uint64_t id : {0u, 4u})
+    REQUIRE(server.core.request(id).send_headers(ok_lines, true));
   server.flush();
   CHECK(server.core.request_count() == 0);
 }
 
-TEST_CASE("connection H24: reserved frames of 2^20 bytes are skipped anywhere", "[h3][connection]") {
+TEST_CASE("connection H24: reserved frames of 2^20 bytes are skipped anywhere",
+          "[h3][connection]") {
   harness server = settled_server();
   const byte_vector pad = frame(grease_id(9), byte_vector(1 << 17));
   server.feed(2, pad);
@@ -371,7 +404,8 @@ TEST_CASE("connection H24: reserved frames of 2^20 bytes are skipped anywhere", 
   CHECK(server.saw("finished 0"));
 }
 
-TEST_CASE("connection: after an error everything is swallowed and nothing is sent", "[h3][connection]") {
+TEST_CASE("connection: after an error everything is swallowed and nothing is sent",
+          "[h3][connection]") {
   harness server = settled_server();
   server.feed(2, settings_frame());
   CHECK(server.closed_with() == "H3_FRAME_UNEXPECTED");

@@ -33,7 +33,8 @@ std::uint64_t requests_until_closed(Behaviour behave, std::chrono::milliseconds 
 
 }  // namespace
 
-TEST_CASE("flood_budget: 998 and 999 glitches in a burst are borne, the thousandth is not", "[h3][connection]") {
+TEST_CASE("flood_budget: 998 and 999 glitches in a burst are borne, the thousandth is not",
+          "[h3][connection]") {
   flood_budget budget;
   const strata::transport::time_point now{};
   for (unsigned i = 1; i < limits::glitch_burst; ++i) REQUIRE(budget.charge(now));
@@ -62,7 +63,8 @@ TEST_CASE("flood_budget: time in small steps earns as much as in one", "[h3][con
   CHECK(borne <= 1500);
 }
 
-TEST_CASE("flood_budget H29: eight bytes of overhead per useful byte beyond the first MiB", "[h3][connection]") {
+TEST_CASE("flood_budget H29: eight bytes of overhead per useful byte beyond the first MiB",
+          "[h3][connection]") {
   flood_budget budget;
   CHECK(budget.add_overhead(limits::overhead_allowance));
   CHECK(budget.add_overhead(limits::overhead_ratio - 1));
@@ -71,7 +73,8 @@ TEST_CASE("flood_budget H29: eight bytes of overhead per useful byte beyond the 
   CHECK(budget.add_overhead(0));
 }
 
-TEST_CASE("flood H01: requests opened and cancelled close the connection within a thousand", "[h3][connection]") {
+TEST_CASE("flood H01: requests opened and cancelled close the connection within a thousand",
+          "[h3][connection]") {
   const auto with_reset = [](harness& server, std::uint64_t id) {
     server.feed(id, headers(get_lines));
     server.core.stream_reset(server.now, id, cancelled);
@@ -83,16 +86,22 @@ TEST_CASE("flood H01: requests opened and cancelled close the connection within 
     server.core.stop_sending(server.now, id, cancelled);
   };
   CHECK(requests_until_closed(with_stop_only) <= 1000);
-  const auto before_headers = [](harness& server, std::uint64_t id) { server.core.stream_reset(server.now, id, cancelled); };
+  const auto before_headers = [](harness& server, std::uint64_t id) {
+    server.core.stream_reset(server.now, id, cancelled);
+  };
   CHECK(requests_until_closed(before_headers) <= 1000);
 }
 
 TEST_CASE("flood H02: requests made to fail close it as well", "[h3][connection]") {
-  CHECK(requests_until_closed([](harness& server, std::uint64_t id) { server.feed(id, headers({{":method", "GET"}}), true); }) <= 1000);
-  CHECK(requests_until_closed([](harness& server, std::uint64_t id) { server.feed(id, {}, true); }) <= 1000);
+  CHECK(requests_until_closed([](harness& server, std::uint64_t id) {
+          server.feed(id, headers({{":method", "GET"}}), true);
+        }) <= 1000);
+  CHECK(requests_until_closed(
+            [](harness& server, std::uint64_t id) { server.feed(id, {}, true); }) <= 1000);
 }
 
-TEST_CASE("flood: 10,000 requests that are served, with a reset now and then, are no flood", "[h3][connection]") {
+TEST_CASE("flood: 10,000 requests that are served, with a reset now and then, are no flood",
+          "[h3][connection]") {
   const auto served = [](harness& server, std::uint64_t id) {
     server.feed(id, headers(get_lines), true);
     if (id % 40 == 0) return server.core.stop_sending(server.now, id, cancelled);
@@ -102,11 +111,14 @@ TEST_CASE("flood: 10,000 requests that are served, with a reset now and then, ar
 }
 
 TEST_CASE("flood: thirty resets a second can go on for ever", "[h3][connection]") {
-  const auto reset = [](harness& server, std::uint64_t id) { server.core.stream_reset(server.now, id, cancelled); };
+  const auto reset = [](harness& server, std::uint64_t id) {
+    server.core.stream_reset(server.now, id, cancelled);
+  };
   CHECK(requests_until_closed(reset, std::chrono::milliseconds(1000 / 30)) == 10'000);
 }
 
-TEST_CASE("flood: control frames, empty DATA frames and unknown streams are counted", "[h3][connection]") {
+TEST_CASE("flood: control frames, empty DATA frames and unknown streams are counted",
+          "[h3][connection]") {
   harness control = harness::server();
   control.feed(2, varint(0) + settings_frame());
   for (int i = 0; i < 1000; ++i) control.feed(2, frame(frame_type::max_push_id, varint(0)));
@@ -122,7 +134,8 @@ TEST_CASE("flood: control frames, empty DATA frames and unknown streams are coun
   CHECK(streams.closed_with() == "H3_EXCESSIVE_LOAD");
 }
 
-TEST_CASE("flood H29: a stream of unknown frames beyond a MiB closes, useful content does not", "[h3][connection]") {
+TEST_CASE("flood H29: a stream of unknown frames beyond a MiB closes, useful content does not",
+          "[h3][connection]") {
   harness server = harness::server();
   server.feed(0, headers(post_lines));
   const byte_vector pad = frame(0x21, byte_vector(1 << 14));
@@ -141,7 +154,8 @@ TEST_CASE("flood H29: a stream of unknown frames beyond a MiB closes, useful con
   CHECK(useful.closed_with().empty());
 }
 
-TEST_CASE("flood: as many requests as allowed may be open, one more closes or is rejected", "[h3][connection]") {
+TEST_CASE("flood: as many requests as allowed may be open, one more closes or is rejected",
+          "[h3][connection]") {
   harness server({.role = role::server, .max_requests = 4});
   for (std::uint64_t i = 0; i < 4; ++i) server.feed(4 * i, headers(get_lines));
   CHECK(server.core.request_count() == 4);
@@ -152,7 +166,8 @@ TEST_CASE("flood: as many requests as allowed may be open, one more closes or is
   CHECK(server.closed_with() == "H3_EXCESSIVE_LOAD");
 }
 
-TEST_CASE("flood: a decoder stream that QUIC never takes is not allowed to grow", "[h3][connection]") {
+TEST_CASE("flood: a decoder stream that QUIC never takes is not allowed to grow",
+          "[h3][connection]") {
   harness server = harness::server();
   server.writes = false;
   std::uint64_t id = 0;

@@ -39,9 +39,15 @@ inline byte_vector varint(std::uint64_t value) {
   return out;
 }
 
-inline byte_vector frame(std::uint64_t type, const byte_vector& payload) { return varint(type) + varint(payload.size()) + payload; }
-inline byte_vector frame(frame_type type, const byte_vector& payload) { return frame(static_cast<std::uint64_t>(type), payload); }
-inline byte_vector data_frame(std::string_view content) { return frame(frame_type::data, text(content)); }
+inline byte_vector frame(std::uint64_t type, const byte_vector& payload) {
+  return varint(type) + varint(payload.size()) + payload;
+}
+inline byte_vector frame(frame_type type, const byte_vector& payload) {
+  return frame(static_cast<std::uint64_t>(type), payload);
+}
+inline byte_vector data_frame(std::string_view content) {
+  return frame(frame_type::data, text(content));
+}
 
 inline byte_vector headers(const field_list& lines) {
   byte_vector section;
@@ -55,8 +61,10 @@ inline byte_vector settings_frame(const settings& values = {}) {
   return out;
 }
 
-inline const field_list get_lines{{":method", "GET"}, {":scheme", "https"}, {":authority", "example.org"}, {":path", "/"}};
-inline const field_list post_lines{{":method", "POST"}, {":scheme", "https"}, {":authority", "example.org"}, {":path", "/"}};
+inline const field_list get_lines{
+    {":method", "GET"}, {":scheme", "https"}, {":authority", "example.org"}, {":path", "/"}};
+inline const field_list post_lines{
+    {":method", "POST"}, {":scheme", "https"}, {":authority", "example.org"}, {":path", "/"}};
 inline const field_list ok_lines{{":status", "200"}};
 
 inline field_list with(field_list lines, std::string_view name, std::string_view value) {
@@ -65,23 +73,29 @@ inline field_list with(field_list lines, std::string_view name, std::string_view
 }
 
 inline const char* name_of(event_kind kind) {
-  constexpr const char* names[] = {"settings", "headers",  "interim",  "trailers", "body",   "finished", "reset",
-                                   "stopped",  "failed",   "rejected", "writable", "goaway", "closed"};
+  constexpr const char* names[] = {"settings", "headers", "interim", "trailers", "body",
+                                   "finished", "reset",   "stopped", "failed",   "rejected",
+                                   "writable", "goaway",  "closed"};
   return names[static_cast<std::size_t>(kind)];
 }
 
-/// One connection with streams made of vectors, driven the way a driver has to: the peer is whoever calls feed().
+/// One connection with streams made of vectors, driven the way a driver has to: the peer is whoever
+/// calls feed().
 class harness {
  public:
   explicit harness(connection_config config)
-      : core(config, random_), control(config.role == role::server ? 103u : 102u), decoder(control + 4), encoder(control + 8),
+      : core(config, random_),
+        control(config.role == role::server ? 103u : 102u),
+        decoder(control + 4),
+        encoder(control + 8),
         next_unidirectional(control) {
     flush();
   }
   static harness server() { return harness({.role = role::server}); }
   static harness client() { return harness({.role = role::client}); }
 
-  /// Bytes of the peer arrive behind those not consumed; everything is taken as far as `takes_sections` and `reads_bodies` allow.
+  /// Bytes of the peer arrive behind those not consumed; everything is taken as far as
+  /// `takes_sections` and `reads_bodies` allow.
   void feed(std::uint64_t id, const byte_vector& input, bool fin = false) {
     stream& target = streams[id];
     target.unread.insert(target.unread.end(), input.begin(), input.end());
@@ -114,7 +128,8 @@ class harness {
     field_section section;
     const auto taken = core.request(id).take_section(section);
     if (!taken) return false;
-    for (const field_line line : section) (((streams[id].sections += line.name) += "=") += line.value) += ";";
+    for (const field_line line : section)
+      (((streams[id].sections += line.name) += "=") += line.value) += ";";
     streams[id].sections += "\n";
     return true;
   }
@@ -131,9 +146,11 @@ class harness {
         next_unidirectional += 4;
       } else if (command.kind == stop) {
         streams[command.stream_id].stopped = true;
-        commands += "stop " + std::to_string(command.stream_id) + " " + std::string(error_name(command.code)) + "\n";
+        commands += "stop " + std::to_string(command.stream_id) + " " +
+                    std::string(error_name(command.code)) + "\n";
       } else {
-        commands += "reset " + std::to_string(command.stream_id) + " " + std::string(error_name(command.code)) + "\n";
+        commands += "reset " + std::to_string(command.stream_id) + " " +
+                    std::string(error_name(command.code)) + "\n";
       }
     }
     if (!writes) return;
@@ -141,7 +158,8 @@ class harness {
       std::size_t size = 0;
       ++write_count;
       for (const bytes piece : output.pieces) {
-        streams[output.stream_id].written.insert(streams[output.stream_id].written.end(), piece.begin(), piece.end());
+        streams[output.stream_id].written.insert(streams[output.stream_id].written.end(),
+                                                 piece.begin(), piece.end());
         size += piece.size();
       }
       streams[output.stream_id].written_fin = streams[output.stream_id].written_fin || output.fin;
@@ -149,12 +167,21 @@ class harness {
     }
   }
 
-  std::string closed_with() const { return core.closed() == nullptr ? "" : std::string(error_name(static_cast<std::uint64_t>(core.closed()->code))); }
-  std::string failed_with(std::uint64_t id) const { return failures.contains(id) ? std::string(error_name(failures.at(id))) : ""; }
-  bool saw(const std::string& event) const { return ("\n" + events).find("\n" + event + "\n") != std::string::npos; }
+  std::string closed_with() const {
+    return core.closed() == nullptr
+               ? ""
+               : std::string(error_name(static_cast<std::uint64_t>(core.closed()->code)));
+  }
+  std::string failed_with(std::uint64_t id) const {
+    return failures.contains(id) ? std::string(error_name(failures.at(id))) : "";
+  }
+  bool saw(const std::string& event) const {
+    return ("\n" + events).find("\n" + event + "\n") != std::string::npos;
+  }
   std::size_t count(const std::string& event) const {
     std::size_t found = 0;
-    for (std::size_t at = 0; (at = events.find(event + "\n", at)) != std::string::npos; ++at) ++found;
+    for (std::size_t at = 0; (at = events.find(event + "\n", at)) != std::string::npos; ++at)
+      ++found;
     return found;
   }
 
@@ -171,7 +198,8 @@ class harness {
 
  private:
   static bool consume(stream& target, std::size_t size) {
-    target.unread.erase(target.unread.begin(), target.unread.begin() + static_cast<std::ptrdiff_t>(size));
+    target.unread.erase(target.unread.begin(),
+                        target.unread.begin() + static_cast<std::ptrdiff_t>(size));
     return size != 0;
   }
 

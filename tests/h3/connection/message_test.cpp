@@ -22,7 +22,8 @@ harness asked(const field_list& lines = get_lines) {
 }
 
 byte_vector insertion() {  // capacity 4096, then "x: y"
-  return varint(2) + byte_vector{std::byte{0x3f}, std::byte{0xe1}, std::byte{0x1f}, std::byte{0x41}, std::byte{'x'}, std::byte{1}, std::byte{'y'}};
+  return varint(2) + byte_vector{std::byte{0x3f}, std::byte{0xe1}, std::byte{0x1f}, std::byte{0x41},
+                                 std::byte{'x'},  std::byte{1},    std::byte{'y'}};
 }
 
 /// A GET whose last line is the first dynamic entry.
@@ -38,30 +39,39 @@ byte_vector blocked_headers() {
 
 TEST_CASE("message: a request with content and trailers, in order", "[h3][connection]") {
   harness server = harness::server();
-  server.feed(0, headers(post_lines) + data_frame("abc") + data_frame("") + data_frame("def") + headers({{"x-sum", "1"}}), true);
+  server.feed(0,
+              headers(post_lines) + data_frame("abc") + data_frame("") + data_frame("def") +
+                  headers({{"x-sum", "1"}}),
+              true);
   CHECK(server.streams[0].sections == post_text + "x-sum=1;\n");
   CHECK(server.streams[0].body == "abcdef");
   CHECK(server.events == "headers 0\nbody 0\nbody 0\ntrailers 0\nfinished 0\n");
 }
 
-TEST_CASE("message H23: every split of a request of three frames gives the same", "[h3][connection]") {
-  const byte_vector request = headers(with(post_lines, "content-length", "6")) + data_frame("abcdef") + headers({{"x-sum", "1"}});
+TEST_CASE("message H23: every split of a request of three frames gives the same",
+          "[h3][connection]") {
+  const byte_vector request = headers(with(post_lines, "content-length", "6")) +
+                              data_frame("abcdef") + headers({{"x-sum", "1"}});
   for (std::size_t first = 0; first <= request.size(); ++first) {
     for (std::size_t second = first; second <= request.size(); ++second) {
       harness server = harness::server();
       const auto part = [&](std::size_t from, std::size_t to) {
-        return byte_vector(request.begin() + static_cast<std::ptrdiff_t>(from), request.begin() + static_cast<std::ptrdiff_t>(to));
+        return byte_vector(request.begin() + static_cast<std::ptrdiff_t>(from),
+                           request.begin() + static_cast<std::ptrdiff_t>(to));
       };
       server.feed(0, part(0, first));
       server.feed(0, part(first, second));
       server.feed(0, part(second, request.size()), true);
-      if (server.streams[0].body != "abcdef" || server.count("finished 0") != 1 || !server.streams[0].sections.ends_with("x-sum=1;\n"))
-        FAIL("split at " << first << " and " << second << ": " << server.events << server.closed_with());
+      if (server.streams[0].body != "abcdef" || server.count("finished 0") != 1 ||
+          !server.streams[0].sections.ends_with("x-sum=1;\n"))
+        FAIL("split at " << first << " and " << second << ": " << server.events
+                         << server.closed_with());
     }
   }
 }
 
-TEST_CASE("message: nothing is read beyond a section until it is taken, nor beyond content", "[h3][connection]") {
+TEST_CASE("message: nothing is read beyond a section until it is taken, nor beyond content",
+          "[h3][connection]") {
   harness server = harness::server();
   server.takes_sections = server.reads_bodies = false;
   const byte_vector head = headers(post_lines);
@@ -109,7 +119,8 @@ TEST_CASE("message: HEADERS or DATA after the trailers close the connection", "[
   }
 }
 
-TEST_CASE("message: a second request section is malformed, not a second request", "[h3][connection]") {
+TEST_CASE("message: a second request section is malformed, not a second request",
+          "[h3][connection]") {
   harness server = harness::server();
   server.feed(0, headers(get_lines) + headers(get_lines), true);
   CHECK(server.failed_with(0) == "H3_MESSAGE_ERROR");
@@ -125,17 +136,20 @@ TEST_CASE("message: an end inside any frame is H3_FRAME_ERROR", "[h3][connection
   const byte_vector body = data_frame("abc");
   for (std::size_t cut = 1; cut < head.size(); ++cut) {
     harness server = harness::server();
-    server.feed(0, byte_vector(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(cut)), true);
+    server.feed(0, byte_vector(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(cut)),
+                true);
     CHECK(server.closed_with() == "H3_FRAME_ERROR");
   }
   for (std::size_t cut = 1; cut < body.size(); ++cut) {
     harness server = harness::server();
-    server.feed(0, head + byte_vector(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(cut)), true);
+    server.feed(
+        0, head + byte_vector(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(cut)), true);
     CHECK(server.closed_with() == "H3_FRAME_ERROR");
   }
 }
 
-TEST_CASE("message: a request stream that ends without a request is H3_REQUEST_INCOMPLETE", "[h3][connection]") {
+TEST_CASE("message: a request stream that ends without a request is H3_REQUEST_INCOMPLETE",
+          "[h3][connection]") {
   harness server = harness::server();
   server.feed(0, {}, true);
   CHECK(server.commands == "reset 0 H3_REQUEST_INCOMPLETE\nstop 0 H3_REQUEST_INCOMPLETE\n");
@@ -151,11 +165,13 @@ TEST_CASE("message: a request stream that ends without a request is H3_REQUEST_I
 //# Content-Length header field (Section 8.6 of RFC9110) is malformed if the
 //# value of the Content-Length header field does not equal the sum of the DATA
 //# frame lengths received.
-TEST_CASE("message H16 H17: content-length is the sum of DATA on every end path", "[h3][connection]") {
+TEST_CASE("message H16 H17: content-length is the sum of DATA on every end path",
+          "[h3][connection]") {
   const auto outcome = [](const std::vector<byte_vector>& parts, bool fin_alone) {
     harness server = harness::server();
     server.feed(0, headers(with(post_lines, "content-length", "10")));
-    for (std::size_t i = 0; i < parts.size(); ++i) server.feed(0, parts[i], !fin_alone && i + 1 == parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      server.feed(0, parts[i], !fin_alone && i + 1 == parts.size());
     if (fin_alone) server.feed(0, {}, true);
     CHECK(server.closed_with().empty());
     CHECK(server.saw("finished 0") == server.failed_with(0).empty());
@@ -163,16 +179,19 @@ TEST_CASE("message H16 H17: content-length is the sum of DATA on every end path"
   };
   for (const bool fin_alone : {true, false}) {
     CHECK(outcome({data_frame("0123456789")}, fin_alone) == "");
-    CHECK(outcome({data_frame("01234"), data_frame("56789"), headers({{"x", "1"}})}, fin_alone) == "");
+    CHECK(outcome({data_frame("01234"), data_frame("56789"), headers({{"x", "1"}})}, fin_alone) ==
+          "");
     CHECK(outcome({data_frame("012345678")}, fin_alone) == "H3_MESSAGE_ERROR");
     CHECK(outcome({data_frame("0123456789a")}, fin_alone) == "H3_MESSAGE_ERROR");
     CHECK(outcome({data_frame("01234"), headers({{"x", "1"}})}, fin_alone) == "H3_MESSAGE_ERROR");
-    CHECK(outcome({data_frame("01234"), frame(grease_id(0), text("56789"))}, fin_alone) == "H3_MESSAGE_ERROR");
+    CHECK(outcome({data_frame("01234"), frame(grease_id(0), text("56789"))}, fin_alone) ==
+          "H3_MESSAGE_ERROR");
   }
   CHECK(outcome({}, true) == "H3_MESSAGE_ERROR");
 }
 
-TEST_CASE("message H17: content beyond content-length is refused before any of it is shown", "[h3][connection]") {
+TEST_CASE("message H17: content beyond content-length is refused before any of it is shown",
+          "[h3][connection]") {
   harness server = harness::server();
   server.feed(0, headers(with(post_lines, "content-length", "2")) + data_frame("abc"));
   CHECK(server.streams[0].body.empty());
@@ -183,12 +202,18 @@ TEST_CASE("message H17: content beyond content-length is refused before any of i
 //= type=test
 //# Malformed requests or responses that are detected MUST be treated as a stream
 //# error of type H3_MESSAGE_ERROR.
-TEST_CASE("message H19: after a stream error the rest of the stream is dropped, the connection lives", "[h3][connection]") {
+TEST_CASE(
+    "message H19: after a stream error the rest of the stream is dropped, the connection lives",
+    "[h3][connection]") {
   harness server = harness::server();
-  server.feed(0, headers(with(get_lines, "Upper", "case")) + headers(get_lines) + data_frame("x") + frame(frame_type::settings, {}), true);
+  server.feed(0,
+              headers(with(get_lines, "Upper", "case")) + headers(get_lines) + data_frame("x") +
+                  frame(frame_type::settings, {}),
+              true);
   CHECK(server.commands == "reset 0 H3_MESSAGE_ERROR\nstop 0 H3_MESSAGE_ERROR\n");
   CHECK(server.closed_with().empty());
-  CHECK(server.core.receive(server.now, 0, headers(get_lines), true).consumed == headers(get_lines).size());
+  CHECK(server.core.receive(server.now, 0, headers(get_lines), true).consumed ==
+        headers(get_lines).size());
   CHECK(server.core.request_count() == 0);
   server.feed(4, headers(get_lines), true);
   CHECK(server.saw("finished 4"));
@@ -213,21 +238,25 @@ TEST_CASE("message: opening a stream opens those below it", "[h3][connection]") 
   CHECK(server.events == "headers 8\nfinished 8\nheaders 0\nfinished 0\n");
 }
 
-// --- responses ----------------------------------------------------------------------------------------------------------
-
 TEST_CASE("message H26: interim responses, then the final one, in one piece", "[h3][connection]") {
   harness client = asked();
-  client.feed(0, headers({{":status", "103"}, {"link", "a"}}) + headers({{":status", "100"}}) + headers(ok_lines) + data_frame("x"), true);
+  client.feed(0,
+              headers({{":status", "103"}, {"link", "a"}}) + headers({{":status", "100"}}) +
+                  headers(ok_lines) + data_frame("x"),
+              true);
   CHECK(client.events == "interim 0\ninterim 0\nheaders 0\nbody 0\nfinished 0\n");
   CHECK(client.streams[0].sections == ":status=103;link=a;\n:status=100;\n:status=200;\n");
 }
 
 TEST_CASE("message: 9 and 10 interim responses are taken, 11 are malformed", "[h3][connection]") {
-  for (const unsigned count : {core::limits::max_interim_responses - 1, core::limits::max_interim_responses, core::limits::max_interim_responses + 1}) {
+  for (const unsigned count :
+       {core::limits::max_interim_responses - 1, core::limits::max_interim_responses,
+        core::limits::max_interim_responses + 1}) {
     harness client = asked();
     for (unsigned i = 0; i < count; ++i) client.feed(0, headers({{":status", "103"}}));
     client.feed(0, headers(ok_lines), true);
-    CHECK(client.failed_with(0) == (count <= core::limits::max_interim_responses ? "" : "H3_MESSAGE_ERROR"));
+    CHECK(client.failed_with(0) ==
+          (count <= core::limits::max_interim_responses ? "" : "H3_MESSAGE_ERROR"));
   }
 }
 
@@ -254,12 +283,16 @@ TEST_CASE("message: content after an interim response is out of sequence", "[h3]
   CHECK(client.closed_with() == "H3_FRAME_UNEXPECTED");
 }
 
-TEST_CASE("message: responses to HEAD, 204 and 304 have a content-length and no content", "[h3][connection]") {
+TEST_CASE("message: responses to HEAD, 204 and 304 have a content-length and no content",
+          "[h3][connection]") {
   const auto run = [](const char* method, const char* status, std::string_view content) {
     field_list request = get_lines;
     request[0].value = method;
     harness client = asked(request);
-    client.feed(0, headers({{":status", status}, {"content-length", "5"}}) + (content.empty() ? byte_vector{} : data_frame(content)), true);
+    client.feed(0,
+                headers({{":status", status}, {"content-length", "5"}}) +
+                    (content.empty() ? byte_vector{} : data_frame(content)),
+                true);
     return client.failed_with(0);
   };
   CHECK(run("HEAD", "200", "") == "");
@@ -271,7 +304,8 @@ TEST_CASE("message: responses to HEAD, 204 and 304 have a content-length and no 
   CHECK(run("GET", "200", "") == "H3_MESSAGE_ERROR");
 }
 
-TEST_CASE("message: an early response and STOP_SENDING(H3_NO_ERROR): the response is still read", "[h3][connection]") {
+TEST_CASE("message: an early response and STOP_SENDING(H3_NO_ERROR): the response is still read",
+          "[h3][connection]") {
   harness client = harness::client();
   REQUIRE(client.core.open_request(0)->send_headers(post_lines, false));
   client.flush();
@@ -290,8 +324,6 @@ TEST_CASE("message: a response that is reset tells its code", "[h3][connection]"
   CHECK(client.events.ends_with("reset 0\n"));
   CHECK(client.core.request_count() == 0);
 }
-
-// --- CONNECT ------------------------------------------------------------------------------------------------------------
 
 //= RFC 9114 section 4.4
 //= type=test
@@ -315,9 +347,8 @@ TEST_CASE("message: in a tunnel only DATA may come, at both ends", "[h3][connect
   CHECK(client.closed_with() == "H3_FRAME_UNEXPECTED");
 }
 
-// --- QPACK --------------------------------------------------------------------------------------------------------------
-
-TEST_CASE("message: a blocked section waits for its insertion, and what follows it stays in QUIC", "[h3][connection]") {
+TEST_CASE("message: a blocked section waits for its insertion, and what follows it stays in QUIC",
+          "[h3][connection]") {
   harness server = harness::server();
   server.feed(0, blocked_headers() + data_frame("body"), true);
   CHECK(server.events.empty());
@@ -331,7 +362,8 @@ TEST_CASE("message: a blocked section waits for its insertion, and what follows 
   CHECK(server.streams[0].sections.ends_with("x=y;\n"));
   CHECK(server.streams[0].body == "body");
   CHECK(server.saw("finished 0"));
-  CHECK(server.streams[server.decoder].written == varint(3) + byte_vector{std::byte{0x80}});  // Section Acknowledgment
+  CHECK(server.streams[server.decoder].written ==
+        varint(3) + byte_vector{std::byte{0x80}});  // Section Acknowledgment
 }
 
 TEST_CASE("message: a blocked section in pieces of one byte", "[h3][connection]") {
@@ -344,14 +376,16 @@ TEST_CASE("message: a blocked section in pieces of one byte", "[h3][connection]"
   CHECK(server.events == "headers 0\nfinished 0\n");
 }
 
-TEST_CASE("message H05: a stream that dies blocked is cancelled and frees its place", "[h3][connection]") {
+TEST_CASE("message H05: a stream that dies blocked is cancelled and frees its place",
+          "[h3][connection]") {
   harness server = harness::server();
   const std::uint64_t limit = core::limits::qpack_blocked_streams;
   for (std::uint64_t i = 0; i < limit; ++i) server.feed(4 * i, blocked_headers());
   CHECK(server.closed_with().empty());
   server.core.stream_reset(server.now, 4, 0);
   server.flush();
-  CHECK(server.streams[server.decoder].written == varint(3) + byte_vector{std::byte{0x44}});  // Stream Cancellation
+  CHECK(server.streams[server.decoder].written ==
+        varint(3) + byte_vector{std::byte{0x44}});  // Stream Cancellation
   CHECK(server.commands == "reset 4 H3_REQUEST_CANCELLED\n");
   server.feed(4 * limit, blocked_headers());
   CHECK(server.closed_with().empty());
@@ -373,7 +407,10 @@ TEST_CASE("message: a stream that stays blocked for ten seconds is given up", "[
   CHECK(server.core.next_timeout() == server.now + std::chrono::seconds(10));
 }
 
-TEST_CASE("message H03 H04: headers, interim responses and trailers that decode too large fail their stream", "[h3][connection]") {
+TEST_CASE(
+    "message H03 H04: headers, interim responses and trailers that decode too large fail their "
+    "stream",
+    "[h3][connection]") {
   const auto many = [](field_list lines, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) lines.push_back({"accept", "*/*"});
     return lines;
@@ -382,7 +419,8 @@ TEST_CASE("message H03 H04: headers, interim responses and trailers that decode 
   for (const std::size_t over : {0u, 1u}) {
     harness request = harness::server();
     request.feed(0, headers(many(get_lines, limit - 4 + over)));
-    CHECK(request.commands == (over ? "reset 0 H3_EXCESSIVE_LOAD\nstop 0 H3_EXCESSIVE_LOAD\n" : ""));
+    CHECK(request.commands ==
+          (over ? "reset 0 H3_EXCESSIVE_LOAD\nstop 0 H3_EXCESSIVE_LOAD\n" : ""));
     harness trailers = harness::server();
     trailers.feed(0, headers(get_lines) + headers(many({}, limit + over)));
     CHECK(trailers.failed_with(0) == (over ? "H3_EXCESSIVE_LOAD" : ""));
@@ -392,7 +430,8 @@ TEST_CASE("message H03 H04: headers, interim responses and trailers that decode 
   }
 }
 
-TEST_CASE("message: a section of 32767 and 32768 decoded bytes is taken, of 32769 refused", "[h3][connection]") {
+TEST_CASE("message: a section of 32767 and 32768 decoded bytes is taken, of 32769 refused",
+          "[h3][connection]") {
   std::size_t base = 32 + 1;  // the line "x: vvv..."
   for (const field_line& line : get_lines) base += line.name.size() + line.value.size() + 32;
   const std::size_t limit = core::limits::max_field_section_size;
@@ -400,17 +439,22 @@ TEST_CASE("message: a section of 32767 and 32768 decoded bytes is taken, of 3276
     harness server = harness::server();
     const std::string value(size - base, 'v');
     server.feed(0, headers(with(get_lines, "x", value)));
-    CHECK(server.commands == (size <= limit ? "" : "reset 0 H3_EXCESSIVE_LOAD\nstop 0 H3_EXCESSIVE_LOAD\n"));
+    CHECK(server.commands ==
+          (size <= limit ? "" : "reset 0 H3_EXCESSIVE_LOAD\nstop 0 H3_EXCESSIVE_LOAD\n"));
     CHECK(server.closed_with().empty());
   }
 }
 
-TEST_CASE("message H11: HEADERS of 32768 bytes may begin, of 32769 or 2^30 are refused at the header", "[h3][connection]") {
+TEST_CASE(
+    "message H11: HEADERS of 32768 bytes may begin, of 32769 or 2^30 are refused at the header",
+    "[h3][connection]") {
   const std::size_t limit = core::limits::max_field_section_size;
-  for (const std::uint64_t length : {std::uint64_t{limit - 1}, std::uint64_t{limit}, std::uint64_t{limit + 1}, std::uint64_t{1} << 30}) {
+  for (const std::uint64_t length : {std::uint64_t{limit - 1}, std::uint64_t{limit},
+                                     std::uint64_t{limit + 1}, std::uint64_t{1} << 30}) {
     harness server = harness::server();
     server.feed(0, varint(1) + varint(length));
-    CHECK(server.commands == (length <= limit ? "" : "reset 0 H3_EXCESSIVE_LOAD\nstop 0 H3_EXCESSIVE_LOAD\n"));
+    CHECK(server.commands ==
+          (length <= limit ? "" : "reset 0 H3_EXCESSIVE_LOAD\nstop 0 H3_EXCESSIVE_LOAD\n"));
   }
 }
 
@@ -419,7 +463,8 @@ TEST_CASE("message: incomplete sections of all streams together are limited", "[
   const std::size_t streams = core::limits::max_parked_section_bytes / each;
   for (const std::size_t last : {each - 1, each, each + 1}) {
     harness server = harness::server();
-    for (std::uint64_t i = 0; i + 1 < streams; ++i) server.feed(4 * i, varint(1) + varint(each) + byte_vector(each - 1));
+    for (std::uint64_t i = 0; i + 1 < streams; ++i)
+      server.feed(4 * i, varint(1) + varint(each) + byte_vector(each - 1));
     const std::size_t missing = streams - 1;
     server.feed(4 * streams, varint(1) + varint(each) + byte_vector(each - 1));
     CHECK(server.closed_with().empty());

@@ -36,7 +36,8 @@ std::error_code error_of(const auto& result) { return result ? std::error_code{}
 
 }  // namespace
 
-TEST_CASE("output: a small response is one write of headers, lent content and fin", "[h3][connection]") {
+TEST_CASE("output: a small response is one write of headers, lent content and fin",
+          "[h3][connection]") {
   harness server = requested();
   const std::string content = "hello world";
   const bytes pieces[] = {strata::transport::as_bytes(std::string_view(content).substr(0, 6)),
@@ -56,14 +57,16 @@ TEST_CASE("output: a small response is one write of headers, lent content and fi
   CHECK(server.core.request_count() == 0);
 }
 
-TEST_CASE("output: lent content that QUIC does not take is copied, at every place", "[h3][connection]") {
+TEST_CASE("output: lent content that QUIC does not take is copied, at every place",
+          "[h3][connection]") {
   const byte_vector whole = headers(ok_lines) + data_frame("hello world");
   for (std::size_t taken = 0; taken <= whole.size(); ++taken) {
     harness server = requested();
     REQUIRE(server.core.request(0).send_headers(ok_lines, false));
     {
       const std::string content = "hello world";
-      const bytes pieces[] = {strata::transport::as_bytes(std::string_view(content).substr(0, 5)), {},
+      const bytes pieces[] = {strata::transport::as_bytes(std::string_view(content).substr(0, 5)),
+                              {},
                               strata::transport::as_bytes(std::string_view(content).substr(5))};
       REQUIRE(server.core.request(0).send_body(pieces, true) == content.size());
       core::output output;
@@ -75,7 +78,8 @@ TEST_CASE("output: lent content that QUIC does not take is copied, at every plac
     if (taken == whole.size()) continue;
     server.core.writable(0);
     REQUIRE(server.core.poll_output(output));
-    CHECK(joined(output) == byte_vector(whole.begin() + static_cast<std::ptrdiff_t>(taken), whole.end()));
+    CHECK(joined(output) ==
+          byte_vector(whole.begin() + static_cast<std::ptrdiff_t>(taken), whole.end()));
     CHECK(output.fin);
     server.core.sent(0, size_of(output));
     CHECK(server.core.request_count() == 0);
@@ -92,12 +96,17 @@ TEST_CASE("output: content lent twice before a write is in order", "[h3][connect
   REQUIRE(server.core.request(0).send_trailers({{{"x-sum", "1"}}}));
   core::output output;
   REQUIRE(server.core.poll_output(output));
-  CHECK(joined(output) == headers(ok_lines) + data_frame("one") + data_frame("two") + data_frame("three") + headers({{"x-sum", "1"}}));
+  CHECK(joined(output) == headers(ok_lines) + data_frame("one") + data_frame("two") +
+                              data_frame("three") + headers({{"x-sum", "1"}}));
   CHECK(output.fin);
 }
 
-TEST_CASE("output: a stream holds 64 KiB that QUIC has not taken, then writes are short and `writable` follows", "[h3][connection]") {
-  for (const std::size_t size : {limits::max_unsent_body - 1, limits::max_unsent_body, limits::max_unsent_body + 1}) {
+TEST_CASE(
+    "output: a stream holds 64 KiB that QUIC has not taken, then writes are short and `writable` "
+    "follows",
+    "[h3][connection]") {
+  for (const std::size_t size :
+       {limits::max_unsent_body - 1, limits::max_unsent_body, limits::max_unsent_body + 1}) {
     harness server = requested();
     REQUIRE(server.core.request(0).send_headers(ok_lines, false));
     core::output output;
@@ -140,9 +149,12 @@ TEST_CASE("output: what RFC 9114 forbids is not sent", "[h3][connection]") {
   harness server = requested();
   auto request = server.core.request(0);
   CHECK(error_of(request.send_headers({{{":status", "101"}}}, true)) == errc::invalid_argument);
-  CHECK(error_of(request.send_headers(with(ok_lines, "Server", "x"), true)) == errc::invalid_argument);
-  CHECK(error_of(request.send_headers(with(ok_lines, "connection", "close"), true)) == errc::invalid_argument);
-  CHECK(error_of(request.send_headers(with(ok_lines, "x", "a\r\nb"), true)) == errc::invalid_argument);
+  CHECK(error_of(request.send_headers(with(ok_lines, "Server", "x"), true)) ==
+        errc::invalid_argument);
+  CHECK(error_of(request.send_headers(with(ok_lines, "connection", "close"), true)) ==
+        errc::invalid_argument);
+  CHECK(error_of(request.send_headers(with(ok_lines, "x", "a\r\nb"), true)) ==
+        errc::invalid_argument);
   CHECK(error_of(request.send_headers(get_lines, true)) == errc::invalid_argument);
   CHECK(error_of(request.send_headers({{{":status", "103"}}}, true)) == errc::invalid_argument);
   CHECK(error_of(request.send_body({}, true)) == errc::invalid_argument);  // before the headers
@@ -165,7 +177,8 @@ TEST_CASE("output: content that contradicts our content-length is not sent", "[h
     CHECK(sent.has_value() == (declared[0] == '5'));
   }
   harness server = requested();
-  CHECK(error_of(server.core.request(0).send_headers(with(ok_lines, "content-length", "5"), true)) == errc::invalid_argument);
+  CHECK(error_of(server.core.request(0).send_headers(with(ok_lines, "content-length", "5"),
+                                                     true)) == errc::invalid_argument);
   field_list head = get_lines;
   head[0].value = "HEAD";
   harness to_head = requested(head);
@@ -189,7 +202,11 @@ TEST_CASE("output: a section larger than the peer takes is refused", "[h3][conne
 }
 
 TEST_CASE("output: extended CONNECT waits for the server's setting", "[h3][connection]") {
-  const field_list extended{{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/"}};
+  const field_list extended{{":method", "CONNECT"},
+                            {":protocol", "websocket"},
+                            {":scheme", "https"},
+                            {":authority", "a"},
+                            {":path", "/"}};
   harness client = harness::client();
   auto request = client.core.open_request(0);
   CHECK(!request->send_headers(extended, false));
@@ -200,7 +217,8 @@ TEST_CASE("output: extended CONNECT waits for the server's setting", "[h3][conne
   CHECK(server.saw("headers 0"));
 }
 
-TEST_CASE("output: STOP_SENDING drops what waits, reset and stop_reading command QUIC", "[h3][connection]") {
+TEST_CASE("output: STOP_SENDING drops what waits, reset and stop_reading command QUIC",
+          "[h3][connection]") {
   harness server = requested();
   REQUIRE(server.core.request(0).send_headers(ok_lines, false));
   const bytes piece = strata::transport::as_bytes("x");
@@ -228,7 +246,8 @@ TEST_CASE("output: STOP_SENDING drops what waits, reset and stop_reading command
   CHECK(server.core.request_count() == 0);
 }
 
-TEST_CASE("output: only a client opens requests, on its own bidirectional streams, once each", "[h3][connection]") {
+TEST_CASE("output: only a client opens requests, on its own bidirectional streams, once each",
+          "[h3][connection]") {
   harness server = harness::server();
   CHECK(!server.core.open_request(0));
   harness client = harness::client();

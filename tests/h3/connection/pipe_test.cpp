@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client and a server core joined in memory: every byte is split at random, QUIC is full at random, applications are slow at random.
+// A client and a server core joined in memory: every byte is split at random, QUIC is full at
+// random, applications are slow at random.
 #include <catch2/catch_test_macros.hpp>
 
 #include "harness.hpp"
@@ -21,7 +22,7 @@ struct channel {
 struct message {
   std::string sections;
   std::string body;
-  std::uint64_t body_size = 0;   // to be sent
+  std::uint64_t body_size = 0;  // to be sent
   std::uint64_t body_sent = 0;
   bool trailers = false;
   bool head_sent = false;
@@ -39,12 +40,17 @@ struct joined_end {
   std::uint64_t next_uni;
 };
 
-char octet_at(std::uint64_t stream_id, std::uint64_t offset) { return static_cast<char>('a' + (stream_id / 4 + offset * 7) % 26); }
+char octet_at(std::uint64_t stream_id, std::uint64_t offset) {
+  return static_cast<char>('a' + (stream_id / 4 + offset * 7) % 26);
+}
 
 class joined_ends {
  public:
   explicit joined_ends(std::uint64_t seed)
-      : random_(seed), client_(role::client, random_), server_(role::server, random_), loss_(0.1 + 0.8 * static_cast<double>(random_.below(100)) / 100) {}
+      : random_(seed),
+        client_(role::client, random_),
+        server_(role::server, random_),
+        loss_(0.1 + 0.8 * static_cast<double>(random_.below(100)) / 100) {}
 
   void run(std::uint64_t requests) {
     for (std::uint64_t i = 0; i < requests; ++i) {
@@ -81,10 +87,12 @@ class joined_ends {
 
   bool done() const {
     const auto all = [](const joined_end& each) {
-      return std::all_of(each.messages.begin(), each.messages.end(),
-                         [](const auto& entry) { return entry.second.finished && entry.second.end_sent; });
+      return std::all_of(each.messages.begin(), each.messages.end(), [](const auto& entry) {
+        return entry.second.finished && entry.second.end_sent;
+      });
     };
-    return all(client_) && all(server_) && client_.core.request_count() == 0 && server_.core.request_count() == 0;
+    return all(client_) && all(server_) && client_.core.request_count() == 0 &&
+           server_.core.request_count() == 0;
   }
 
   void step() {
@@ -102,9 +110,11 @@ class joined_ends {
   }
 
   void deliver(joined_end& self, std::uint64_t id, channel& incoming) {
-    incoming.visible += std::min<std::size_t>(incoming.content.size() - incoming.visible, 1 + random_.below(random_.happens(0.3) ? 10 : 5000));
+    incoming.visible += std::min<std::size_t>(incoming.content.size() - incoming.visible,
+                                              1 + random_.below(random_.happens(0.3) ? 10 : 5000));
     for (bool progress = true; progress;) {
-      const bytes view = bytes(incoming.content).subspan(incoming.consumed, incoming.visible - incoming.consumed);
+      const bytes view =
+          bytes(incoming.content).subspan(incoming.consumed, incoming.visible - incoming.consumed);
       const bool fin = incoming.fin && incoming.visible == incoming.content.size();
       const core::received result = self.core.receive(now_, id, view, fin);
       REQUIRE(result.consumed <= view.size());
@@ -120,7 +130,8 @@ class joined_ends {
       }
       field_section section;
       if ((id & 2) == 0 && self.core.request(id).take_section(section)) {
-        for (const field_line line : section) (((self.messages[id].sections += line.name) += "=") += line.value) += ";";
+        for (const field_line line : section)
+          (((self.messages[id].sections += line.name) += "=") += line.value) += ";";
         progress = true;
       }
       flush(self);
@@ -131,7 +142,8 @@ class joined_ends {
     if (message.end_sent || (!is_client && message.sections.empty())) return;
     auto request = self.core.request(id);
     if (!message.head_sent) {
-      if (!is_client && random_.happens(0.3)) REQUIRE(request.send_headers({{{":status", "103"}}}, false));
+      if (!is_client && random_.happens(0.3))
+        REQUIRE(request.send_headers({{{":status", "103"}}}, false));
       const bool fin = message.body_size == 0 && !message.trailers;
       REQUIRE(request.send_headers(is_client ? post_lines : ok_lines, fin));
       message.head_sent = true;
@@ -143,7 +155,8 @@ class joined_ends {
       message.end_sent = true;
       return flush(self);
     }
-    const std::uint64_t size = std::min<std::uint64_t>(message.body_size - message.body_sent, 1 + random_.below(90'000));
+    const std::uint64_t size =
+        std::min<std::uint64_t>(message.body_size - message.body_sent, 1 + random_.below(90'000));
     std::string content;
     for (std::uint64_t i = 0; i < size; ++i) content += octet_at(id, message.body_sent + i);
     const bool fin = message.body_sent + size == message.body_size && !message.trailers;
@@ -177,7 +190,8 @@ class joined_ends {
       const std::size_t taken = room;
       for (const bytes piece : output.pieces) {
         const std::size_t size = std::min(room, piece.size());
-        target.content.insert(target.content.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(size));
+        target.content.insert(target.content.end(), piece.begin(),
+                              piece.begin() + static_cast<std::ptrdiff_t>(size));
         room -= size;
       }
       target.fin = target.fin || (output.fin && taken == offered);
@@ -194,7 +208,8 @@ class joined_ends {
 
 }  // namespace
 
-TEST_CASE("pipe: messages of all shapes survive random splits, full streams and slow readers", "[h3][connection]") {
+TEST_CASE("pipe: messages of all shapes survive random splits, full streams and slow readers",
+          "[h3][connection]") {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     INFO("seed " << seed);
     joined_ends(seed).run(1 + seed % 12);

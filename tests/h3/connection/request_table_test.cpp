@@ -42,7 +42,8 @@ TEST_CASE("request_table: random insertions and removals match a set", "[h3][con
   }
 }
 
-TEST_CASE("request_table: slots come back cleared, their buffers kept up to a limit", "[h3][connection]") {
+TEST_CASE("request_table: slots come back cleared, their buffers kept up to a limit",
+          "[h3][connection]") {
   request_table table;
   request_stream* first = &table.insert(0);
   first->visible = first->fin_pending = first->blocked = true;

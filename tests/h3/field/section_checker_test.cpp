@@ -20,7 +20,8 @@ std::string verdict(section_kind kind, const lines& input, bool extended_connect
   return reason == nullptr ? "ok" : reason;
 }
 
-const lines get{{":method", "GET"}, {":scheme", "https"}, {":authority", "example.org"}, {":path", "/"}};
+const lines get{
+    {":method", "GET"}, {":scheme", "https"}, {":authority", "example.org"}, {":path", "/"}};
 
 lines with(lines base, const lines& more) {
   base.insert(base.end(), more.begin(), more.end());
@@ -46,21 +47,26 @@ std::string trailers(const lines& input) { return verdict(section_kind::trailers
 
 }  // namespace
 
-TEST_CASE("section_checker: any method token, any scheme and path of theirs is fine", "[h3][field]") {
+TEST_CASE("section_checker: any method token, any scheme and path of theirs is fine",
+          "[h3][field]") {
   CHECK(request(get) == "ok");
   for (const char* method : {"QUERY", "PROPFIND", "M-SEARCH", "get", "!#$%&'*+-.^_`|~09azAZ"})
     CHECK(request(replaced(get, ":method", method)) == "ok");
   CHECK(request({{":method", "GET"}, {":scheme", "coap+tcp"}, {":path", ""}}) == "ok");
   CHECK(request(replaced(replaced(get, ":method", "OPTIONS"), ":path", "*")) == "ok");
   CHECK(request(with(without(get, ":authority"), {{"host", "example.org:443"}})) == "ok");
-  CHECK(request(with(get, {{"host", "Example.org"}, {"cookie", "a=1"}, {"cookie", "b=2"}, {"te", "trailers"}})) == "ok");
+  CHECK(request(with(
+            get,
+            {{"host", "Example.org"}, {"cookie", "a=1"}, {"cookie", "b=2"}, {"te", "trailers"}})) ==
+        "ok");
 }
 
 //= RFC 9114 section 4.3.1
 //= type=test
 //# All HTTP/3 requests MUST include exactly one value for the :method, :scheme,
 //# and :path pseudo-header fields, unless the request is a CONNECT request;
-TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is malformed", "[h3][field]") {
+TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is malformed",
+          "[h3][field]") {
   for (const char* name : {":method", ":scheme", ":authority", ":path"}) {
     INFO(name);
     CHECK(request(without(get, name)) != "ok");
@@ -74,13 +80,17 @@ TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is mal
 //# Endpoints MUST treat a
 //# request or response that contains undefined or invalid pseudo-header fields as
 //# malformed.
-TEST_CASE("section_checker H20: undefined pseudo-header fields, or those of the other direction, are malformed", "[h3][field]") {
+TEST_CASE(
+    "section_checker H20: undefined pseudo-header fields, or those of the other direction, are "
+    "malformed",
+    "[h3][field]") {
   CHECK(request(with(get, {{":autority", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":foo", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":Path", "/"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":status", "200"}})) == "pseudo-header field of the other direction");
-  for (const auto& [name, value] : get) CHECK(response({{":status", "200"}, {name, value}}) != "ok");
+  for (const auto& [name, value] : get)
+    CHECK(response({{":status", "200"}, {name, value}}) != "ok");
 }
 
 //= RFC 9114 section 4.3
@@ -89,18 +99,23 @@ TEST_CASE("section_checker H20: undefined pseudo-header fields, or those of the 
 //# appears in a header section after a regular header field MUST be treated as
 //# malformed.
 TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field]") {
-  CHECK(request(with(with(without(get, ":path"), {{"accept", "*/*"}}), {{":path", "/"}})) == "pseudo-header field after a regular field");
+  CHECK(request(with(with(without(get, ":path"), {{"accept", "*/*"}}), {{":path", "/"}})) ==
+        "pseudo-header field after a regular field");
   CHECK(response({{"server", "x"}, {":status", "200"}}) != "ok");
 }
 
-TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malformed", "[h3][field]") {
+TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malformed",
+          "[h3][field]") {
   for (const char* path : {"", "a", "*", "/a b", "/a#b", "/\x01", "http://x/", "/\x7f", "/a\tb"}) {
     INFO(path);
     CHECK(request(replaced(get, ":path", path)) != "ok");
   }
-  for (const char* method : {"", "GET ", "G\x01T", "G(T", "\"GET\""}) CHECK(request(replaced(get, ":method", method)) != "ok");
-  for (const char* scheme : {"", "1http", "ht tp", "https:"}) CHECK(request(replaced(get, ":scheme", scheme)) != "ok");
-  for (const char* authority : {"", "user@example.org", "a b", "a/b", "a\\b", "a?b", "a#b", "<x>", "a\"b"})
+  for (const char* method : {"", "GET ", "G\x01T", "G(T", "\"GET\""})
+    CHECK(request(replaced(get, ":method", method)) != "ok");
+  for (const char* scheme : {"", "1http", "ht tp", "https:"})
+    CHECK(request(replaced(get, ":scheme", scheme)) != "ok");
+  for (const char* authority :
+       {"", "user@example.org", "a b", "a/b", "a\\b", "a?b", "a#b", "<x>", "a\"b"})
     CHECK(request(replaced(get, ":authority", authority)) != "ok");
 }
 
@@ -108,7 +123,8 @@ TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malfo
 //= type=test
 //# If both fields are present, they
 //# MUST contain the same value.
-TEST_CASE("section_checker H21: host and :authority agree, and one of them is there", "[h3][field]") {
+TEST_CASE("section_checker H21: host and :authority agree, and one of them is there",
+          "[h3][field]") {
   CHECK(request(with(get, {{"host", "example.net"}})) == "host differs from :authority");
   CHECK(request(with(get, {{"host", "example.org:443"}})) == "host differs from :authority");
   CHECK(request(with(get, {{"host", "example.org"}, {"host", "example.org"}})) == "repeated host");
@@ -121,7 +137,8 @@ TEST_CASE("section_checker H21: host and :authority agree, and one of them is th
 //= type=test
 //# A request or response containing uppercase characters in field
 //# names MUST be treated as malformed.
-TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as RFC 9110 says", "[h3][field]") {
+TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as RFC 9110 says",
+          "[h3][field]") {
   const std::string allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
   for (int octet = 0; octet < 256; ++octet) {
     const char c = static_cast<char>(octet);
@@ -147,10 +164,12 @@ TEST_CASE("section_checker H21: every octet in a value, at every place of a word
     for (std::size_t place = 1; place < 19; ++place) {
       std::string value(20, 'v');
       value[place] = static_cast<char>(octet);
-      if ((request(with(get, {{"x", value}})) == "ok") != fine) FAIL("octet " << octet << " at " << place);
+      if ((request(with(get, {{"x", value}})) == "ok") != fine)
+        FAIL("octet " << octet << " at " << place);
     }
   }
-  for (const char* value : {" v", "v ", "\tv", "v\t", " ", "\t"}) CHECK(request(with(get, {{"x", value}})) == "invalid field value");
+  for (const char* value : {" v", "v ", "\tv", "v\t", " ", "\t"})
+    CHECK(request(with(get, {{"x", value}})) == "invalid field value");
   CHECK(request(with(get, {{"x", ""}, {"y", "a b\tc"}})) == "ok");
 }
 
@@ -159,7 +178,8 @@ TEST_CASE("section_checker H21: every octet in a value, at every place of a word
 //# any message containing connection-specific fields
 //# MUST be treated as malformed.
 TEST_CASE("section_checker: connection-specific fields are malformed everywhere", "[h3][field]") {
-  for (const char* name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
+  for (const char* name :
+       {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
     INFO(name);
     CHECK(request(with(get, {{name, "x"}})) == "connection-specific field");
     CHECK(response({{":status", "200"}, {name, ""}}) == "connection-specific field");
@@ -173,17 +193,22 @@ TEST_CASE("section_checker: connection-specific fields are malformed everywhere"
 //# HTTP/3 request header; when it is, it MUST NOT contain any value other than
 //# "trailers".
 TEST_CASE("section_checker: te is trailers in a request and nothing else", "[h3][field]") {
-  for (const char* value : {"", "gzip", "trailers, gzip", "Trailers"}) CHECK(request(with(get, {{"te", value}})) == "invalid te");
+  for (const char* value : {"", "gzip", "trailers, gzip", "Trailers"})
+    CHECK(request(with(get, {{"te", value}})) == "invalid te");
   CHECK(response({{":status", "200"}, {"te", "trailers"}}) == "invalid te");
   CHECK(trailers({{"te", "trailers"}}) == "invalid te");
 }
 
 TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field]") {
-  for (const char* value : {"0", "10", "00010", "999999999999999999"}) CHECK(request(with(get, {{"content-length", value}})) == "ok");
-  for (const char* value : {"", "+1", "-1", "1,1", "1, 1", "0x1", "1.0", "1 ", "9999999999999999999"})
+  for (const char* value : {"0", "10", "00010", "999999999999999999"})
+    CHECK(request(with(get, {{"content-length", value}})) == "ok");
+  for (const char* value :
+       {"", "+1", "-1", "1,1", "1, 1", "0x1", "1.0", "1 ", "9999999999999999999"})
     CHECK(request(with(get, {{"content-length", value}})) != "ok");
-  CHECK(request(with(get, {{"content-length", "5"}, {"content-length", "5"}})) == "repeated content-length");
-  CHECK(request(with(get, {{"content-length", "5"}, {"content-length", "6"}})) == "repeated content-length");
+  CHECK(request(with(get, {{"content-length", "5"}, {"content-length", "5"}})) ==
+        "repeated content-length");
+  CHECK(request(with(get, {{"content-length", "5"}, {"content-length", "6"}})) ==
+        "repeated content-length");
   CHECK(trailers({{"content-length", "5"}}) != "ok");
 }
 
@@ -192,7 +217,8 @@ TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field]") 
 //# This pseudo-header
 //# field MUST be included in all responses; otherwise, the response is malformed
 TEST_CASE("section_checker H26: status is three digits from 100, not 101", "[h3][field]") {
-  for (const char* status : {"100", "103", "200", "299", "404", "599", "999"}) CHECK(response({{":status", status}}) == "ok");
+  for (const char* status : {"100", "103", "200", "299", "404", "599", "999"})
+    CHECK(response({{":status", status}}) == "ok");
   for (const char* status : {"", "20", "2000", "0200", "099", "2x0", "+20", "-20", " 20", "101"})
     CHECK(response({{":status", status}}) != "ok");
   CHECK(response({{"server", "x"}}) == "no :status");
@@ -219,16 +245,19 @@ TEST_CASE("section_checker H30: CONNECT names host and port and nothing more", "
   CHECK(request(with(connect, {{":path", "/"}})) == "CONNECT with :scheme or :path");
   CHECK(request(with(connect, {{":scheme", "https"}})) == "CONNECT with :scheme or :path");
   CHECK(request(without(connect, ":authority")) != "ok");
-  for (const char* authority : {"example.org", "example.org:", ":443", "example.org:0", "example.org:65536", "example.org:x", "a:999999"})
+  for (const char* authority : {"example.org", "example.org:", ":443", "example.org:0",
+                                "example.org:65536", "example.org:x", "a:999999"})
     CHECK(request(replaced(connect, ":authority", authority)) != "ok");
   CHECK(request(replaced(connect, ":authority", "[2001:db8::1]:65535")) == "ok");
 }
 
-TEST_CASE("section_checker H30: extended CONNECT is refused unless it was negotiated", "[h3][field]") {
+TEST_CASE("section_checker H30: extended CONNECT is refused unless it was negotiated",
+          "[h3][field]") {
   const lines extended = with(replaced(get, ":method", "CONNECT"), {{":protocol", "websocket"}});
   CHECK(verdict(section_kind::request, extended, true) == "ok");
   CHECK(request(extended) == ":protocol that was not negotiated");
-  CHECK(verdict(section_kind::request, with(get, {{":protocol", "websocket"}}), true) == ":protocol without CONNECT");
+  CHECK(verdict(section_kind::request, with(get, {{":protocol", "websocket"}}), true) ==
+        ":protocol without CONNECT");
   CHECK(verdict(section_kind::request, without(extended, ":path"), true) != "ok");
   CHECK(verdict(section_kind::request, without(extended, ":scheme"), true) != "ok");
   CHECK(verdict(section_kind::request, without(extended, ":authority"), true) != "ok");

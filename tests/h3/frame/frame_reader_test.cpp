@@ -22,7 +22,8 @@ struct seen_frame {
 
 /// Cuts `stream` into frames, shown in pieces of the given sizes.
 template <class NextSize>
-std::vector<seen_frame> read_all(const std::vector<std::byte>& stream, NextSize next_size, bool& clean) {
+std::vector<seen_frame> read_all(const std::vector<std::byte>& stream, NextSize next_size,
+                                 bool& clean) {
   frame_reader reader;
   std::vector<seen_frame> frames;
   for (bytes rest(stream); !rest.empty();) {
@@ -57,12 +58,16 @@ std::vector<std::byte> stream_of(const std::vector<seen_frame>& frames) {
 }  // namespace
 
 TEST_CASE("frame_reader: frames survive every single split and byte by byte", "[h3][frame]") {
-  const std::vector<seen_frame> frames{{1, "head"}, {0, ""}, {0, std::string(70, 'b')}, {0x21, "pad"}, {0x3fffffffffffffff, "x"}, {1, ""}};
+  const std::vector<seen_frame> frames{
+      {1, "head"}, {0, ""}, {0, std::string(70, 'b')}, {0x21, "pad"}, {0x3fffffffffffffff, "x"},
+      {1, ""}};
   const auto stream = stream_of(frames);
   bool clean = false;
   for (std::size_t split = 1; split <= stream.size(); ++split) {
     bool first = true;
-    REQUIRE(read_all(stream, [&] { return std::exchange(first, false) ? split : stream.size(); }, clean) == frames);
+    REQUIRE(read_all(
+                stream, [&] { return std::exchange(first, false) ? split : stream.size(); },
+                clean) == frames);
     REQUIRE(clean);
   }
   CHECK(read_all(stream, [] { return std::size_t{1}; }, clean) == frames);
@@ -75,7 +80,8 @@ TEST_CASE("frame_reader: random frames in random pieces", "[h3][frame]") {
     strata::testkit::fake_random random(seed);
     std::vector<seen_frame> frames;
     for (std::uint64_t i = random.below(20); i-- > 0;)
-      frames.push_back({random.next() >> (2 + random.below(60)), std::string(random.below(200), static_cast<char>('a' + random.below(26)))});
+      frames.push_back({random.next() >> (2 + random.below(60)),
+                        std::string(random.below(200), static_cast<char>('a' + random.below(26)))});
     bool clean = false;
     REQUIRE(read_all(stream_of(frames), [&] { return 1 + random.below(30); }, clean) == frames);
     REQUIRE(clean);
@@ -86,19 +92,24 @@ TEST_CASE("frame_reader: no truncation of a frame is between frames", "[h3][fram
   const auto stream = stream_of({{0x1234, std::string(100, 'x')}});
   bool clean = false;
   for (std::size_t cut = 1; cut < stream.size(); ++cut) {
-    read_all({stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(cut)}, [&] { return stream.size(); }, clean);
+    read_all(
+        {stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(cut)},
+        [&] { return stream.size(); }, clean);
     CHECK(!clean);
   }
 }
 
 TEST_CASE("frame_reader: integers longer than needed are legal", "[h3][frame]") {
-  const std::vector<std::byte> stream{std::byte{0x40}, std::byte{0x01}, std::byte{0xc0}, std::byte{0}, std::byte{0}, std::byte{0},
-                                      std::byte{0},    std::byte{0},    std::byte{0},    std::byte{1}, std::byte{'z'}};
+  const std::vector<std::byte> stream{
+      std::byte{0x40}, std::byte{0x01}, std::byte{0xc0}, std::byte{0}, std::byte{0},  std::byte{0},
+      std::byte{0},    std::byte{0},    std::byte{0},    std::byte{1}, std::byte{'z'}};
   bool clean = false;
-  CHECK(read_all(stream, [] { return std::size_t{3}; }, clean) == std::vector<seen_frame>{{1, "z"}});
+  CHECK(
+      read_all(stream, [] { return std::size_t{3}; }, clean) == std::vector<seen_frame>{{1, "z"}});
 }
 
-TEST_CASE("frame_reader H24: a frame of 2^62-1 bytes is skipped without being stored", "[h3][frame]") {
+TEST_CASE("frame_reader H24: a frame of 2^62-1 bytes is skipped without being stored",
+          "[h3][frame]") {
   frame_reader reader;
   std::vector<std::byte> header;
   append_frame_header(header, static_cast<frame_type>(grease_id(7)), strata::transport::varint_max);

@@ -10,16 +10,20 @@ using enum frame_rule::verdict_type;
 
 namespace {
 
-// RFC 9114 table 1 and section 7.2, written out again: what each receiver does with each type on each kind of stream.
+// RFC 9114 table 1 and section 7.2, written out again: what each receiver does with each type on
+// each kind of stream.
 const std::map<std::uint64_t, std::string> expected{
     // control client, control server, request client, request server, push client, push server
-    {0x00, "xxttt"}, {0x01, "xxttt"}, {0x02, "xxxxx"}, {0x03, "ttxxx"}, {0x04, "ttxxx"}, {0x05, "xxixx"},
-    {0x06, "xxxxx"}, {0x07, "ttxxx"}, {0x08, "xxxxx"}, {0x09, "xxxxx"}, {0x0d, "xtxxx"}};
+    {0x00, "xxttt"}, {0x01, "xxttt"}, {0x02, "xxxxx"}, {0x03, "ttxxx"},
+    {0x04, "ttxxx"}, {0x05, "xxixx"}, {0x06, "xxxxx"}, {0x07, "ttxxx"},
+    {0x08, "xxxxx"}, {0x09, "xxxxx"}, {0x0d, "xtxxx"}};
 
 char letter(const frame_rule& rule) {
   if (rule.verdict == take) return 't';
   if (rule.verdict == skip) return '-';
-  return rule.error == error_code::id_error ? 'i' : rule.error == error_code::frame_unexpected ? 'x' : '?';
+  return rule.error == error_code::id_error           ? 'i'
+         : rule.error == error_code::frame_unexpected ? 'x'
+                                                      : '?';
 }
 
 }  // namespace
@@ -44,7 +48,10 @@ TEST_CASE("frame_rules: every type on every stream for both roles", "[h3][frame]
 }
 
 TEST_CASE("frame_rules: reserved and huge types are skipped everywhere", "[h3][frame]") {
-  for (const std::uint64_t type : {grease_id(0), grease_id(1), grease_id(1000), std::uint64_t{0x3fffffffffffffff}, std::uint64_t{0xf0700}})
-    for (const frame_stream stream : {frame_stream::control, frame_stream::request, frame_stream::push})
-      for (const role receiver : {role::client, role::server}) CHECK(letter(rule_for_frame(type, stream, receiver)) == '-');
+  for (const std::uint64_t type : {grease_id(0), grease_id(1), grease_id(1000),
+                                   std::uint64_t{0x3fffffffffffffff}, std::uint64_t{0xf0700}})
+    for (const frame_stream stream :
+         {frame_stream::control, frame_stream::request, frame_stream::push})
+      for (const role receiver : {role::client, role::server})
+        CHECK(letter(rule_for_frame(type, stream, receiver)) == '-');
 }

@@ -30,9 +30,13 @@ error_code error_of(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& 
 }  // namespace
 
 TEST_CASE("settings: what is written is read back", "[h3][frame]") {
-  const settings values{.qpack_max_table_capacity = 4096, .qpack_blocked_streams = 16, .max_field_section_size = 32768,
-                        .enable_connect_protocol = true, .datagrams = true};
-  for (const std::uint64_t grease : {std::uint64_t{0}, std::uint64_t{12345}, (std::uint64_t{1} << 30) - 1}) {
+  const settings values{.qpack_max_table_capacity = 4096,
+                        .qpack_blocked_streams = 16,
+                        .max_field_section_size = 32768,
+                        .enable_connect_protocol = true,
+                        .datagrams = true};
+  for (const std::uint64_t grease :
+       {std::uint64_t{0}, std::uint64_t{12345}, (std::uint64_t{1} << 30) - 1}) {
     std::vector<std::byte> frame;
     append_settings_frame(frame, values, grease);
     strata::transport::buffer_reader reader(frame);
@@ -44,9 +48,11 @@ TEST_CASE("settings: what is written is read back", "[h3][frame]") {
   }
 }
 
-TEST_CASE("settings: nothing said is the initial values, unknown identifiers are ignored", "[h3][frame]") {
+TEST_CASE("settings: nothing said is the initial values, unknown identifiers are ignored",
+          "[h3][frame]") {
   CHECK(parse_settings({}) == settings{});
-  CHECK(parse_settings(payload({{grease_id(3), 99}, {0x2b603742, 1}, {0x3fffffffffffffff, 0}})) == settings{});
+  CHECK(parse_settings(payload({{grease_id(3), 99}, {0x2b603742, 1}, {0x3fffffffffffffff, 0}})) ==
+        settings{});
   // The low 16 bits of 0x2b603742 are 0x3742, of this one 0x0001: identifiers have 62 bits.
   CHECK(parse_settings(payload({{0x2b600001, 77}})) == settings{});
 }
@@ -57,8 +63,10 @@ TEST_CASE("settings: nothing said is the initial values, unknown identifiers are
 //# reserved settings MUST NOT be sent, and their receipt MUST be treated as a
 //# connection error of type H3_SETTINGS_ERROR.
 TEST_CASE("settings H12: identifiers of HTTP/2 are refused", "[h3][frame]") {
-  for (const std::uint64_t id : {0u, 2u, 3u, 4u, 5u}) CHECK(error_of({{id, 1}}) == error_code::settings_error);
-  for (const std::uint64_t id : {1u, 6u, 7u, 8u}) CHECK(error_of({{id, 1}}) == error_code::no_error);
+  for (const std::uint64_t id : {0u, 2u, 3u, 4u, 5u})
+    CHECK(error_of({{id, 1}}) == error_code::settings_error);
+  for (const std::uint64_t id : {1u, 6u, 7u, 8u})
+    CHECK(error_of({{id, 1}}) == error_code::no_error);
 }
 
 TEST_CASE("settings H12: a repeated identifier is refused, known or not", "[h3][frame]") {
@@ -75,15 +83,18 @@ TEST_CASE("settings: booleans are 0 or 1", "[h3][frame]") {
 }
 
 TEST_CASE("settings: 63 and 64 parameters are read, 65 are not", "[h3][frame]") {
-  for (const std::size_t count : {limits::max_settings_count - 1, limits::max_settings_count, limits::max_settings_count + 1}) {
+  for (const std::size_t count : {limits::max_settings_count - 1, limits::max_settings_count,
+                                  limits::max_settings_count + 1}) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> values;
     for (std::size_t i = 0; i < count; ++i) values.emplace_back(1000 + i, 0);
-    CHECK(error_of(values) == (count <= limits::max_settings_count ? error_code::no_error : error_code::excessive_load));
+    CHECK(error_of(values) == (count <= limits::max_settings_count ? error_code::no_error
+                                                                   : error_code::excessive_load));
   }
 }
 
 TEST_CASE("settings: every truncation inside a parameter is a frame error", "[h3][frame]") {
   const auto whole = payload({{0x2b603742, 1 << 20}});
   for (std::size_t cut = 1; cut < whole.size(); ++cut)
-    CHECK(parse_settings(strata::transport::bytes(whole).first(cut)) == std::unexpected(error_code::frame_error));
+    CHECK(parse_settings(strata::transport::bytes(whole).first(cut)) ==
+          std::unexpected(error_code::frame_error));
 }

@@ -15,7 +15,8 @@ using test::printed;
 
 namespace {
 
-decode_outcome decode(decoder& decoder, const char* encoded, field_section& section, std::uint64_t stream_id = 4) {
+decode_outcome decode(decoder& decoder, const char* encoded, field_section& section,
+                      std::uint64_t stream_id = 4) {
   return decoder.decode(stream_id, octets(encoded), section);
 }
 
@@ -47,11 +48,13 @@ std::vector<std::byte> insertion(std::string_view name, std::string_view value) 
 TEST_CASE("qpack decoder: RFC 9204 appendix B step by step, with what it answers", "[h3][qpack]") {
   decoder decoder({.max_table_capacity = 220});
   field_section section;
-  CHECK(decode(decoder, "0000 510b 2f69 6e64 6578 2e68 746d 6c", section, 0) == decode_outcome::decoded);
+  CHECK(decode(decoder, "0000 510b 2f69 6e64 6578 2e68 746d 6c", section, 0) ==
+        decode_outcome::decoded);
   CHECK(printed(section) == ":path: /index.html\n");
   CHECK(decoder.output().empty());
 
-  REQUIRE(decoder.receive(octets("3fbd01 c00f 7777 772e 6578 616d 706c 652e 636f 6d c10c 2f73 616d 706c 652f 7061 7468")));
+  REQUIRE(decoder.receive(octets(
+      "3fbd01 c00f 7777 772e 6578 616d 706c 652e 636f 6d c10c 2f73 616d 706c 652f 7061 7468")));
   CHECK(decoder.table().size() == 106);
   CHECK(decode(decoder, "0381 10 11", section, 4) == decode_outcome::decoded);
   CHECK(printed(section) == ":authority: www.example.com\n:path: /sample/path\n");
@@ -111,9 +114,9 @@ TEST_CASE("qpack decoder: static index 99 on the encoder stream is its error", "
 //# The decoder MUST treat a new dynamic table capacity value that
 //# exceeds this limit as a connection error of type QPACK_ENCODER_STREAM_ERROR.
 TEST_CASE("qpack decoder: the capacity may reach what we promised and not pass it", "[h3][qpack]") {
-  CHECK(receive("3fe01f"));   // 4095
-  CHECK(receive("3fe11f"));   // 4096
-  CHECK(!receive("3fe21f"));  // 4097
+  CHECK(receive("3fe01f"));         // 4095
+  CHECK(receive("3fe11f"));         // 4096
+  CHECK(!receive("3fe21f"));        // 4097
   CHECK(!receive("3fe1c7afa025"));  // 10^10
   CHECK(receive("20", 0));
   CHECK(!receive("21", 0));
@@ -125,8 +128,9 @@ TEST_CASE("qpack decoder: the capacity may reach what we promised and not pass i
 //# error if the encoder attempts to add an entry that is larger than the dynamic
 //# table capacity; the decoder MUST treat this as a connection error of type
 //# QPACK_ENCODER_STREAM_ERROR.
-TEST_CASE("qpack decoder: insertions before a capacity, or larger than it, are errors at once", "[h3][qpack]") {
-  CHECK(!receive("4161 00"));       // capacity 0
+TEST_CASE("qpack decoder: insertions before a capacity, or larger than it, are errors at once",
+          "[h3][qpack]") {
+  CHECK(!receive("4161 00"));  // capacity 0
   CHECK(!receive("c0 00"));
   decoder decoder({});
   REQUIRE(decoder.receive(octets("3f45")));  // 100
@@ -134,7 +138,9 @@ TEST_CASE("qpack decoder: insertions before a capacity, or larger than it, are e
   CHECK(!decoder.receive(insertion("name", std::string(65, 'v'))));
 }
 
-TEST_CASE("qpack decoder H09: a huge declared length on the encoder stream is refused before its bytes", "[h3][qpack]") {
+TEST_CASE(
+    "qpack decoder H09: a huge declared length on the encoder stream is refused before its bytes",
+    "[h3][qpack]") {
   CHECK(!receive("3fe11f 5fffffff7f"));
   CHECK(!receive("3fe11f c0 7fffffff7f"));
   CHECK(!receive("3fe11f c0 ffffffff7f"));
@@ -144,8 +150,8 @@ TEST_CASE("qpack decoder: the encoder stream may be cut anywhere", "[h3][qpack]"
   std::vector<std::byte> stream = octets("3fe11f");
   test::append(stream, octets("c00f 7777772e6578616d706c652e636f6d"));  // a static name
   test::append(stream, insertion("custom-key", std::string(300, 'v')));
-  test::append(stream, octets("81 82 6402"));                            // a dynamic name, "302" in Huffman
-  test::append(stream, octets("02 00"));                                 // duplicates
+  test::append(stream, octets("81 82 6402"));  // a dynamic name, "302" in Huffman
+  test::append(stream, octets("02 00"));       // duplicates
   for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
     decoder decoder({});
     REQUIRE(decoder.receive(strata::transport::bytes(stream).first(cut)));
@@ -165,8 +171,8 @@ TEST_CASE("qpack decoder: the encoder stream may be cut anywhere", "[h3][qpack]"
 //# table entry that has already been evicted, it MUST treat this as a connection
 //# error of type QPACK_ENCODER_STREAM_ERROR.
 TEST_CASE("qpack decoder: instructions may not name what is evicted or never was", "[h3][qpack]") {
-  CHECK(!receive("3fe11f 00"));      // duplicate of nothing
-  CHECK(!receive("3fe11f 80 00"));   // name of nothing
+  CHECK(!receive("3fe11f 00"));     // duplicate of nothing
+  CHECK(!receive("3fe11f 80 00"));  // name of nothing
   CHECK(receive("3fe11f 4161 00 00"));
   CHECK(!receive("3fe11f 4161 00 01"));
   CHECK(receive("3f21 4161 00 4162 00 00"));   // capacity 64: one entry at a time
@@ -174,7 +180,8 @@ TEST_CASE("qpack decoder: instructions may not name what is evicted or never was
   CHECK(!receive("3f21 4161 00 20 00"));       // capacity 0 evicts all
 }
 
-TEST_CASE("qpack decoder H07: an insertion may take its name from the entry it evicts", "[h3][qpack]") {
+TEST_CASE("qpack decoder H07: an insertion may take its name from the entry it evicts",
+          "[h3][qpack]") {
   decoder decoder({});
   REQUIRE(decoder.receive(octets("3f21")));  // capacity 64
   REQUIRE(decoder.receive(insertion("a-name", "first")));
@@ -198,22 +205,28 @@ TEST_CASE("qpack decoder H08: empty literals, plain and Huffman, everywhere", "[
 //# If the decoder encounters a value of EncodedInsertCount that
 //# could not have been produced by a conformant encoder, it MUST treat this as a
 //# connection error of type QPACK_DECOMPRESSION_FAILED.
-TEST_CASE("qpack decoder: Required Insert Count is rebuilt as in RFC 9204, or refused", "[h3][qpack]") {
+TEST_CASE("qpack decoder: Required Insert Count is rebuilt as in RFC 9204, or refused",
+          "[h3][qpack]") {
   // Table of 100 bytes: three entries, counted modulo 6.
   decoder decoder({.max_table_capacity = 100});
   field_section section;
   CHECK(decode(decoder, "0700", section) == decode_outcome::failed);  // beyond the full range
   CHECK(decode(decoder, "0100", section) == decode_outcome::failed);  // would be 0
-  CHECK(decode(decoder, "0500", section) == decode_outcome::failed);  // 4 > 0 + 3 with nothing inserted
+  CHECK(decode(decoder, "0500", section) ==
+        decode_outcome::failed);  // 4 > 0 + 3 with nothing inserted
   REQUIRE(decoder.receive(octets("3f45")));
   for (int i = 0; i < 10; ++i) REQUIRE(decoder.receive(octets("4161 00")));
-  CHECK(decode(decoder, "0400 80", section) == decode_outcome::decoded);  // 9, as the RFC's example says
-  CHECK(decode(decoder, "0500 80", section) == decode_outcome::decoded);  // 10
-  CHECK(decode(decoder, "0600 80", section, 8) == decode_outcome::blocked);   // 11
-  CHECK(decode(decoder, "0300 80", section) == decode_outcome::decoded);  // 8: entries 7, 8, 9 are left
-  CHECK(decode(decoder, "0300 81", section) == decode_outcome::failed);   // entry 6 is evicted
-  CHECK(qpack::decoder({.max_table_capacity = 0}).decode(0, octets("0100"), section) == decode_outcome::failed);
-  CHECK(qpack::decoder({.max_table_capacity = 31}).decode(0, octets("0100"), section) == decode_outcome::failed);
+  CHECK(decode(decoder, "0400 80", section) ==
+        decode_outcome::decoded);  // 9, as the RFC's example says
+  CHECK(decode(decoder, "0500 80", section) == decode_outcome::decoded);     // 10
+  CHECK(decode(decoder, "0600 80", section, 8) == decode_outcome::blocked);  // 11
+  CHECK(decode(decoder, "0300 80", section) ==
+        decode_outcome::decoded);  // 8: entries 7, 8, 9 are left
+  CHECK(decode(decoder, "0300 81", section) == decode_outcome::failed);  // entry 6 is evicted
+  CHECK(qpack::decoder({.max_table_capacity = 0}).decode(0, octets("0100"), section) ==
+        decode_outcome::failed);
+  CHECK(qpack::decoder({.max_table_capacity = 31}).decode(0, octets("0100"), section) ==
+        decode_outcome::failed);
 }
 
 //= RFC 9204 section 4.5.1.2
@@ -230,7 +243,8 @@ TEST_CASE("qpack decoder: a negative Base is refused, also with an empty section
   CHECK(printed(section) == "a: \nb: \n");
   CHECK(decode(decoder, "0382", section) == decode_outcome::failed);
   CHECK(decode(decoder, "03ffffffffffffffff7f", section) == decode_outcome::failed);
-  CHECK(decode(decoder, "037fffffffffffffff3f c0", section) == decode_outcome::decoded);  // a huge Base is of no harm
+  CHECK(decode(decoder, "037fffffffffffffff3f c0", section) ==
+        decode_outcome::decoded);  // a huge Base is of no harm
 }
 
 //= RFC 9204 section 2.2.3
@@ -240,18 +254,21 @@ TEST_CASE("qpack decoder: a negative Base is refused, also with an empty section
 //# index greater than or equal to the declared Required Insert Count
 //# (Section 4.5.1), it MUST treat this as a connection error of type
 //# QPACK_DECOMPRESSION_FAILED.
-TEST_CASE("qpack decoder: references at or beyond the Required Insert Count are refused", "[h3][qpack]") {
+TEST_CASE("qpack decoder: references at or beyond the Required Insert Count are refused",
+          "[h3][qpack]") {
   decoder decoder({});
   field_section section;
   REQUIRE(decoder.receive(octets("3fe11f 4161 00 4162 00 4163 00")));
   CHECK(decode(decoder, "0200 80", section) == decode_outcome::decoded);
-  CHECK(decode(decoder, "0201 80", section) == decode_outcome::failed);    // Base 2: entry 1 is beyond
+  CHECK(decode(decoder, "0201 80", section) ==
+        decode_outcome::failed);  // Base 2: entry 1 is beyond
   CHECK(decode(decoder, "0201 81", section) == decode_outcome::decoded);
-  CHECK(decode(decoder, "0200 81", section) == decode_outcome::failed);    // before the first entry
-  CHECK(decode(decoder, "0200 10", section) == decode_outcome::failed);    // post-Base 0 is entry 1
+  CHECK(decode(decoder, "0200 81", section) == decode_outcome::failed);  // before the first entry
+  CHECK(decode(decoder, "0200 10", section) == decode_outcome::failed);  // post-Base 0 is entry 1
   CHECK(decode(decoder, "0200 00 00", section) == decode_outcome::failed);
   CHECK(decode(decoder, "0200 40 00", section) == decode_outcome::decoded);
-  CHECK(decode(decoder, "0000 80", section) == decode_outcome::failed);    // no dynamic references at all
+  CHECK(decode(decoder, "0000 80", section) ==
+        decode_outcome::failed);  // no dynamic references at all
   CHECK(decode(decoder, "0000 1f ff ff ff ff ff ff ff ff 3f", section) == decode_outcome::failed);
 }
 
@@ -263,7 +280,8 @@ TEST_CASE("qpack decoder: references at or beyond the Required Insert Count are 
 TEST_CASE("qpack decoder H05: as many streams may block as promised, not one more", "[h3][qpack]") {
   decoder decoder({.max_blocked_streams = 3});
   field_section section;
-  for (std::uint64_t id = 0; id < 3; ++id) CHECK(decode(decoder, "0200 80", section, 4 * id) == decode_outcome::blocked);
+  for (std::uint64_t id = 0; id < 3; ++id)
+    CHECK(decode(decoder, "0200 80", section, 4 * id) == decode_outcome::blocked);
   CHECK(decode(decoder, "0200 80", section, 4) == decode_outcome::blocked);  // again the same
   CHECK(decoder.blocked_streams() == 3);
   CHECK(decode(decoder, "0200 80", section, 12) == decode_outcome::failed);
@@ -289,7 +307,8 @@ TEST_CASE("qpack decoder: a limit of no blocked streams refuses the first", "[h3
   CHECK(decode(decoder, "0200 80", section) == decode_outcome::failed);
 }
 
-TEST_CASE("qpack decoder H03: the decoded size is limited with 32 bytes per line, while decoding", "[h3][qpack]") {
+TEST_CASE("qpack decoder H03: the decoded size is limited with 32 bytes per line, while decoding",
+          "[h3][qpack]") {
   decoder decoder({.max_table_capacity = 4096, .max_section_size = 1000, .max_field_count = 5});
   field_section section;
   REQUIRE(decoder.receive(octets("3fe11f")));
@@ -310,10 +329,12 @@ TEST_CASE("qpack decoder H03: the decoded size is limited with 32 bytes per line
 TEST_CASE("qpack decoder H22: the number of lines is limited", "[h3][qpack]") {
   decoder decoder({});
   field_section section;
-  for (const std::size_t count : {limits::max_field_count - 1, limits::max_field_count, limits::max_field_count + 1}) {
+  for (const std::size_t count :
+       {limits::max_field_count - 1, limits::max_field_count, limits::max_field_count + 1}) {
     std::vector<std::byte> encoded = octets("0000");
     encoded.insert(encoded.end(), count, std::byte{0xc1});
-    CHECK((decoder.decode(0, encoded, section) == decode_outcome::decoded) == (count <= limits::max_field_count));
+    CHECK((decoder.decode(0, encoded, section) == decode_outcome::decoded) ==
+          (count <= limits::max_field_count));
   }
 }
 
@@ -326,7 +347,8 @@ TEST_CASE("qpack decoder: a table of capacity zero needs no cancellations", "[h3
 TEST_CASE("qpack decoder: random input never does more than fail", "[h3][qpack]") {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     strata::testkit::fake_random random(seed);
-    decoder decoder({.max_table_capacity = 256, .max_blocked_streams = 4, .max_section_size = 2000});
+    decoder decoder(
+        {.max_table_capacity = 256, .max_blocked_streams = 4, .max_section_size = 2000});
     field_section section;
     bool alive = decoder.receive(octets("3fe101"));
     for (int step = 0; alive && step < 200; ++step) {
@@ -335,8 +357,10 @@ TEST_CASE("qpack decoder: random input never does more than fail", "[h3][qpack]"
       if (random.happens(0.5)) {
         alive = decoder.receive(input);
       } else {
-        if (input.size() > 2 && random.happens(0.8)) input[0] = static_cast<std::byte>(random.below(17)), input[1] = std::byte{0};
-        alive = decoder.decode(random.below(8), input, section) != decode_outcome::failed || random.happens(0.9);
+        if (input.size() > 2 && random.happens(0.8))
+          input[0] = static_cast<std::byte>(random.below(17)), input[1] = std::byte{0};
+        alive = decoder.decode(random.below(8), input, section) != decode_outcome::failed ||
+                random.happens(0.9);
       }
       REQUIRE(decoder.table().size() <= 256);
       REQUIRE(decoder.blocked_streams() <= 4);

@@ -10,7 +10,8 @@
 using strata::h3::known_field;
 using strata::h3::core::qpack::dynamic_table;
 
-TEST_CASE("dynamic_table: an entry as large as the capacity fits, one byte more does not", "[h3][qpack]") {
+TEST_CASE("dynamic_table: an entry as large as the capacity fits, one byte more does not",
+          "[h3][qpack]") {
   dynamic_table table;
   table.set_capacity(100);
   CHECK(table.insert("name", std::string(63, 'v'), known_field::unknown));
@@ -23,7 +24,9 @@ TEST_CASE("dynamic_table: an entry as large as the capacity fits, one byte more 
   CHECK(!table.at(2));
 }
 
-TEST_CASE("dynamic_table H07: as many empty entries as there can be, then more, evicts before inserting", "[h3][qpack]") {
+TEST_CASE(
+    "dynamic_table H07: as many empty entries as there can be, then more, evicts before inserting",
+    "[h3][qpack]") {
   dynamic_table table;
   table.set_capacity(4096);
   for (int i = 0; i < 1000; ++i) {
@@ -50,7 +53,8 @@ TEST_CASE("dynamic_table: an entry may be made of the entry it evicts", "[h3][qp
   }
 }
 
-TEST_CASE("dynamic_table: random insertions, duplicates and capacities match a plain model", "[h3][qpack]") {
+TEST_CASE("dynamic_table: random insertions, duplicates and capacities match a plain model",
+          "[h3][qpack]") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     INFO("seed " << seed);
     strata::testkit::fake_random random(seed);
@@ -60,7 +64,8 @@ TEST_CASE("dynamic_table: random insertions, duplicates and capacities match a p
     std::size_t size = 0;
     std::uint64_t inserted = 0;
     const auto shrink = [&](std::size_t limit) {
-      for (; size > limit; model.pop_front()) size -= model.front().first.size() + model.front().second.size() + 32;
+      for (; size > limit; model.pop_front())
+        size -= model.front().first.size() + model.front().second.size() + 32;
     };
     for (int step = 0; step < 2000; ++step) {
       if (random.happens(0.02)) {
@@ -69,7 +74,8 @@ TEST_CASE("dynamic_table: random insertions, duplicates and capacities match a p
         table.set_capacity(capacity);
       } else {
         std::string name(random.below(40), static_cast<char>('a' + step % 26));
-        std::string value(random.below(random.happens(0.1) ? 600 : 60), static_cast<char>('A' + step % 26));
+        std::string value(random.below(random.happens(0.1) ? 600 : 60),
+                          static_cast<char>('A' + step % 26));
         std::string_view name_view = name;
         std::string_view value_view = value;
         if (!model.empty() && random.happens(0.5)) {

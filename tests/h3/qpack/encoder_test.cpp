@@ -75,7 +75,8 @@ TEST_CASE("encoder: a cookie of 19 bytes is never indexed, one of 20 may be", "[
   CHECK(!is_never_indexed({"cookie", "012345678901234567890", known_field::cookie}));
 }
 
-TEST_CASE("encoder H06: acknowledgments and increments of nothing are errors, in every split", "[h3][qpack]") {
+TEST_CASE("encoder H06: acknowledgments and increments of nothing are errors, in every split",
+          "[h3][qpack]") {
   for (const char* wrong : {"00", "01", "3f00", "80", "84", "ff8001"}) {
     const auto input = octets(wrong);
     encoder whole;
@@ -99,6 +100,7 @@ TEST_CASE("encoder: stream cancellations are welcome, an overlong integer is not
 TEST_CASE("encoder: names and values of every kind of emptiness survive", "[h3][qpack]") {
   decoder decoder({});
   field_section section;
-  REQUIRE(decoder.decode(0, encoded({{"", ""}, {"x", ""}, {"", "y"}, {"content-type", ""}}), section) == decode_outcome::decoded);
+  REQUIRE(decoder.decode(0, encoded({{"", ""}, {"x", ""}, {"", "y"}, {"content-type", ""}}),
+                         section) == decode_outcome::decoded);
   CHECK(test::printed(section) == ": \nx: \n: y\ncontent-type: \n");
 }

@@ -41,7 +41,8 @@ TEST_CASE("huffman: the strings of RFC 7541 appendix C encode and decode", "[h3]
       {"https://www.example.com", "9d29ad171863c78f0b97c8e9ae82ae43d3"},
       {"307", "640eff"},
       {"foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1",
-       "94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007"},
+       "94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d500"
+       "7"},
   };
   for (const auto& [text, hexadecimal] : examples) {
     CHECK(encoded(text) == octets(hexadecimal));
@@ -49,9 +50,11 @@ TEST_CASE("huffman: the strings of RFC 7541 appendix C encode and decode", "[h3]
   }
 }
 
-TEST_CASE("huffman: every octet, alone and in pairs, survives a round trip", "[h3][qpack][huffman]") {
+TEST_CASE("huffman: every octet, alone and in pairs, survives a round trip",
+          "[h3][qpack][huffman]") {
   for (int a = 0; a < 256; ++a) {
-    REQUIRE(decoded(encoded(std::string(1, static_cast<char>(a)))) == std::string(1, static_cast<char>(a)));
+    REQUIRE(decoded(encoded(std::string(1, static_cast<char>(a)))) ==
+            std::string(1, static_cast<char>(a)));
     for (int b = 0; b < 256; ++b) {
       const std::string text{static_cast<char>(a), static_cast<char>(b)};
       REQUIRE(decoded(encoded(text)) == text);
@@ -70,16 +73,18 @@ TEST_CASE("huffman: random texts of every length survive a round trip", "[h3][qp
   }
 }
 
-TEST_CASE("huffman H09: padding of eight bits or more, or not of ones, is refused", "[h3][qpack][huffman]") {
-  CHECK(decoded(octets("1f")) == "a");        // 00011 and three ones
-  CHECK(!decoded(octets("18")));              // 00011 and three zeros
-  CHECK(!decoded(octets("1fff")));            // eleven bits of padding
-  CHECK(!decoded(octets("ff")));              // eight ones and nothing else
+TEST_CASE("huffman H09: padding of eight bits or more, or not of ones, is refused",
+          "[h3][qpack][huffman]") {
+  CHECK(decoded(octets("1f")) == "a");  // 00011 and three ones
+  CHECK(!decoded(octets("18")));        // 00011 and three zeros
+  CHECK(!decoded(octets("1fff")));      // eleven bits of padding
+  CHECK(!decoded(octets("ff")));        // eight ones and nothing else
   CHECK(decoded(octets("")) == "");
   CHECK(decoded(octets("fe")) == std::nullopt);  // an incomplete code of seven ones and a zero
 }
 
-TEST_CASE("huffman H09: the end-of-string symbol is refused wherever it stands", "[h3][qpack][huffman]") {
+TEST_CASE("huffman H09: the end-of-string symbol is refused wherever it stands",
+          "[h3][qpack][huffman]") {
   CHECK(!decoded(octets("ffffffff")));
   CHECK(!decoded(octets("1fffffffff")));
   CHECK(!decoded(octets("ffffffff1f1f1f1f1f1f1f1f")));

@@ -102,7 +102,9 @@ enum class delivery { whole, byte_by_byte, encoder_stream_last };
 class replay {
  public:
   replay(const file_parameters& parameters, delivery how)
-      : decoder_({.max_table_capacity = parameters.table, .max_blocked_streams = 1000, .max_section_size = 1 << 20,
+      : decoder_({.max_table_capacity = parameters.table,
+                  .max_blocked_streams = 1000,
+                  .max_section_size = 1 << 20,
                   .max_field_count = 1000}),
         how_(how) {
     // In this corpus a decoder begins with its whole table; no encoder says so on its stream.
@@ -128,14 +130,16 @@ class replay {
 
   std::vector<std::string> sections() const {
     std::vector<std::string> result;
-    for (const auto& [stream_id, texts] : sections_) result.insert(result.end(), texts.begin(), texts.end());
+    for (const auto& [stream_id, texts] : sections_)
+      result.insert(result.end(), texts.begin(), texts.end());
     return result;
   }
   std::size_t blocked_ever() const { return blocked_ever_; }
 
  private:
   bool take_instructions(strata::transport::bytes content) {
-    const std::size_t step = how_ == delivery::byte_by_byte ? 1 : std::max<std::size_t>(content.size(), 1);
+    const std::size_t step =
+        how_ == delivery::byte_by_byte ? 1 : std::max<std::size_t>(content.size(), 1);
     for (std::size_t at = 0; at < content.size(); at += step) {
       if (!decoder_.receive(content.subspan(at, step))) return false;
       for (std::uint64_t stream_id; decoder_.poll_unblocked(stream_id);) {
@@ -149,8 +153,12 @@ class replay {
 
   bool take_section(const record& each) {
     switch (decoder_.decode(each.stream_id, each.content, section_)) {
-      case decode_outcome::decoded: sections_[each.stream_id].push_back(qif_lines(section_)); return true;
-      case decode_outcome::blocked: ++blocked_ever_; return waiting_.emplace(each.stream_id, each.content).second;
+      case decode_outcome::decoded:
+        sections_[each.stream_id].push_back(qif_lines(section_));
+        return true;
+      case decode_outcome::blocked:
+        ++blocked_ever_;
+        return waiting_.emplace(each.stream_id, each.content).second;
       default: return false;
     }
   }
@@ -166,8 +174,10 @@ class replay {
 
 std::vector<std::filesystem::path> encoded_files() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(vectors / "encoded" / "qpack-05"))
-    if (entry.is_regular_file() && entry.path().filename().string().find("examples.out") == std::string::npos)
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(vectors / "encoded" / "qpack-05"))
+    if (entry.is_regular_file() &&
+        entry.path().filename().string().find("examples.out") == std::string::npos)
       files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
@@ -178,7 +188,8 @@ std::size_t check_all(delivery how) {
   std::map<std::string, std::vector<std::string>> qifs;
   for (const auto& path : encoded_files()) {
     const file_parameters parameters = parameters_of(path);
-    // An encoder that was told of every acknowledgment at once relies on them: late instructions would break its promises.
+    // An encoder that was told of every acknowledgment at once relies on them: late instructions
+    // would break its promises.
     if (how == delivery::encoder_stream_last && parameters.acknowledged != 0) continue;
     auto& expected = qifs[parameters.qif];
     if (expected.empty()) expected = read_qif(vectors / "qifs" / (parameters.qif + ".qif"));
@@ -194,22 +205,28 @@ std::size_t check_all(delivery how) {
 
 }  // namespace
 
-TEST_CASE("qpack: every file of the offline interop corpus decodes to its header lists", "[h3][qpack]") {
+TEST_CASE("qpack: every file of the offline interop corpus decodes to its header lists",
+          "[h3][qpack]") {
   REQUIRE(encoded_files().size() >= 60);
   CHECK(check_all(delivery::whole) == 0);
 }
 
-TEST_CASE("qpack: the corpus decodes with its encoder stream delivered byte by byte", "[h3][qpack]") {
+TEST_CASE("qpack: the corpus decodes with its encoder stream delivered byte by byte",
+          "[h3][qpack]") {
   CHECK(check_all(delivery::byte_by_byte) == 0);
 }
 
-TEST_CASE("qpack: the corpus decodes with its encoder stream delivered last, through blocked streams", "[h3][qpack]") {
+TEST_CASE(
+    "qpack: the corpus decodes with its encoder stream delivered last, through blocked streams",
+    "[h3][qpack]") {
   CHECK(check_all(delivery::encoder_stream_last) > 100);
 }
 
-TEST_CASE("qpack: the error files are rejected, but for the two that RFC 9204 made valid", "[h3][qpack]") {
+TEST_CASE("qpack: the error files are rejected, but for the two that RFC 9204 made valid",
+          "[h3][qpack]") {
   for (int number = 1; number <= 12; ++number) {
-    const std::string file = read_file(vectors / "encoded" / "errors" / ("err" + std::to_string(number)));
+    const std::string file =
+        read_file(vectors / "encoded" / "errors" / ("err" + std::to_string(number)));
     replay run({.qif = "", .table = 4096, .blocked = 100}, delivery::whole);
     INFO(number);
     CHECK(run.run(read_records(file)) == (number == 9 || number == 10));
@@ -217,11 +234,14 @@ TEST_CASE("qpack: the error files are rejected, but for the two that RFC 9204 ma
 }
 
 TEST_CASE("qpack: the examples of RFC 9204 appendix B decode", "[h3][qpack]") {
-  const std::string file = read_file(vectors / "encoded" / "qpack-05" / "examples" / "examples.out.220.100.1");
+  const std::string file =
+      read_file(vectors / "encoded" / "qpack-05" / "examples" / "examples.out.220.100.1");
   replay run({.qif = "", .table = 220, .blocked = 100, .acknowledged = 1}, delivery::whole);
   REQUIRE(run.run(read_records(file)));
-  CHECK(run.sections() == std::vector<std::string>{":path\t/index.html\n", ":authority\twww.example.com\n:path\t/sample/path\n",
-                                                   ":authority\twww.example.com\n:path\t/\ncustom-key\tcustom-value\n"});
+  CHECK(run.sections() == std::vector<std::string>{
+                              ":path\t/index.html\n",
+                              ":authority\twww.example.com\n:path\t/sample/path\n",
+                              ":authority\twww.example.com\n:path\t/\ncustom-key\tcustom-value\n"});
 }
 
 TEST_CASE("qpack: what our encoder makes of the corpus, our decoder gives back", "[h3][qpack]") {
@@ -236,7 +256,8 @@ TEST_CASE("qpack: what our encoder makes of the corpus, our decoder gives back",
       for (std::size_t at = 0; at < text.size();) {
         const std::size_t tab = text.find('\t', at);
         const std::size_t end = text.find('\n', at);
-        lines.push_back({.name = {text.data() + at, tab - at}, .value = {text.data() + tab + 1, end - tab - 1}});
+        lines.push_back({.name = {text.data() + at, tab - at},
+                         .value = {text.data() + tab + 1, end - tab - 1}});
         at = end + 1;
       }
       encoded.clear();

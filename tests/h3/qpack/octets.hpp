@@ -31,7 +31,9 @@ inline std::vector<std::byte> text_octets(std::string_view text) {
   return {view.begin(), view.end()};
 }
 
-inline void append(std::vector<std::byte>& to, transport::bytes from) { to.insert(to.end(), from.begin(), from.end()); }
+inline void append(std::vector<std::byte>& to, transport::bytes from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
 
 /// A section as "name: value\n" lines, to compare and to print.
 inline std::string printed(const field_section& section) {

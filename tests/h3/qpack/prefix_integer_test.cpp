@@ -35,10 +35,14 @@ TEST_CASE("prefix_integer: the examples of RFC 7541 appendix C.1 decode", "[h3][
 //= type=test
 //# QPACK implementations MUST be able to decode integers up to and
 //# including 62 bits long.
-TEST_CASE("prefix_integer: every boundary survives a round trip with every prefix, and no truncation is whole", "[h3][qpack]") {
+TEST_CASE(
+    "prefix_integer: every boundary survives a round trip with every prefix, and no truncation is "
+    "whole",
+    "[h3][qpack]") {
   for (unsigned prefix_bits = 3; prefix_bits <= 8; ++prefix_bits) {
     for (unsigned bit = 0; bit <= 62; ++bit) {
-      for (const std::uint64_t value : {(std::uint64_t{1} << bit) - 1, std::uint64_t{1} << bit, (std::uint64_t{1} << bit) + 1}) {
+      for (const std::uint64_t value : {(std::uint64_t{1} << bit) - 1, std::uint64_t{1} << bit,
+                                        (std::uint64_t{1} << bit) + 1}) {
         if (value > varint_max) continue;
         std::array<std::byte, max_prefix_integer_size> memory;
         const std::byte* end = write_prefix_integer(memory.data(), 0, prefix_bits, value);
@@ -47,8 +51,8 @@ TEST_CASE("prefix_integer: every boundary survives a round trip with every prefi
         REQUIRE(read(encoded, prefix_bits, back) == parse_status::whole);
         REQUIRE(back == value);
         for (std::size_t cut = 0; cut < encoded.size(); ++cut)
-          REQUIRE(read({encoded.begin(), encoded.begin() + static_cast<std::ptrdiff_t>(cut)}, prefix_bits, back) ==
-                  parse_status::truncated);
+          REQUIRE(read({encoded.begin(), encoded.begin() + static_cast<std::ptrdiff_t>(cut)},
+                       prefix_bits, back) == parse_status::truncated);
       }
     }
   }
@@ -62,7 +66,8 @@ TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not", "[h3]
   CHECK(read(octets("ffffffffffffffffff7f"), 8, value) == parse_status::invalid);
 }
 
-TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid whatever they say", "[h3][qpack]") {
+TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid whatever they say",
+          "[h3][qpack]") {
   std::uint64_t value = 0;
   CHECK(read(octets("ff 80 80 80 80 80 80 80 80 00"), 8, value) == parse_status::whole);
   CHECK(value == 255);
@@ -70,7 +75,8 @@ TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid wha
   CHECK(read(octets("ff ff ff ff ff ff ff ff ff ff ff ff"), 8, value) == parse_status::invalid);
 }
 
-TEST_CASE("string_literal H09: a length beyond the limit is invalid before the bytes come", "[h3][qpack]") {
+TEST_CASE("string_literal H09: a length beyond the limit is invalid before the bytes come",
+          "[h3][qpack]") {
   string_literal literal;
   const auto exact = octets("02 6162");
   input_cursor cursor{strata::transport::bytes(exact)};

@@ -17,7 +17,9 @@ result<void> request_view::send_headers(std::span<const field_line> lines, bool 
 result<std::size_t> request_view::send_body(std::span<const bytes> pieces, bool fin) {
   return state_->send_body(stream_id_, pieces, fin);
 }
-result<void> request_view::send_trailers(std::span<const field_line> lines) { return state_->send_trailers(stream_id_, lines); }
+result<void> request_view::send_trailers(std::span<const field_line> lines) {
+  return state_->send_trailers(stream_id_, lines);
+}
 void request_view::reset(error_code code) { state_->reset(stream_id_, code); }
 void request_view::stop_reading(error_code code) { state_->stop_reading(stream_id_, code); }
 
@@ -46,7 +48,8 @@ void connection::writable(std::uint64_t stream_id) { state_->writable(stream_id)
 void connection::opened(std::uint64_t stream_id) { state_->opened(stream_id); }
 
 result<request_view> connection::open_request(std::uint64_t stream_id) {
-  if (auto opened = state_->open_request(stream_id); !opened) return std::unexpected(opened.error());
+  if (auto opened = state_->open_request(stream_id); !opened)
+    return std::unexpected(opened.error());
   return request_view(*state_, stream_id);
 }
 request_view connection::request(std::uint64_t stream_id) noexcept { return {*state_, stream_id}; }

@@ -10,9 +10,11 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-connection_state::connection_state(const connection_config& config, transport::random_source& random)
+connection_state::connection_state(const connection_config& config,
+                                   transport::random_source& random)
     : config_(config),
-      decoder_({.max_table_capacity = std::min(config.qpack_table_capacity, limits::max_qpack_table_capacity),
+      decoder_({.max_table_capacity =
+                    std::min(config.qpack_table_capacity, limits::max_qpack_table_capacity),
                 .max_blocked_streams = config.qpack_blocked_streams,
                 .max_section_size = config.max_field_section_size,
                 .max_field_count = config.max_field_count}),
@@ -21,7 +23,8 @@ connection_state::connection_state(const connection_config& config, transport::r
   //# Endpoints MUST NOT require any data to be received from the peer prior to
   //# sending the SETTINGS frame; settings MUST be sent as soon as the transport is
   //# ready to send data.
-  const settings ours{.qpack_max_table_capacity = std::min(config.qpack_table_capacity, limits::max_qpack_table_capacity),
+  const settings ours{.qpack_max_table_capacity =
+                          std::min(config.qpack_table_capacity, limits::max_qpack_table_capacity),
                       .qpack_blocked_streams = config.qpack_blocked_streams,
                       .max_field_section_size = config.max_field_section_size,
                       .enable_connect_protocol = is_server() && config.enable_connect_protocol};
@@ -30,10 +33,9 @@ connection_state::connection_state(const connection_config& config, transport::r
   append_varint(own_[own_decoder].unsent, static_cast<std::uint64_t>(stream_type::qpack_decoder));
   append_varint(own_[own_encoder].unsent, static_cast<std::uint64_t>(stream_type::qpack_encoder));
   for (std::size_t i = 0; i < own_count; ++i)
-    commands_.push({.kind = transport_command::kind_type::open_unidirectional, .stream_id = 0, .code = 0});
+    commands_.push(
+        {.kind = transport_command::kind_type::open_unidirectional, .stream_id = 0, .code = 0});
 }
-
-// --- events and commands ------------------------------------------------------------------------------------------------
 
 void connection_state::tell(event_kind kind, std::uint64_t stream_id, std::uint64_t value) {
   events_.push({.kind = kind, .stream_id = stream_id, .value = value});
@@ -49,7 +51,8 @@ bool connection_state::poll_event(event& out) {
   return true;
 }
 
-void connection_state::command(transport_command::kind_type kind, request_stream& stream, error_code code) {
+void connection_state::command(transport_command::kind_type kind, request_stream& stream,
+                               error_code code) {
   commands_.push({.kind = kind, .stream_id = stream.id, .code = static_cast<std::uint64_t>(code)});
   ++stream.commands_pending;
 }
@@ -65,8 +68,6 @@ bool connection_state::poll_command(transport_command& out) {
   return true;
 }
 
-// --- ends ---------------------------------------------------------------------------------------------------------------
-
 void connection_state::close(error_code code, const char* reason) {
   if (closed_) return;
   closed_ = connection_error{.code = code, .reason = reason};
@@ -75,10 +76,12 @@ void connection_state::close(error_code code, const char* reason) {
 }
 
 void connection_state::charge() {
-  if (!budget_.charge(now_)) close(error_code::excessive_load, "too many resets, malformed messages or control frames");
+  if (!budget_.charge(now_))
+    close(error_code::excessive_load, "too many resets, malformed messages or control frames");
 }
 
-/// `complete`: every byte was read and every section decoded; otherwise the peer's encoder is told that references are gone.
+/// `complete`: every byte was read and every section decoded; otherwise the peer's encoder is told
+/// that references are gone.
 void connection_state::end_receiving(request_stream& stream, bool complete) {
   if (stream.receive_over) return;
   stream.receive_over = true;
@@ -111,7 +114,8 @@ void connection_state::abandon(request_stream& stream, error_code code) {
 //= RFC 9114 section 4.1.2
 //# Malformed requests or responses that are detected MUST be treated as a stream
 //# error of type H3_MESSAGE_ERROR.
-/// A stream error. Whatever else comes on the stream is dropped unread: parsing on after an error would start in the middle of a frame.
+/// A stream error. Whatever else comes on the stream is dropped unread: parsing on after an error
+/// would start in the middle of a frame.
 void connection_state::fail_stream(request_stream& stream, error_code code) {
   tell(event_kind::failed, stream, static_cast<std::uint64_t>(code));
   abandon(stream, code);
@@ -121,8 +125,6 @@ void connection_state::fail_stream(request_stream& stream, error_code code) {
 void connection_state::release_if_over(request_stream& stream) {
   if (stream.over()) requests_.erase(stream);
 }
-
-// --- time ---------------------------------------------------------------------------------------------------------------
 
 std::optional<time_point> connection_state::next_timeout() const {
   if (closed_ || blocked_.empty()) return std::nullopt;

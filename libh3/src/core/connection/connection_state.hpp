@@ -20,7 +20,8 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-/// A unidirectional stream of the peer. Only the critical ones live long; others end as soon as their type is known.
+/// A unidirectional stream of the peer. Only the critical ones live long; others end as soon as
+/// their type is known.
 struct peer_stream {
   enum class kind_type : std::uint8_t { untyped, control, qpack_encoder, qpack_decoder };
   std::uint64_t id = 0;
@@ -28,15 +29,17 @@ struct peer_stream {
   kind_type kind = kind_type::untyped;
 };
 
-/// A unidirectional stream of ours. Its bytes wait from the first moment, before QUIC has opened it.
+/// A unidirectional stream of ours. Its bytes wait from the first moment, before QUIC has opened
+/// it.
 struct own_stream {
   std::optional<std::uint64_t> id;
   std::vector<std::byte> unsent;
   bool full = false;
 };
 
-/// What connection points to. The files that define its members: connection_state.cpp (lifetime, events, errors, time),
-/// request_receive.cpp, request_send.cpp, peer_streams.cpp (control and QPACK streams).
+/// What connection points to. The files that define its members: connection_state.cpp (lifetime,
+/// events, errors, time), request_receive.cpp, request_send.cpp, peer_streams.cpp (control and
+/// QPACK streams).
 class connection_state {
  public:
   connection_state(const connection_config& config, transport::random_source& random);
@@ -147,14 +150,16 @@ class connection_state {
   request_table requests_;
   ring<event> events_;
   ring<transport_command> commands_;
-  std::vector<blocked_deadline> blocked_;  // one per blocked stream, in the order of their deadlines
+  std::vector<blocked_deadline>
+      blocked_;                        // one per blocked stream, in the order of their deadlines
   std::uint64_t next_request_id_ = 0;  // server: the first that the peer has not opened
   std::size_t parked_bytes_ = 0;       // in all request_stream::encoded
 
   // The peer's unidirectional streams.
   std::vector<peer_stream> peer_streams_;
   std::uint64_t next_peer_stream_id_;
-  std::uint8_t critical_seen_ = 0;  // types ever opened: the second is an error also after the first has gone
+  std::uint8_t critical_seen_ =
+      0;  // types ever opened: the second is an error also after the first has gone
   frame_reader control_frames_;
   bool control_skips_ = false;
   bool settings_seen_ = false;
@@ -168,7 +173,8 @@ class connection_state {
   ring<std::uint64_t> ready_;  // request streams with output
   std::optional<std::uint64_t> goaway_sent_;
   std::vector<std::byte> encoded_;  // scratch for one section
-  std::array<bytes, limits::max_body_pieces> borrowed_{};  // content lent to send_body(), behind the stream's unsent bytes
+  std::array<bytes, limits::max_body_pieces>
+      borrowed_{};  // content lent to send_body(), behind the stream's unsent bytes
   std::size_t borrowed_count_ = 0;
   std::uint64_t borrowed_by_ = 0;
   std::array<bytes, limits::max_body_pieces + 1> offered_{};

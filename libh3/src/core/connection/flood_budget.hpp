@@ -11,8 +11,9 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-/// How much useless work a peer may cause. QUIC's stream limit bounds how many requests are open, not how many are opened and cancelled
-/// again ("rapid reset") or made to fail on purpose; and no limit of QUIC sees frames that carry nothing.
+/// How much useless work a peer may cause. QUIC's stream limit bounds how many requests are open,
+/// not how many are opened and cancelled again ("rapid reset") or made to fail on purpose; and no
+/// limit of QUIC sees frames that carry nothing.
 class flood_budget {
  public:
   /// Something that cost us and served nobody. False: too much of it.
@@ -28,7 +29,8 @@ class flood_budget {
   /// Framing, padding and unknown frames. False: nearly all the peer sends is that.
   bool add_overhead(std::uint64_t size) noexcept {
     overhead_ += size;
-    return overhead_ / limits::overhead_ratio <= useful_ + limits::overhead_allowance / limits::overhead_ratio;
+    return overhead_ / limits::overhead_ratio <=
+           useful_ + limits::overhead_allowance / limits::overhead_ratio;
   }
 
  private:
@@ -38,11 +40,15 @@ class flood_budget {
       refilled_ = now;
     }
     if (now <= refilled_) return;
-    constexpr transport::duration per_token = transport::duration(std::chrono::seconds(1)) / limits::glitches_per_second;
+    constexpr transport::duration per_token =
+        transport::duration(std::chrono::seconds(1)) / limits::glitches_per_second;
     const auto earned = static_cast<std::uint64_t>((now - refilled_) / per_token);
     if (earned == 0) return;
-    refilled_ += earned >= limits::glitch_burst ? now - refilled_ : per_token * static_cast<transport::duration::rep>(earned);
-    tokens_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens_ + earned, limits::glitch_burst));
+    refilled_ += earned >= limits::glitch_burst
+                     ? now - refilled_
+                     : per_token * static_cast<transport::duration::rep>(earned);
+    tokens_ =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens_ + earned, limits::glitch_burst));
   }
 
   transport::time_point refilled_{};

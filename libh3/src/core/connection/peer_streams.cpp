@@ -9,9 +9,8 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-// --- unidirectional streams ---------------------------------------------------------------------------------------------
-
-/// Takes everything: what critical streams carry must never wait for flow control, and the rest means nothing.
+/// Takes everything: what critical streams carry must never wait for flow control, and the rest
+/// means nothing.
 void connection_state::receive_peer_stream(std::uint64_t stream_id, bytes input, bool fin) {
   peer_stream* stream = find_or_accept_peer_stream(stream_id);
   if (stream == nullptr) return;
@@ -26,18 +25,20 @@ void connection_state::receive_peer_stream(std::uint64_t stream_id, bytes input,
     case peer_stream::kind_type::untyped: break;
     case peer_stream::kind_type::control: receive_control(input); break;
     case peer_stream::kind_type::qpack_encoder:
-      if (!decoder_.receive(input)) return close(error_code::qpack_encoder_stream_error, "invalid encoder instruction");
+      if (!decoder_.receive(input))
+        return close(error_code::qpack_encoder_stream_error, "invalid encoder instruction");
       decode_unblocked();
       break;
     case peer_stream::kind_type::qpack_decoder:
-      if (!encoder_.receive(input)) return close(error_code::qpack_decoder_stream_error, "invalid decoder instruction");
+      if (!encoder_.receive(input))
+        return close(error_code::qpack_decoder_stream_error, "invalid decoder instruction");
       break;
   }
   if (fin) forget_peer_stream(stream_id);
 }
 
-/// The stream, or null: it is not the peer's, or over, or beyond the limit (then the connection is closed). Opening one opens those
-/// below it, as in QUIC.
+/// The stream, or null: it is not the peer's, or over, or beyond the limit (then the connection is
+/// closed). Opening one opens those below it, as in QUIC.
 peer_stream* connection_state::find_or_accept_peer_stream(std::uint64_t stream_id) {
   if (((stream_id & 1) != 0) == is_server()) return nullptr;
   if (stream_id >= next_peer_stream_id_) {
@@ -46,19 +47,23 @@ peer_stream* connection_state::find_or_accept_peer_stream(std::uint64_t stream_i
       close(error_code::excessive_load, "too many unidirectional streams");
       return nullptr;
     }
-    for (; next_peer_stream_id_ <= stream_id; next_peer_stream_id_ += 4) peer_streams_.push_back({.id = next_peer_stream_id_});
+    for (; next_peer_stream_id_ <= stream_id; next_peer_stream_id_ += 4)
+      peer_streams_.push_back({.id = next_peer_stream_id_});
   }
   const auto found = std::find_if(peer_streams_.begin(), peer_streams_.end(),
                                   [&](const peer_stream& each) { return each.id == stream_id; });
   return found == peer_streams_.end() ? nullptr : &*found;
 }
 
-/// The stream's type has come. False: the stream is of no use and forgotten, or the connection is closed.
+/// The stream's type has come. False: the stream is of no use and forgotten, or the connection is
+/// closed.
 bool connection_state::claim_type(peer_stream& stream, bool fin) {
   switch (static_cast<stream_type>(stream.type.value())) {
     case stream_type::control: return claim_critical(stream, peer_stream::kind_type::control);
-    case stream_type::qpack_encoder: return claim_critical(stream, peer_stream::kind_type::qpack_encoder);
-    case stream_type::qpack_decoder: return claim_critical(stream, peer_stream::kind_type::qpack_decoder);
+    case stream_type::qpack_encoder:
+      return claim_critical(stream, peer_stream::kind_type::qpack_encoder);
+    case stream_type::qpack_decoder:
+      return claim_critical(stream, peer_stream::kind_type::qpack_decoder);
     case stream_type::push:
       //= RFC 9114 section 6.2.2
       //# Only servers can push; if a server receives a client-initiated push stream, this
@@ -82,7 +87,8 @@ bool connection_state::claim_type(peer_stream& stream, bool fin) {
   return false;
 }
 
-/// A critical stream exists once in the life of a connection: what counts is whether one was ever opened, not whether it still lives.
+/// A critical stream exists once in the life of a connection: what counts is whether one was ever
+/// opened, not whether it still lives.
 bool connection_state::claim_critical(peer_stream& stream, peer_stream::kind_type kind) {
   const auto bit = static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind));
   if ((critical_seen_ & bit) != 0) {
@@ -122,22 +128,23 @@ void connection_state::forget_peer_stream(std::uint64_t stream_id) {
   charge();
 }
 
-// --- the control stream -------------------------------------------------------------------------------------------------
-
 void connection_state::receive_control(bytes input) {
   while (!closed_) {
     if (!control_frames_.in_payload()) {
       const std::size_t before = input.size();
       const bool whole = control_frames_.read_header(input);
-      if (!budget_.add_overhead(before - input.size())) return close(error_code::excessive_load, "hardly anything but framing");
+      if (!budget_.add_overhead(before - input.size()))
+        return close(error_code::excessive_load, "hardly anything but framing");
       if (!whole) return;
       begin_control_frame();
       if (closed_) return;
     }
     const bytes piece = control_frames_.payload_of(input);
     input = input.subspan(piece.size());
-    if (!control_skips_) control_payload_.insert(control_payload_.end(), piece.begin(), piece.end());
-    if (!budget_.add_overhead(piece.size())) return close(error_code::excessive_load, "hardly anything but framing");
+    if (!control_skips_)
+      control_payload_.insert(control_payload_.end(), piece.begin(), piece.end());
+    if (!budget_.add_overhead(piece.size()))
+      return close(error_code::excessive_load, "hardly anything but framing");
     control_frames_.took(piece.size());
     if (control_frames_.in_payload()) return;
     if (!control_skips_) run_control_frame();
@@ -151,16 +158,19 @@ void connection_state::begin_control_frame() {
   //# If
   //# the first frame of the control stream is any other frame type, this MUST be
   //# treated as a connection error of type H3_MISSING_SETTINGS.
-  if (!settings_seen_ && !is_settings) return close(error_code::missing_settings, "the first frame is not SETTINGS");
+  if (!settings_seen_ && !is_settings)
+    return close(error_code::missing_settings, "the first frame is not SETTINGS");
   //= RFC 9114 section 7.2.4
   //# If
   //# an endpoint receives a second SETTINGS frame on the control stream, the endpoint
   //# MUST respond with a connection error of type H3_FRAME_UNEXPECTED.
   if (settings_seen_ && is_settings) return close(error_code::frame_unexpected, "second SETTINGS");
   const frame_rule rule = rule_for_frame(type, frame_stream::control, config_.role);
-  if (rule.verdict == frame_rule::verdict_type::refuse) return close(rule.error, "frame that does not belong on the control stream");
+  if (rule.verdict == frame_rule::verdict_type::refuse)
+    return close(rule.error, "frame that does not belong on the control stream");
   if (control_frames_.remaining() > rule.max_length)
-    return close(is_settings ? error_code::excessive_load : error_code::frame_error, "control frame too long");
+    return close(is_settings ? error_code::excessive_load : error_code::frame_error,
+                 "control frame too long");
   control_skips_ = rule.verdict == frame_rule::verdict_type::skip;
   settings_seen_ = true;
   if (!is_settings) charge();
@@ -178,7 +188,8 @@ void connection_state::run_control_frame() {
     //# H3_FRAME_ERROR.
     transport::buffer_reader reader(control_payload_);
     const std::uint64_t id = reader.varint();
-    if (!reader.ok() || !reader.empty()) return close(error_code::frame_error, "control frame of the wrong size");
+    if (!reader.ok() || !reader.empty())
+      return close(error_code::frame_error, "control frame of the wrong size");
     run_identifier_frame(type, id);
   }
   control_payload_.clear();
@@ -188,7 +199,9 @@ void connection_state::run_settings() {
   const auto parsed = parse_settings(control_payload_);
   if (!parsed) return close(parsed.error(), "invalid SETTINGS");
   peer_settings_ = *parsed;
-  if (is_server()) peer_settings_.enable_connect_protocol = false;  // RFC 9220 section 3: it says something from servers only
+  if (is_server())
+    peer_settings_.enable_connect_protocol =
+        false;  // RFC 9220 section 3: it says something from servers only
   control_payload_.shrink_to_fit();
   tell(event_kind::settings, 0);
 }
@@ -201,7 +214,8 @@ void connection_state::run_identifier_frame(frame_type type, std::uint64_t id) {
       //# receipt of a MAX_PUSH_ID
       //# frame that contains a smaller value than previously received MUST be treated as
       //# a connection error of type H3_ID_ERROR.
-      if (peer_max_push_id_ && id < *peer_max_push_id_) return close(error_code::id_error, "MAX_PUSH_ID lowered");
+      if (peer_max_push_id_ && id < *peer_max_push_id_)
+        return close(error_code::id_error, "MAX_PUSH_ID lowered");
       peer_max_push_id_ = id;
       return;
     default:
@@ -223,11 +237,13 @@ void connection_state::run_goaway(std::uint64_t id) {
   //# A client MUST treat receipt of a
   //# GOAWAY frame containing a stream ID of any other type as a connection error of
   //# type H3_ID_ERROR.
-  if (!is_server() && (id & 3) != 0) return close(error_code::id_error, "GOAWAY that names no request");
+  if (!is_server() && (id & 3) != 0)
+    return close(error_code::id_error, "GOAWAY that names no request");
   //= RFC 9114 section 5.2
   //# Receiving a GOAWAY containing a larger identifier than
   //# previously received MUST be treated as a connection error of type H3_ID_ERROR.
-  if (peer_goaway_ && id > *peer_goaway_) return close(error_code::id_error, "GOAWAY identifier raised");
+  if (peer_goaway_ && id > *peer_goaway_)
+    return close(error_code::id_error, "GOAWAY identifier raised");
   peer_goaway_ = id;
   tell(event_kind::goaway, 0, id);
   if (!is_server()) reject_from(id);
@@ -237,7 +253,8 @@ void connection_state::run_goaway(std::uint64_t id) {
 void connection_state::reject_from(std::uint64_t id) {
   for (std::size_t i = 0; i < requests_.slot_count(); ++i) {
     request_stream* stream = requests_.slot(i);
-    if (stream == nullptr || stream->id < id || (stream->receive_over && stream->send_over)) continue;
+    if (stream == nullptr || stream->id < id || (stream->receive_over && stream->send_over))
+      continue;
     tell(event_kind::rejected, *stream);
     abandon(*stream, error_code::request_cancelled);
   }

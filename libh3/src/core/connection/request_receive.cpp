@@ -31,20 +31,23 @@ request_stream* connection_state::find_or_accept(std::uint64_t stream_id) {
     //# server-initiated bidirectional stream as a connection error of type
     //# H3_STREAM_CREATION_ERROR unless such an extension has been
     //# negotiated.
-    if ((stream_id & 1) != 0) close(error_code::stream_creation_error, "bidirectional stream from the server");
+    if ((stream_id & 1) != 0)
+      close(error_code::stream_creation_error, "bidirectional stream from the server");
     return nullptr;
   }
   return (stream_id & 1) == 0 && stream_id >= next_request_id_ ? accept_up_to(stream_id) : nullptr;
 }
 
-/// Opens this stream and, as QUIC does, all below it: so a lower id that is not in the table is over, never new.
+/// Opens this stream and, as QUIC does, all below it: so a lower id that is not in the table is
+/// over, never new.
 request_stream* connection_state::accept_up_to(std::uint64_t stream_id) {
   if ((stream_id - next_request_id_) / 4 >= config_.max_requests) {
     close(error_code::excessive_load, "too many requests at once");
     return nullptr;
   }
   for (; next_request_id_ <= stream_id; next_request_id_ += 4) {
-    const bool refused = requests_.size() >= config_.max_requests || (goaway_sent_ && next_request_id_ >= *goaway_sent_);
+    const bool refused = requests_.size() >= config_.max_requests ||
+                         (goaway_sent_ && next_request_id_ >= *goaway_sent_);
     request_stream& stream = requests_.insert(next_request_id_);
     //= RFC 9114 section 4.1.1
     //# When the server cancels a request without performing any application processing,
@@ -62,7 +65,8 @@ received connection_state::receive_request(request_stream& stream, bytes input, 
     if (!stream.frames.in_payload()) {
       const std::size_t before = input.size();
       const bool whole = stream.frames.read_header(input);
-      if (!budget_.add_overhead(before - input.size())) close(error_code::excessive_load, "hardly anything but framing");
+      if (!budget_.add_overhead(before - input.size()))
+        close(error_code::excessive_load, "hardly anything but framing");
       if (!whole || !begin_frame(stream)) break;
     }
     if (!take_payload(stream, input, body)) break;
@@ -98,8 +102,10 @@ void connection_state::begin_section(request_stream& stream) {
   if (stream.receive_part == message_part::end || stream.tunnel)
     return close(error_code::frame_unexpected, "HEADERS after the trailers or in a tunnel");
   stream.payload = payload_use::section;
-  // Before anything of it is kept. Encoded is hardly ever larger than decoded, which counts 32 bytes more per line.
-  if (stream.frames.remaining() > config_.max_field_section_size) fail_stream(stream, error_code::excessive_load);
+  // Before anything of it is kept. Encoded is hardly ever larger than decoded, which counts 32
+  // bytes more per line.
+  if (stream.frames.remaining() > config_.max_field_section_size)
+    fail_stream(stream, error_code::excessive_load);
 }
 
 void connection_state::begin_content(request_stream& stream) {
@@ -108,7 +114,8 @@ void connection_state::begin_content(request_stream& stream) {
   //# any HEADERS frame, or a HEADERS or DATA frame after the trailing HEADERS frame,
   //# is considered invalid.
   if (stream.receive_part != message_part::body)
-    return close(error_code::frame_unexpected, "DATA before the header section or after the trailers");
+    return close(error_code::frame_unexpected,
+                 "DATA before the header section or after the trailers");
   stream.payload = payload_use::content;
   const std::uint64_t length = stream.frames.remaining();
   if (length == 0) charge();
@@ -118,7 +125,8 @@ void connection_state::begin_content(request_stream& stream) {
   //# Content-Length header field (Section 8.6 of RFC9110) is malformed if the
   //# value of the Content-Length header field does not equal the sum of the DATA
   //# frame lengths received.
-  if (stream.body_expected && stream.body_received > *stream.body_expected) fail_stream(stream, error_code::message_error);
+  if (stream.body_expected && stream.body_received > *stream.body_expected)
+    fail_stream(stream, error_code::message_error);
 }
 
 /// Takes what can be taken of the current payload. False: nothing more can be done now.
@@ -130,7 +138,8 @@ bool connection_state::take_payload(request_stream& stream, bytes& input, bytes&
       if (piece.empty() && stream.frames.remaining() != 0) return false;
       stream.frames.took(piece.size());
       input = input.subspan(piece.size());
-      if (!budget_.add_overhead(piece.size())) close(error_code::excessive_load, "hardly anything but unknown frames");
+      if (!budget_.add_overhead(piece.size()))
+        close(error_code::excessive_load, "hardly anything but unknown frames");
       return true;
     case payload_use::content:
       if (stream.frames.remaining() == 0) return stream.frames.took(0), true;
@@ -146,14 +155,14 @@ bool connection_state::take_payload(request_stream& stream, bytes& input, bytes&
 
 void connection_state::consume_body(std::uint64_t stream_id, std::size_t size) {
   request_stream* stream = requests_.find(stream_id);
-  if (stream == nullptr || stream->receive_over || !stream->frames.in_payload() || stream->payload != payload_use::content) return;
+  if (stream == nullptr || stream->receive_over || !stream->frames.in_payload() ||
+      stream->payload != payload_use::content)
+    return;
   size = static_cast<std::size_t>(std::min<std::uint64_t>(size, stream->frames.remaining()));
   budget_.add_useful(size);
   stream->frames.took(size);
   stream->body_told = false;
 }
-
-// --- sections -----------------------------------------------------------------------------------------------------------
 
 bool connection_state::take_section_payload(request_stream& stream, bytes& input) {
   const bytes piece = stream.frames.payload_of(input);
@@ -169,8 +178,8 @@ bool connection_state::take_section_payload(request_stream& stream, bytes& input
   return !closed_;
 }
 
-/// Parks a part of a section, as much as has come and no more. The sum over all streams is limited, since these bytes have left flow
-/// control; what comes behind a blocked section stays in QUIC.
+/// Parks a part of a section, as much as has come and no more. The sum over all streams is limited,
+/// since these bytes have left flow control; what comes behind a blocked section stays in QUIC.
 void connection_state::keep_encoded(request_stream& stream, bytes piece) {
   parked_bytes_ += piece.size();
   if (parked_bytes_ > limits::max_parked_section_bytes)
@@ -193,7 +202,8 @@ void connection_state::decode_section(request_stream& stream, bytes encoded) {
       if (stream.encoded.empty()) keep_encoded(stream, encoded);
       return block(stream);
     case qpack::decode_outcome::too_large: return fail_stream(stream, error_code::excessive_load);
-    case qpack::decode_outcome::failed: return close(error_code::qpack_decompression_failed, "field section that cannot be decoded");
+    case qpack::decode_outcome::failed:
+      return close(error_code::qpack_decompression_failed, "field section that cannot be decoded");
   }
 }
 
@@ -206,10 +216,12 @@ void connection_state::block(request_stream& stream) {
 void connection_state::unblock(request_stream& stream) noexcept {
   if (!stream.blocked) return;
   stream.blocked = false;
-  std::erase_if(blocked_, [&](const blocked_deadline& each) { return each.stream_id == stream.id; });
+  std::erase_if(blocked_,
+                [&](const blocked_deadline& each) { return each.stream_id == stream.id; });
 }
 
-/// Insertions have come: sections that waited for them are decoded now. The owner calls receive() again when it has taken them.
+/// Insertions have come: sections that waited for them are decoded now. The owner calls receive()
+/// again when it has taken them.
 void connection_state::decode_unblocked() {
   for (std::uint64_t stream_id; !closed_ && decoder_.poll_unblocked(stream_id);) {
     request_stream* stream = requests_.find(stream_id);
@@ -239,7 +251,8 @@ void connection_state::judge_section(request_stream& stream) {
   if (reason != nullptr) fail_stream(stream, error_code::message_error);
 }
 
-void connection_state::offer_section(request_stream& stream, section_role role, std::uint64_t value) {
+void connection_state::offer_section(request_stream& stream, section_role role,
+                                     std::uint64_t value) {
   constexpr event_kind kinds[] = {event_kind::headers, event_kind::interim, event_kind::trailers};
   stream.visible = true;
   stream.section_waits = true;
@@ -250,7 +263,8 @@ void connection_state::offer_section(request_stream& stream, section_role role, 
 const char* connection_state::judge_request(request_stream& stream) {
   section_checker checker(section_kind::request, config_.enable_connect_protocol);
   if (const char* reason = checker.check_all(stream.section)) return reason;
-  if (stream.send_over) {  // STOP_SENDING came before the request was whole: nobody waits for an answer
+  if (stream.send_over) {  // STOP_SENDING came before the request was whole: nobody waits for an
+                           // answer
     abandon(stream, error_code::request_cancelled);
     return nullptr;
   }
@@ -274,7 +288,8 @@ const char* connection_state::judge_response(request_stream& stream) {
     return nullptr;
   }
   const bool opens_tunnel = stream.connect_request && checker.status() < 300;
-  const bool never_content = stream.head_request || checker.status() == 204 || checker.status() == 304;
+  const bool never_content =
+      stream.head_request || checker.status() == 204 || checker.status() == 304;
   stream.tunnel = opens_tunnel;
   if (never_content) {
     stream.body_expected = 0;
@@ -286,7 +301,8 @@ const char* connection_state::judge_response(request_stream& stream) {
   return nullptr;
 }
 
-std::optional<section_role> connection_state::take_section(std::uint64_t stream_id, field_section& section) {
+std::optional<section_role> connection_state::take_section(std::uint64_t stream_id,
+                                                           field_section& section) {
   request_stream* stream = requests_.find(stream_id);
   if (stream == nullptr || !stream->section_waits) return std::nullopt;
   section.swap(stream->section);
@@ -295,17 +311,17 @@ std::optional<section_role> connection_state::take_section(std::uint64_t stream_
   return stream->waiting_role;
 }
 
-// --- ends ---------------------------------------------------------------------------------------------------------------
-
-/// The stream ended in order. Every way a message can end comes through here, also an end without bytes: a content-length that
-/// does not match is how one request is smuggled behind another.
+/// The stream ended in order. Every way a message can end comes through here, also an end without
+/// bytes: a content-length that does not match is how one request is smuggled behind another.
 void connection_state::end_of_message(request_stream& stream) {
   //= RFC 9114 section 7.1
   //# When a stream terminates cleanly, if the last frame on the stream was truncated,
   //# this MUST be treated as a connection error of type H3_FRAME_ERROR.
-  if (!stream.frames.between_frames()) return close(error_code::frame_error, "stream that ends inside a frame");
+  if (!stream.frames.between_frames())
+    return close(error_code::frame_error, "stream that ends inside a frame");
   if (stream.receive_part == message_part::headers)
-    return fail_stream(stream, is_server() ? error_code::request_incomplete : error_code::message_error);
+    return fail_stream(stream,
+                       is_server() ? error_code::request_incomplete : error_code::message_error);
   if (stream.body_expected && stream.body_received != *stream.body_expected)
     return fail_stream(stream, error_code::message_error);
   tell(event_kind::finished, stream);
@@ -335,7 +351,8 @@ void connection_state::stop_sending(time_point now, std::uint64_t stream_id, std
     //# The sender MUST NOT close the control stream, and the
     //# receiver MUST NOT request that the sender close the control stream.
     for (const own_stream& own : own_)
-      if (own.id == stream_id) close(error_code::closed_critical_stream, "STOP_SENDING on a critical stream");
+      if (own.id == stream_id)
+        close(error_code::closed_critical_stream, "STOP_SENDING on a critical stream");
     return;
   }
   request_stream* stream = find_or_accept(stream_id);

@@ -12,17 +12,18 @@ namespace {
 
 using transport::errc;
 
-std::unexpected<std::error_code> failure(errc code) { return std::unexpected(make_error_code(code)); }
+std::unexpected<std::error_code> failure(errc code) {
+  return std::unexpected(make_error_code(code));
+}
 
 constexpr std::uint64_t last_request_id = (std::uint64_t{1} << 62) - 4;
 
 }  // namespace
 
-// --- commands -----------------------------------------------------------------------------------------------------------
-
 result<void> connection_state::open_request(std::uint64_t stream_id) {
   if (closed_) return failure(errc::closed);
-  if (is_server() || (stream_id & 3) != 0 || requests_.find(stream_id) != nullptr) return failure(errc::invalid_argument);
+  if (is_server() || (stream_id & 3) != 0 || requests_.find(stream_id) != nullptr)
+    return failure(errc::invalid_argument);
   //= RFC 9114 section 5.2
   //# Endpoints MUST NOT initiate new requests or promise new pushes on the connection
   //# after receipt of a GOAWAY frame from the peer.
@@ -31,12 +32,15 @@ result<void> connection_state::open_request(std::uint64_t stream_id) {
   return {};
 }
 
-result<void> connection_state::send_headers(std::uint64_t stream_id, std::span<const field_line> lines, bool fin) {
+result<void> connection_state::send_headers(std::uint64_t stream_id,
+                                            std::span<const field_line> lines, bool fin) {
   request_stream* stream = requests_.find(stream_id);
   if (closed_ || stream == nullptr || stream->send_over) return failure(errc::closed);
   if (stream->fin_pending) return failure(errc::write_finished);
-  if (stream->send_part != message_part::headers || !stream->visible) return failure(errc::invalid_argument);
-  section_checker checker(is_server() ? section_kind::response : section_kind::request, peer_settings_.enable_connect_protocol);
+  if (stream->send_part != message_part::headers || !stream->visible)
+    return failure(errc::invalid_argument);
+  section_checker checker(is_server() ? section_kind::response : section_kind::request,
+                          peer_settings_.enable_connect_protocol);
   if (auto checked = check_lines(lines, checker); !checked) return checked;
   if (auto checked = check_head(*stream, checker, fin); !checked) return checked;
   note_head_sent(*stream, checker);
@@ -46,8 +50,10 @@ result<void> connection_state::send_headers(std::uint64_t stream_id, std::span<c
   return {};
 }
 
-/// What we would call malformed we do not send (RFC 9114 sections 4.2 and 4.3), nor what the peer said it refuses.
-result<void> connection_state::check_lines(std::span<const field_line> lines, section_checker& checker) const {
+/// What we would call malformed we do not send (RFC 9114 sections 4.2 and 4.3), nor what the peer
+/// said it refuses.
+result<void> connection_state::check_lines(std::span<const field_line> lines,
+                                           section_checker& checker) const {
   std::uint64_t size = 0;
   for (const field_line& line : lines) {
     if (checker.check(line) != nullptr) return failure(errc::invalid_argument);
@@ -63,10 +69,12 @@ result<void> connection_state::check_lines(std::span<const field_line> lines, se
   return {};
 }
 
-result<void> connection_state::check_head(request_stream& stream, const section_checker& checker, bool fin) const {
+result<void> connection_state::check_head(request_stream& stream, const section_checker& checker,
+                                          bool fin) const {
   if (!fin) return {};
   if (is_server() && checker.status() < 200) return failure(errc::invalid_argument);
-  const bool never_content = stream.head_request || checker.status() == 204 || checker.status() == 304;
+  const bool never_content =
+      stream.head_request || checker.status() == 204 || checker.status() == 304;
   if (!never_content && !checker.is_connect() && checker.content_length().value_or(0) != 0)
     return failure(errc::invalid_argument);
   return {};
@@ -98,19 +106,23 @@ void connection_state::append_section(request_stream& stream, std::span<const fi
   stream.unsent.insert(stream.unsent.end(), encoded_.begin(), encoded_.end());
 }
 
-result<std::size_t> connection_state::send_body(std::uint64_t stream_id, std::span<const bytes> pieces, bool fin) {
+result<std::size_t> connection_state::send_body(std::uint64_t stream_id,
+                                                std::span<const bytes> pieces, bool fin) {
   request_stream* stream = requests_.find(stream_id);
   if (closed_ || stream == nullptr || stream->send_over) return failure(errc::closed);
   if (stream->fin_pending) return failure(errc::write_finished);
-  if (stream->send_part != message_part::body || pieces.size() > limits::max_body_pieces) return failure(errc::invalid_argument);
+  if (stream->send_part != message_part::body || pieces.size() > limits::max_body_pieces)
+    return failure(errc::invalid_argument);
   std::size_t offered = 0;
   for (const bytes piece : pieces) offered += piece.size();
   const std::uint64_t total = stream->body_sent + offered;
-  if (stream->body_promised && (total > *stream->body_promised || (fin && total != *stream->body_promised)))
+  if (stream->body_promised &&
+      (total > *stream->body_promised || (fin && total != *stream->body_promised)))
     return failure(errc::invalid_argument);
 
   keep_borrowed();
-  const std::size_t room = limits::max_unsent_body - std::min(limits::max_unsent_body, stream->unsent_size());
+  const std::size_t room =
+      limits::max_unsent_body - std::min(limits::max_unsent_body, stream->unsent_size());
   const std::size_t taken = std::min(offered, room);
   if (taken != 0) append_frame_header(stream->unsent, frame_type::data, taken);
   borrowed_by_ = stream_id;
@@ -126,13 +138,15 @@ result<std::size_t> connection_state::send_body(std::uint64_t stream_id, std::sp
   return taken;
 }
 
-result<void> connection_state::send_trailers(std::uint64_t stream_id, std::span<const field_line> lines) {
+result<void> connection_state::send_trailers(std::uint64_t stream_id,
+                                             std::span<const field_line> lines) {
   request_stream* stream = requests_.find(stream_id);
   if (closed_ || stream == nullptr || stream->send_over) return failure(errc::closed);
   if (stream->fin_pending) return failure(errc::write_finished);
   const bool is_tunnel = stream->connect_request;
   if (stream->send_part != message_part::body || is_tunnel) return failure(errc::invalid_argument);
-  if (stream->body_promised && stream->body_sent != *stream->body_promised) return failure(errc::invalid_argument);
+  if (stream->body_promised && stream->body_sent != *stream->body_promised)
+    return failure(errc::invalid_argument);
   section_checker checker(section_kind::trailers);
   if (auto checked = check_lines(lines, checker); !checked) return checked;
   append_section(*stream, lines);
@@ -149,8 +163,8 @@ void connection_state::reset(std::uint64_t stream_id, error_code code) {
 
 void connection_state::shutdown() {
   if (closed_) return;
-  // Nothing is ever pushed, so a client's only identifier is 0. A server's first one is the largest there is: it stops new requests
-  // without refusing those on their way.
+  // Nothing is ever pushed, so a client's only identifier is 0. A server's first one is the largest
+  // there is: it stops new requests without refusing those on their way.
   const std::uint64_t id = !is_server() ? 0 : goaway_sent_ ? next_request_id_ : last_request_id;
   //= RFC 9114 section 5.2
   //# An endpoint MAY send multiple GOAWAY frames indicating different identifiers,
@@ -161,21 +175,22 @@ void connection_state::shutdown() {
   append_varint_frame(own_[own_control].unsent, frame_type::goaway, id);
 }
 
-// --- output -------------------------------------------------------------------------------------------------------------
-
 void connection_state::queue_output(request_stream& stream) {
   if (stream.queued || stream.full) return;
   stream.queued = true;
   ready_.push(stream.id);
 }
 
-/// Content that was lent and not taken by QUIC becomes a copy of ours: at most max_unsent_body per stream.
+/// Content that was lent and not taken by QUIC becomes a copy of ours: at most max_unsent_body per
+/// stream.
 void connection_state::keep_borrowed() {
   if (borrowed_count_ == 0) return;
   request_stream* stream = requests_.find(borrowed_by_);
   if (stream != nullptr && !stream->send_over) {
     if (stream->unsent_from != 0) {
-      stream->unsent.erase(stream->unsent.begin(), stream->unsent.begin() + static_cast<std::ptrdiff_t>(stream->unsent_from));
+      stream->unsent.erase(
+          stream->unsent.begin(),
+          stream->unsent.begin() + static_cast<std::ptrdiff_t>(stream->unsent_from));
       stream->unsent_from = 0;
     }
     for (std::size_t i = 0; i < borrowed_count_; ++i)
@@ -193,7 +208,8 @@ bool connection_state::poll_output(output& out) {
     stream->queued = false;
     if (!stream->send_over && !stream->full && offer_request(*stream, out)) return true;
   }
-  keep_borrowed();  // of a stream that waits for writable(): the promise is that nothing is lent any more
+  keep_borrowed();  // of a stream that waits for writable(): the promise is that nothing is lent
+                    // any more
   return false;
 }
 
@@ -204,7 +220,8 @@ bool connection_state::offer_own_stream(output& out) {
     std::size_t count = 0;
     if (!own.unsent.empty()) offered_[count++] = own.unsent;
     if (i == own_decoder)
-      if (const bytes instructions = decoder_.output(); !instructions.empty()) offered_[count++] = instructions;
+      if (const bytes instructions = decoder_.output(); !instructions.empty())
+        offered_[count++] = instructions;
     if (count == 0) continue;
     out = {.stream_id = *own.id, .pieces = {offered_.data(), count}, .fin = false};
     return true;
@@ -214,7 +231,8 @@ bool connection_state::offer_own_stream(output& out) {
 
 bool connection_state::offer_request(request_stream& stream, output& out) {
   std::size_t count = 0;
-  if (stream.unsent_size() != 0) offered_[count++] = bytes(stream.unsent).subspan(stream.unsent_from);
+  if (stream.unsent_size() != 0)
+    offered_[count++] = bytes(stream.unsent).subspan(stream.unsent_from);
   if (borrowed_by_ == stream.id)
     for (std::size_t i = 0; i < borrowed_count_; ++i) offered_[count++] = borrowed_[i];
   if (count == 0 && !stream.fin_pending) return false;
@@ -224,7 +242,8 @@ bool connection_state::offer_request(request_stream& stream, output& out) {
 
 void connection_state::sent_own(own_stream& stream, std::size_t size) {
   const std::size_t first = std::min(size, stream.unsent.size());
-  stream.unsent.erase(stream.unsent.begin(), stream.unsent.begin() + static_cast<std::ptrdiff_t>(first));
+  stream.unsent.erase(stream.unsent.begin(),
+                      stream.unsent.begin() + static_cast<std::ptrdiff_t>(first));
   stream.full = !stream.unsent.empty();
   if (&stream != &own_[own_decoder]) return;
   decoder_.sent(size - first);

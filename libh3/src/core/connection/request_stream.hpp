@@ -30,13 +30,13 @@ class request_stream {
   payload_use payload = payload_use::skip;
   message_part receive_part = message_part::headers;
   section_role waiting_role = section_role::headers;
-  bool section_waits = false;   // decoded, not taken: nothing is read beyond it
-  bool blocked = false;         // the section in `encoded` needs insertions
-  bool body_told = false;       // event_kind::body was given for what is shown
+  bool section_waits = false;  // decoded, not taken: nothing is read beyond it
+  bool blocked = false;        // the section in `encoded` needs insertions
+  bool body_told = false;      // event_kind::body was given for what is shown
   bool receive_over = false;
-  bool tunnel = false;          // after CONNECT only DATA may come
+  bool tunnel = false;  // after CONNECT only DATA may come
   std::uint8_t interim_count = 0;
-  std::uint16_t status = 0;     // of the response last received
+  std::uint16_t status = 0;  // of the response last received
   std::uint64_t body_received = 0;
   std::optional<std::uint64_t> body_expected;
   std::vector<std::byte> encoded;  // of a section that came in pieces or is blocked
@@ -44,20 +44,20 @@ class request_stream {
 
   // Sending.
   message_part send_part = message_part::headers;
-  bool head_request = false;    // the response has no content whatever its content-length says
+  bool head_request = false;  // the response has no content whatever its content-length says
   bool connect_request = false;
   bool fin_pending = false;
   bool send_over = false;
-  bool queued = false;          // in the list of streams with output
-  bool full = false;            // QUIC took less than offered: wait for writable()
-  bool writable_wanted = false; // send_body() was short
+  bool queued = false;           // in the list of streams with output
+  bool full = false;             // QUIC took less than offered: wait for writable()
+  bool writable_wanted = false;  // send_body() was short
   std::uint64_t body_sent = 0;
   std::optional<std::uint64_t> body_promised;
   std::vector<std::byte> unsent;
   std::size_t unsent_from = 0;
 
   // Both.
-  bool visible = false;         // the application knows of it, so it hears of its end
+  bool visible = false;               // the application knows of it, so it hears of its end
   std::uint8_t commands_pending = 0;  // transport commands that name it and were not polled
 
   bool over() const noexcept { return receive_over && send_over && commands_pending == 0; }

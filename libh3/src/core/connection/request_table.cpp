@@ -46,7 +46,8 @@ void request_table::erase(request_stream& stream) noexcept {
   std::size_t at = home_of(stream.id);
   while (slots_[buckets_[at]].get() != &stream) at = (at + 1) & mask;
   const std::uint32_t number = buckets_[at];
-  // Close the gap: whoever sits after it and could sit nearer to home moves up, or a search would stop short.
+  // Close the gap: whoever sits after it and could sit nearer to home moves up, or a search would
+  // stop short.
   for (std::size_t next = (at + 1) & mask; buckets_[next] != none; next = (next + 1) & mask) {
     const std::size_t home = home_of(slots_[buckets_[next]]->id);
     if (((next - home) & mask) < ((next - at) & mask)) continue;

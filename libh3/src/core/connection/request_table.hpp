@@ -12,8 +12,8 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-/// The open request streams by id: open addressing over recycled slots, so a request in steady state allocates nothing. Pointers to a
-/// stream hold until it is erased.
+/// The open request streams by id: open addressing over recycled slots, so a request in steady
+/// state allocates nothing. Pointers to a stream hold until it is erased.
 class request_table {
  public:
   request_stream* find(std::uint64_t id) noexcept;
@@ -23,7 +23,9 @@ class request_table {
 
   std::size_t size() const noexcept { return open_; }
   /// The index-th slot, or null when it is free; there are slot_count().
-  request_stream* slot(std::size_t index) noexcept { return slots_[index] && used_[index] ? slots_[index].get() : nullptr; }
+  request_stream* slot(std::size_t index) noexcept {
+    return slots_[index] && used_[index] ? slots_[index].get() : nullptr;
+  }
   std::size_t slot_count() const noexcept { return slots_.size(); }
 
  private:
@@ -37,9 +39,10 @@ class request_table {
 
   std::vector<std::unique_ptr<request_stream>> slots_;
   std::vector<bool> used_;
-  std::vector<std::uint32_t> free_;     // slots not in use, the warmest last
-  std::vector<std::uint32_t> empty_;    // numbers whose slot was given back
-  std::vector<std::uint32_t> buckets_;  // slot numbers; the size is zero or a power of two, at most half of it used
+  std::vector<std::uint32_t> free_;   // slots not in use, the warmest last
+  std::vector<std::uint32_t> empty_;  // numbers whose slot was given back
+  std::vector<std::uint32_t>
+      buckets_;  // slot numbers; the size is zero or a power of two, at most half of it used
   std::size_t open_ = 0;
 };
 

@@ -32,7 +32,8 @@ class ring {
  private:
   void grow() {
     std::vector<Value> larger(slots_.empty() ? 8 : 2 * slots_.size());
-    for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(slots_[(first_ + i) & (slots_.size() - 1)]);
+    for (std::size_t i = 0; i < size_; ++i)
+      larger[i] = std::move(slots_[(first_ + i) & (slots_.size() - 1)]);
     slots_ = std::move(larger);
     first_ = 0;
   }

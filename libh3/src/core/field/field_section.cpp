@@ -17,7 +17,8 @@ void field_section::add(std::string_view name, std::string_view value, bool neve
   if (!name.empty()) std::memcpy(out, name.data(), name.size());
   if (!value.empty()) std::memcpy(out + name.size(), value.data(), value.size());
   keep_text(name.size() + value.size());
-  keep_line(name.size(), value.size(), {.id = find_known_field(name), .never_indexed = never_indexed});
+  keep_line(name.size(), value.size(),
+            {.id = find_known_field(name), .never_indexed = never_indexed});
 }
 
 void field_section::swap(field_section& other) noexcept {
@@ -49,8 +50,8 @@ std::optional<std::string_view> field_section::find(std::string_view name) const
 }
 
 std::size_t field_section::count(known_field id) const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(lines_.begin(), lines_.end(), [&](const stored_line& line) { return line.id == id; }));
+  return static_cast<std::size_t>(std::count_if(
+      lines_.begin(), lines_.end(), [&](const stored_line& line) { return line.id == id; }));
 }
 
 std::size_t field_section::memory() const noexcept {
@@ -58,7 +59,8 @@ std::size_t field_section::memory() const noexcept {
 }
 
 char* field_section::free_text(std::size_t size) {
-  if (text_.size() - text_size_ < size) text_.resize(std::max({text_size_ + size, 2 * text_.size(), std::size_t{512}}));
+  if (text_.size() - text_size_ < size)
+    text_.resize(std::max({text_size_ + size, 2 * text_.size(), std::size_t{512}}));
   return text_.data() + text_size_;
 }
 

@@ -90,11 +90,14 @@ constexpr std::array<std::string_view, known_field_count> names{
 
 constexpr std::size_t bucket_count = 512;
 
-/// Length, first, middle and last bytes tell these names apart well enough; the table is built by the compiler.
+/// Length, first, middle and last bytes tell these names apart well enough; the table is built by
+/// the compiler.
 constexpr std::size_t bucket_of(std::string_view name) noexcept {
-  const auto at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(name[i])); };
-  const std::size_t mixed =
-      at(0) * 0x9e5u + at(name.size() / 2) * 0x3b1u + at(name.size() - 1) * 0x6dfu + name.size() * 0x125u;
+  const auto at = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(name[i]));
+  };
+  const std::size_t mixed = at(0) * 0x9e5u + at(name.size() / 2) * 0x3b1u +
+                            at(name.size() - 1) * 0x6dfu + name.size() * 0x125u;
   return (mixed ^ mixed >> 7) % bucket_count;
 }
 
@@ -119,7 +122,8 @@ std::string_view field_name(known_field id) noexcept {
 
 known_field find_known_field(std::string_view name) noexcept {
   if (name.empty()) return known_field::unknown;
-  for (std::size_t at = bucket_of(name); buckets[at] != known_field::unknown; at = (at + 1) % bucket_count)
+  for (std::size_t at = bucket_of(name); buckets[at] != known_field::unknown;
+       at = (at + 1) % bucket_count)
     if (names[static_cast<std::size_t>(buckets[at])] == name) return buckets[at];
   return known_field::unknown;
 }

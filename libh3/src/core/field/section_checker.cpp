@@ -27,21 +27,25 @@ constexpr std::string_view token_marks = "!#$%&'*+-.^_`|~";
 constexpr octet_set method_octets = set_of(token_marks, true, true, true);
 constexpr octet_set name_octets = set_of(token_marks, true, false, true);
 constexpr octet_set scheme_octets = set_of("+-.", true, true, true);
-// RFC 3986: unreserved, sub-delims, percent, colon and brackets; no userinfo, whose '@' hides the true host from a reader.
+// RFC 3986: unreserved, sub-delims, percent, colon and brackets; no userinfo, whose '@' hides the
+// true host from a reader.
 constexpr octet_set authority_octets = set_of("-._~%!$&'()*+,;=:[]", true, true, true);
 
 bool all_in(std::string_view text, const octet_set& set) noexcept {
-  return std::all_of(text.begin(), text.end(), [&](char c) { return set[static_cast<unsigned char>(c)]; });
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return set[static_cast<unsigned char>(c)]; });
 }
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
-/// Whether any byte is a control (below 0x20 or 0x7f), eight bytes at a time. HTAB counts: the caller looks closer.
+/// Whether any byte is a control (below 0x20 or 0x7f), eight bytes at a time. HTAB counts: the
+/// caller looks closer.
 bool has_control(std::string_view text) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t highs = 0x8080808080808080;
@@ -54,7 +58,8 @@ bool has_control(std::string_view text) noexcept {
     const std::uint64_t del = word ^ ones * 0x7f;
     if (((below_space | ((del - ones) & ~del)) & highs) != 0) return true;
   }
-  return std::any_of(at, at + left, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(at, at + left,
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
@@ -77,7 +82,8 @@ bool has_port(std::string_view authority) noexcept {
   const std::size_t colon = authority.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return false;
   const std::string_view port = authority.substr(colon + 1);
-  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)) return false;
+  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit))
+    return false;
   std::uint32_t number = 0;
   for (const char c : port) number = 10 * number + static_cast<std::uint32_t>(c - '0');
   return number >= 1 && number <= 65535;
@@ -125,13 +131,16 @@ const char* section_checker::check_pseudo(const field_line& line, known_field id
   if (seen(id)) return "repeated pseudo-header field";
   seen_ |= 1u << static_cast<unsigned>(id);
   const bool is_status = id == known_field::pseudo_status;
-  if (is_status != (kind_ == section_kind::response)) return "pseudo-header field of the other direction";
+  if (is_status != (kind_ == section_kind::response))
+    return "pseudo-header field of the other direction";
   return is_status ? check_status(line.value) : check_request_pseudo(line.value, id);
 }
 
 const char* section_checker::check_status(std::string_view value) noexcept {
-  if (value.size() != 3 || !std::all_of(value.begin(), value.end(), is_digit) || value[0] == '0') return "invalid :status";
-  status_ = static_cast<std::uint16_t>((value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0'));
+  if (value.size() != 3 || !std::all_of(value.begin(), value.end(), is_digit) || value[0] == '0')
+    return "invalid :status";
+  status_ =
+      static_cast<std::uint16_t>((value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0'));
   // RFC 9114 section 4.5: HTTP/3 has no 101 (Switching Protocols).
   return status_ == 101 ? ":status 101" : nullptr;
 }
@@ -143,7 +152,9 @@ const char* section_checker::check_request_pseudo(std::string_view value, known_
       return value.empty() || !all_in(value, method_octets) ? "invalid :method" : nullptr;
     case known_field::pseudo_scheme:
       scheme_ = value;
-      return value.empty() || !all_in(value, scheme_octets) || is_digit(value.front()) ? "invalid :scheme" : nullptr;
+      return value.empty() || !all_in(value, scheme_octets) || is_digit(value.front())
+                 ? "invalid :scheme"
+                 : nullptr;
     case known_field::pseudo_authority:
       authority_ = value;
       //= RFC 9114 section 4.3.1
@@ -172,7 +183,8 @@ const char* section_checker::check_known(const field_line& line, known_field id)
     //# The only exception to this is the TE header field, which MAY be present in an
     //# HTTP/3 request header; when it is, it MUST NOT contain any value other than
     //# "trailers".
-    case known_field::te: return kind_ == section_kind::request && line.value == "trailers" ? nullptr : "invalid te";
+    case known_field::te:
+      return kind_ == section_kind::request && line.value == "trailers" ? nullptr : "invalid te";
     case known_field::content_length: return check_content_length(line.value);
     case known_field::host:
       if (kind_ == section_kind::trailers) return "host in trailers";
@@ -185,11 +197,13 @@ const char* section_checker::check_known(const field_line& line, known_field id)
   }
 }
 
-/// Digits only, once: a list, a sign or a second line is how one receiver is made to see another length than the next.
+/// Digits only, once: a list, a sign or a second line is how one receiver is made to see another
+/// length than the next.
 const char* section_checker::check_content_length(std::string_view value) noexcept {
   if (kind_ == section_kind::trailers) return "content-length in trailers";
   if (content_length_) return "repeated content-length";
-  if (value.empty() || value.size() > 18 || !std::all_of(value.begin(), value.end(), is_digit)) return "invalid content-length";
+  if (value.empty() || value.size() > 18 || !std::all_of(value.begin(), value.end(), is_digit))
+    return "invalid content-length";
   std::uint64_t length = 0;
   for (const char c : value) length = 10 * length + static_cast<std::uint64_t>(c - '0');
   content_length_ = length;
@@ -223,7 +237,8 @@ const char* section_checker::finish_request() const noexcept {
   if (!seen(known_field::pseudo_scheme)) return "no :scheme";
   if (!seen(known_field::pseudo_path)) return "no :path";
   if (is_connect() && !seen(known_field::pseudo_authority)) return "no :authority";
-  if (!equal_ignoring_case(scheme_, "https") && !equal_ignoring_case(scheme_, "http")) return nullptr;
+  if (!equal_ignoring_case(scheme_, "https") && !equal_ignoring_case(scheme_, "http"))
+    return nullptr;
   //= RFC 9114 section 4.3.1
   //# If the :scheme pseudo-header field identifies a scheme that has a mandatory
   //# authority component (including "http" and "https"), the request MUST contain
@@ -240,7 +255,8 @@ const char* section_checker::finish_request() const noexcept {
 const char* section_checker::finish_connect() const noexcept {
   //= RFC 9114 section 4.4
   //# The :scheme and :path pseudo-header fields are omitted
-  if (seen(known_field::pseudo_scheme) || seen(known_field::pseudo_path)) return "CONNECT with :scheme or :path";
+  if (seen(known_field::pseudo_scheme) || seen(known_field::pseudo_path))
+    return "CONNECT with :scheme or :path";
   return has_port(authority_) ? nullptr : "CONNECT without host and port";
 }
 

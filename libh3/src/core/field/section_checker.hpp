@@ -13,8 +13,9 @@ namespace core {
 
 enum class section_kind : std::uint8_t { request, response, trailers };
 
-/// Holds one section against the rules of RFC 9114 sections 4.1.2 to 4.4 and 10.3, line by line, received or about to be sent. Texts that
-/// come back say why the message is malformed; null means it is not. The lines must outlive the checker.
+/// Holds one section against the rules of RFC 9114 sections 4.1.2 to 4.4 and 10.3, line by line,
+/// received or about to be sent. Texts that come back say why the message is malformed; null means
+/// it is not. The lines must outlive the checker.
 class section_checker {
  public:
   /// `extended_connect`: a request may carry :protocol (RFC 9220), because our SETTINGS said so.
@@ -30,13 +31,17 @@ class section_checker {
 
   bool is_connect() const noexcept { return method_ == "CONNECT"; }
   /// CONNECT without :protocol: the stream carries nothing but DATA afterwards.
-  bool is_plain_connect() const noexcept { return is_connect() && !seen(known_field::pseudo_protocol); }
+  bool is_plain_connect() const noexcept {
+    return is_connect() && !seen(known_field::pseudo_protocol);
+  }
   bool is_head() const noexcept { return method_ == "HEAD"; }
   std::uint16_t status() const noexcept { return status_; }
   std::optional<std::uint64_t> content_length() const noexcept { return content_length_; }
 
  private:
-  bool seen(known_field pseudo) const noexcept { return (seen_ >> static_cast<unsigned>(pseudo) & 1) != 0; }
+  bool seen(known_field pseudo) const noexcept {
+    return (seen_ >> static_cast<unsigned>(pseudo) & 1) != 0;
+  }
   const char* check_pseudo(const field_line& line, known_field id) noexcept;
   const char* check_request_pseudo(std::string_view value, known_field id) noexcept;
   const char* check_status(std::string_view value) noexcept;

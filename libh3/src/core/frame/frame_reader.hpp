@@ -12,16 +12,19 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-/// Cuts a stream of frames (RFC 9114 section 7.1) into headers and payload, whatever the pieces it comes in. It stores
-/// nothing but the two integers of a header; payload is the owner's to take or drop:
+/// Cuts a stream of frames (RFC 9114 section 7.1) into headers and payload, whatever the pieces it
+/// comes in. It stores nothing but the two integers of a header; payload is the owner's to take or
+/// drop:
 ///
 ///   while (true) {
-///     if (!reader.in_payload()) { if (!reader.read_header(input)) break;  /* type(), remaining() */ }
+///     if (!reader.in_payload()) { if (!reader.read_header(input)) break;  /* type(), remaining()
+///     */ }
 ///     ... take up to remaining() bytes of the input, then took(n); at zero the next header follows
 ///   }
 class frame_reader {
  public:
-  /// Reads on in a frame header, off the front of `input`. True: it is whole, and in_payload() holds, also when the payload is empty.
+  /// Reads on in a frame header, off the front of `input`. True: it is whole, and in_payload()
+  /// holds, also when the payload is empty.
   bool read_header(transport::bytes& input) noexcept {
     if (part_ == part::type) {
       if (!number_.read(input)) return false;
@@ -42,7 +45,8 @@ class frame_reader {
   transport::bytes payload_of(transport::bytes input) const noexcept {
     return input.first(static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), remaining_)));
   }
-  /// `size` bytes of payload are done with. With the last one the frame ends; call it with 0 for an empty frame.
+  /// `size` bytes of payload are done with. With the last one the frame ends; call it with 0 for an
+  /// empty frame.
   void took(std::size_t size) noexcept {
     remaining_ -= size;
     if (remaining_ == 0) part_ = part::type;

@@ -13,7 +13,8 @@ namespace {
 
 using enum frame_rule::verdict_type;
 
-/// One row per known type, one column per stream kind and receiver. `t` takes, `x` is H3_FRAME_UNEXPECTED, `i` is H3_ID_ERROR.
+/// One row per known type, one column per stream kind and receiver. `t` takes, `x` is
+/// H3_FRAME_UNEXPECTED, `i` is H3_ID_ERROR.
 struct row {
   std::uint64_t type;
   std::uint64_t max_length;
@@ -37,28 +38,29 @@ constexpr std::uint64_t any_length = std::numeric_limits<std::uint64_t>::max();
 //# as a connection error of H3_ID_ERROR.
 // Our client never sends MAX_PUSH_ID, so every push ID is larger.
 constexpr std::array<row, 11> rows{{
-    {0x00, any_length, {'x', 'x', 't', 't', 't', 'x'}},                          // DATA
-    {0x01, any_length, {'x', 'x', 't', 't', 't', 'x'}},                          // HEADERS
-    {0x02, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},                          // HTTP/2 PRIORITY
-    {0x03, limits::max_varint_frame_payload, {'t', 't', 'x', 'x', 'x', 'x'}},    // CANCEL_PUSH
-    {0x04, limits::max_settings_payload, {'t', 't', 'x', 'x', 'x', 'x'}},        // SETTINGS
-    {0x05, any_length, {'x', 'x', 'i', 'x', 'x', 'x'}},                          // PUSH_PROMISE
-    {0x06, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},                          // HTTP/2 PING
-    {0x07, limits::max_varint_frame_payload, {'t', 't', 'x', 'x', 'x', 'x'}},    // GOAWAY
-    {0x08, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},                          // HTTP/2 WINDOW_UPDATE
-    {0x09, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},                          // HTTP/2 CONTINUATION
-    {0x0d, limits::max_varint_frame_payload, {'x', 't', 'x', 'x', 'x', 'x'}},    // MAX_PUSH_ID
+    {0x00, any_length, {'x', 'x', 't', 't', 't', 'x'}},                        // DATA
+    {0x01, any_length, {'x', 'x', 't', 't', 't', 'x'}},                        // HEADERS
+    {0x02, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},                        // HTTP/2 PRIORITY
+    {0x03, limits::max_varint_frame_payload, {'t', 't', 'x', 'x', 'x', 'x'}},  // CANCEL_PUSH
+    {0x04, limits::max_settings_payload, {'t', 't', 'x', 'x', 'x', 'x'}},      // SETTINGS
+    {0x05, any_length, {'x', 'x', 'i', 'x', 'x', 'x'}},                        // PUSH_PROMISE
+    {0x06, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},                        // HTTP/2 PING
+    {0x07, limits::max_varint_frame_payload, {'t', 't', 'x', 'x', 'x', 'x'}},  // GOAWAY
+    {0x08, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},  // HTTP/2 WINDOW_UPDATE
+    {0x09, any_length, {'x', 'x', 'x', 'x', 'x', 'x'}},  // HTTP/2 CONTINUATION
+    {0x0d, limits::max_varint_frame_payload, {'x', 't', 'x', 'x', 'x', 'x'}},  // MAX_PUSH_ID
 }};
 
 }  // namespace
 
 frame_rule rule_for_frame(std::uint64_t type, frame_stream stream, role receiver) noexcept {
   if (type > rows.back().type) return {};
-  const auto found = std::lower_bound(rows.begin(), rows.end(), type, [](const row& each, std::uint64_t wanted) {
-    return each.type < wanted;
-  });
+  const auto found =
+      std::lower_bound(rows.begin(), rows.end(), type,
+                       [](const row& each, std::uint64_t wanted) { return each.type < wanted; });
   if (found->type != type) return {};
-  const std::size_t column = 2 * static_cast<std::size_t>(stream) + (receiver == role::server ? 1 : 0);
+  const std::size_t column =
+      2 * static_cast<std::size_t>(stream) + (receiver == role::server ? 1 : 0);
   switch (found->columns[column]) {
     case 't': return {.verdict = take, .max_length = found->max_length};
     case 'i': return {.verdict = refuse, .error = error_code::id_error};

@@ -19,9 +19,15 @@ enum class frame_type : std::uint64_t {
 };
 
 /// The first varint of a unidirectional stream (RFC 9114 section 6.2, RFC 9204 section 4.2).
-enum class stream_type : std::uint64_t { control = 0x00, push = 0x01, qpack_encoder = 0x02, qpack_decoder = 0x03 };
+enum class stream_type : std::uint64_t {
+  control = 0x00,
+  push = 0x01,
+  qpack_encoder = 0x02,
+  qpack_decoder = 0x03
+};
 
-/// The `number`-th identifier that means nothing, for frames, streams, settings and errors alike (RFC 9114 section 7.2.8).
+/// The `number`-th identifier that means nothing, for frames, streams, settings and errors alike
+/// (RFC 9114 section 7.2.8).
 constexpr std::uint64_t grease_id(std::uint64_t number) noexcept { return 0x1f * number + 0x21; }
 
 }  // namespace core

@@ -20,7 +20,8 @@ inline void append_varint(std::vector<std::byte>& out, std::uint64_t value) {
   out.insert(out.end(), memory, memory + size);
 }
 
-inline void append_frame_header(std::vector<std::byte>& out, frame_type type, std::uint64_t length) {
+inline void append_frame_header(std::vector<std::byte>& out, frame_type type,
+                                std::uint64_t length) {
   append_varint(out, static_cast<std::uint64_t>(type));
   append_varint(out, length);
 }

@@ -21,14 +21,19 @@ bool apply(settings& values, std::uint64_t id, std::uint64_t value) noexcept {
     case setting_id::qpack_max_table_capacity: values.qpack_max_table_capacity = value; return true;
     case setting_id::max_field_section_size: values.max_field_section_size = value; return true;
     case setting_id::qpack_blocked_streams: values.qpack_blocked_streams = value; return true;
-    case setting_id::enable_connect_protocol: values.enable_connect_protocol = value == 1; return value <= 1;
+    case setting_id::enable_connect_protocol:
+      values.enable_connect_protocol = value == 1;
+      return value <= 1;
     case setting_id::h3_datagram: values.datagrams = value == 1; return value <= 1;
   }
   return true;
 }
 
-/// SETTINGS of HTTP/2 that HTTP/3 has no use for: ENABLE_PUSH to MAX_FRAME_SIZE (RFC 9114 section 11.2.2).
-constexpr bool is_http2_setting(std::uint64_t id) noexcept { return id == 0 || (id >= 2 && id <= 5); }
+/// SETTINGS of HTTP/2 that HTTP/3 has no use for: ENABLE_PUSH to MAX_FRAME_SIZE (RFC 9114
+/// section 11.2.2).
+constexpr bool is_http2_setting(std::uint64_t id) noexcept {
+  return id == 0 || (id >= 2 && id <= 5);
+}
 
 }  // namespace
 
@@ -49,7 +54,8 @@ std::expected<settings, error_code> parse_settings(transport::bytes payload) {
     //= RFC 9114 section 7.2.4
     //# The same setting identifier MUST NOT occur more than once in the SETTINGS frame.
     const std::span<const std::uint64_t> earlier(seen.data(), count);
-    if (std::find(earlier.begin(), earlier.end(), id) != earlier.end()) return std::unexpected(error_code::settings_error);
+    if (std::find(earlier.begin(), earlier.end(), id) != earlier.end())
+      return std::unexpected(error_code::settings_error);
     if (count == seen.size()) return std::unexpected(error_code::excessive_load);
     seen[count++] = id;
     //= RFC 9114 section 7.2.4
@@ -60,7 +66,8 @@ std::expected<settings, error_code> parse_settings(transport::bytes payload) {
   return values;
 }
 
-void append_settings_frame(std::vector<std::byte>& out, const settings& values, std::uint64_t grease) {
+void append_settings_frame(std::vector<std::byte>& out, const settings& values,
+                           std::uint64_t grease) {
   std::vector<std::byte> payload;
   const auto add = [&](std::uint64_t id, std::uint64_t value) {
     append_varint(payload, id);
@@ -70,9 +77,12 @@ void append_settings_frame(std::vector<std::byte>& out, const settings& values, 
   const auto add_changed = [&](setting_id id, std::uint64_t value, std::uint64_t initial) {
     if (value != initial) add(static_cast<std::uint64_t>(id), value);
   };
-  add_changed(setting_id::qpack_max_table_capacity, values.qpack_max_table_capacity, defaults.qpack_max_table_capacity);
-  add_changed(setting_id::max_field_section_size, values.max_field_section_size, defaults.max_field_section_size);
-  add_changed(setting_id::qpack_blocked_streams, values.qpack_blocked_streams, defaults.qpack_blocked_streams);
+  add_changed(setting_id::qpack_max_table_capacity, values.qpack_max_table_capacity,
+              defaults.qpack_max_table_capacity);
+  add_changed(setting_id::max_field_section_size, values.max_field_section_size,
+              defaults.max_field_section_size);
+  add_changed(setting_id::qpack_blocked_streams, values.qpack_blocked_streams,
+              defaults.qpack_blocked_streams);
   add_changed(setting_id::enable_connect_protocol, values.enable_connect_protocol, 0);
   add_changed(setting_id::h3_datagram, values.datagrams, 0);
   //= RFC 9114 section 7.2.4.1

@@ -25,8 +25,10 @@ enum class setting_id : std::uint64_t {
 /// Parses the payload of a SETTINGS frame; the error is the code of the connection error.
 std::expected<settings, error_code> parse_settings(transport::bytes payload);
 
-/// Appends the whole frame: every value that is not the default, and one reserved setting made of `grease`.
-void append_settings_frame(std::vector<std::byte>& out, const settings& values, std::uint64_t grease);
+/// Appends the whole frame: every value that is not the default, and one reserved setting made of
+/// `grease`.
+void append_settings_frame(std::vector<std::byte>& out, const settings& values,
+                           std::uint64_t grease);
 
 }  // namespace core
 }  // namespace v0

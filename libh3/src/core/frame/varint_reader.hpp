@@ -11,7 +11,8 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core {
 
-/// A variable-length integer that may come one byte at a time. Encodings longer than needed are legal.
+/// A variable-length integer that may come one byte at a time. Encodings longer than needed are
+/// legal.
 class varint_reader {
  public:
   /// Takes bytes off the front of `input`; true when the value is whole.

@@ -18,8 +18,6 @@ constexpr std::size_t max_encoded_size(std::size_t size) noexcept { return size 
 
 }  // namespace
 
-// --- the encoder stream -------------------------------------------------------------------------------------------------
-
 bool decoder::receive(bytes input) {
   if (!pending_.empty() && !receive_pending(input)) return false;
   input_cursor cursor(input);
@@ -27,13 +25,16 @@ bool decoder::receive(bytes input) {
     switch (run_instruction(cursor)) {
       case parse_status::whole: break;
       case parse_status::invalid: return false;
-      case parse_status::truncated: pending_.assign(cursor.at, cursor.end); return pending_.size() <= max_instruction_size();
+      case parse_status::truncated:
+        pending_.assign(cursor.at, cursor.end);
+        return pending_.size() <= max_instruction_size();
     }
   }
   return true;
 }
 
-/// Completes the instruction that an earlier call began. It grows by what arrived, never by a length the peer declared.
+/// Completes the instruction that an earlier call began. It grows by what arrived, never by a
+/// length the peer declared.
 bool decoder::receive_pending(bytes& input) {
   const std::size_t before = pending_.size();
   const std::size_t room = max_instruction_size() - std::min(before, max_instruction_size());
@@ -51,7 +52,8 @@ bool decoder::receive_pending(bytes& input) {
 }
 
 std::size_t decoder::max_instruction_size() const noexcept {
-  return 2 * max_encoded_size(static_cast<std::size_t>(config_.max_table_capacity)) + 2 * max_prefix_integer_size;
+  return 2 * max_encoded_size(static_cast<std::size_t>(config_.max_table_capacity)) +
+         2 * max_prefix_integer_size;
 }
 
 parse_status decoder::run_instruction(input_cursor& cursor) {
@@ -64,7 +66,9 @@ parse_status decoder::run_instruction(input_cursor& cursor) {
 
 parse_status decoder::run_set_capacity(input_cursor& cursor) {
   std::uint64_t capacity = 0;
-  if (const parse_status status = read_prefix_integer(cursor, 5, capacity); status != parse_status::whole) return status;
+  if (const parse_status status = read_prefix_integer(cursor, 5, capacity);
+      status != parse_status::whole)
+    return status;
   //= RFC 9204 section 4.3.1
   //# The decoder MUST treat a new dynamic table capacity value that
   //# exceeds this limit as a connection error of type QPACK_ENCODER_STREAM_ERROR.
@@ -74,11 +78,13 @@ parse_status decoder::run_set_capacity(input_cursor& cursor) {
 }
 
 /// A literal that goes into the table: too large for it is known from the length alone.
-parse_status decoder::read_table_literal(input_cursor& cursor, unsigned length_bits, string_literal& literal) const noexcept {
+parse_status decoder::read_table_literal(input_cursor& cursor, unsigned length_bits,
+                                         string_literal& literal) const noexcept {
   return read_string_literal(cursor, length_bits, max_encoded_size(table_.capacity()), literal);
 }
 
-bool decoder::unpack(const string_literal& literal, std::vector<char>& memory, std::string_view& text) {
+bool decoder::unpack(const string_literal& literal, std::vector<char>& memory,
+                     std::string_view& text) {
   if (!literal.huffman) {
     text = transport::as_text(literal.encoded);
     return true;
@@ -96,7 +102,9 @@ parse_status decoder::run_insert_with_name_reference(input_cursor& cursor) {
   const bool is_static = (std::to_integer<unsigned>(*rest.at) & 0x40) != 0;
   std::uint64_t index = 0;
   string_literal literal;
-  if (const parse_status status = read_prefix_integer(rest, 6, index); status != parse_status::whole) return status;
+  if (const parse_status status = read_prefix_integer(rest, 6, index);
+      status != parse_status::whole)
+    return status;
   name_source source{};
   if (is_static) {
     const static_entry* entry = static_entry_at(index);
@@ -115,7 +123,9 @@ parse_status decoder::run_insert_with_name_reference(input_cursor& cursor) {
     if (!entry) return parse_status::invalid;
     source = {entry->name, entry->id};
   }
-  if (const parse_status status = read_table_literal(rest, 7, literal); status != parse_status::whole) return status;
+  if (const parse_status status = read_table_literal(rest, 7, literal);
+      status != parse_status::whole)
+    return status;
   std::string_view value;
   if (!unpack(literal, value_memory_, value)) return parse_status::invalid;
   //= RFC 9204 section 3.2.2
@@ -132,11 +142,16 @@ parse_status decoder::run_insert_with_literal_name(input_cursor& cursor) {
   input_cursor rest = cursor;
   string_literal name_literal;
   string_literal value_literal;
-  if (const parse_status status = read_table_literal(rest, 5, name_literal); status != parse_status::whole) return status;
-  if (const parse_status status = read_table_literal(rest, 7, value_literal); status != parse_status::whole) return status;
+  if (const parse_status status = read_table_literal(rest, 5, name_literal);
+      status != parse_status::whole)
+    return status;
+  if (const parse_status status = read_table_literal(rest, 7, value_literal);
+      status != parse_status::whole)
+    return status;
   std::string_view name;
   std::string_view value;
-  if (!unpack(name_literal, name_memory_, name) || !unpack(value_literal, value_memory_, value)) return parse_status::invalid;
+  if (!unpack(name_literal, name_memory_, name) || !unpack(value_literal, value_memory_, value))
+    return parse_status::invalid;
   if (!table_.insert(name, value, find_known_field(name))) return parse_status::invalid;
   cursor = rest;
   return parse_status::whole;
@@ -144,14 +159,14 @@ parse_status decoder::run_insert_with_literal_name(input_cursor& cursor) {
 
 parse_status decoder::run_duplicate(input_cursor& cursor) {
   std::uint64_t index = 0;
-  if (const parse_status status = read_prefix_integer(cursor, 5, index); status != parse_status::whole) return status;
+  if (const parse_status status = read_prefix_integer(cursor, 5, index);
+      status != parse_status::whole)
+    return status;
   if (index >= table_.insert_count()) return parse_status::invalid;
   const auto entry = table_.at(table_.insert_count() - 1 - index);
   if (!entry || !table_.insert(entry->name, entry->value, entry->id)) return parse_status::invalid;
   return parse_status::whole;
 }
-
-// --- field sections -----------------------------------------------------------------------------------------------------
 
 decode_outcome decoder::decode(std::uint64_t stream_id, bytes encoded, field_section& section) {
   section.clear();
@@ -159,7 +174,8 @@ decode_outcome decoder::decode(std::uint64_t stream_id, bytes encoded, field_sec
   section_prefix prefix;
   if (!read_prefix(cursor, prefix)) return decode_outcome::failed;
   if (prefix.required_insert_count > table_.insert_count())
-    return block(stream_id, prefix.required_insert_count) ? decode_outcome::blocked : decode_outcome::failed;
+    return block(stream_id, prefix.required_insert_count) ? decode_outcome::blocked
+                                                          : decode_outcome::failed;
   if (!blocked_.empty()) unblock(stream_id);
 
   const decode_outcome outcome = decode_lines(cursor, prefix, section);
@@ -176,7 +192,8 @@ decode_outcome decoder::decode(std::uint64_t stream_id, bytes encoded, field_sec
 
 bool decoder::read_prefix(input_cursor& cursor, section_prefix& prefix) const noexcept {
   std::uint64_t encoded_count = 0;
-  if (read_prefix_integer(cursor, 8, encoded_count) != parse_status::whole || cursor.empty()) return false;
+  if (read_prefix_integer(cursor, 8, encoded_count) != parse_status::whole || cursor.empty())
+    return false;
   const bool negative = (std::to_integer<unsigned>(*cursor.at) & 0x80) != 0;
   std::uint64_t delta = 0;
   if (read_prefix_integer(cursor, 7, delta) != parse_status::whole) return false;
@@ -204,22 +221,27 @@ bool decoder::read_prefix(input_cursor& cursor, section_prefix& prefix) const no
   //# invalid if the value of Required Insert Count is less than or equal to the value
   //# of Delta Base.
   if (negative && required <= delta) return false;
-  prefix = {.required_insert_count = required, .base = negative ? required - delta - 1 : required + delta};
+  prefix = {.required_insert_count = required,
+            .base = negative ? required - delta - 1 : required + delta};
   return true;
 }
 
-decode_outcome decoder::decode_lines(input_cursor cursor, const section_prefix& prefix, field_section& section) const {
+decode_outcome decoder::decode_lines(input_cursor cursor, const section_prefix& prefix,
+                                     field_section& section) const {
   while (!cursor.empty()) {
-    // The size counts 32 bytes per line and is checked with each: one short reference may stand for a whole table entry, so a
-    // section of a few KiB could otherwise expand to megabytes.
+    // The size counts 32 bytes per line and is checked with each: one short reference may stand for
+    // a whole table entry, so a section of a few KiB could otherwise expand to megabytes.
     if (section.size() >= config_.max_field_count) return decode_outcome::too_large;
-    if (const decode_outcome outcome = decode_line(cursor, prefix, section); outcome != decode_outcome::decoded) return outcome;
+    if (const decode_outcome outcome = decode_line(cursor, prefix, section);
+        outcome != decode_outcome::decoded)
+      return outcome;
     if (section.field_section_size() > config_.max_section_size) return decode_outcome::too_large;
   }
   return decode_outcome::decoded;
 }
 
-decode_outcome decoder::decode_line(input_cursor& cursor, const section_prefix& prefix, field_section& section) const {
+decode_outcome decoder::decode_line(input_cursor& cursor, const section_prefix& prefix,
+                                    field_section& section) const {
   const auto first = std::to_integer<unsigned>(*cursor.at);
   if (first & 0x80) return add_indexed(cursor, prefix, section);
   if ((first & 0xe0) == 0x20) return add_literal(cursor, section);
@@ -227,7 +249,8 @@ decode_outcome decoder::decode_line(input_cursor& cursor, const section_prefix& 
   return first & 0x10 ? add_indexed(cursor, prefix, section) : add_named(cursor, prefix, section);
 }
 
-/// Whether an entry of the static table, or relative to the base, exists and may be used by this section.
+/// Whether an entry of the static table, or relative to the base, exists and may be used by this
+/// section.
 bool decoder::find_entry(bool is_static, std::uint64_t index, const section_prefix& prefix,
                          dynamic_table::entry& found) const noexcept {
   if (is_static) {
@@ -244,14 +267,16 @@ bool decoder::find_entry(bool is_static, std::uint64_t index, const section_pref
   return find_post_base(0, {prefix.required_insert_count, prefix.base - index - 1}, found);
 }
 
-bool decoder::find_post_base(std::uint64_t index, const section_prefix& prefix, dynamic_table::entry& found) const noexcept {
+bool decoder::find_post_base(std::uint64_t index, const section_prefix& prefix,
+                             dynamic_table::entry& found) const noexcept {
   //= RFC 9204 section 2.2.3
   //# If the decoder encounters a reference in a field line representation to a
   //# dynamic table entry that has already been evicted or that has an absolute
   //# index greater than or equal to the declared Required Insert Count
   //# (Section 4.5.1), it MUST treat this as a connection error of type
   //# QPACK_DECOMPRESSION_FAILED.
-  const std::uint64_t absolute = prefix.base + index;  // both at most 2^62 and a little: no overflow
+  const std::uint64_t absolute =
+      prefix.base + index;  // both at most 2^62 and a little: no overflow
   if (absolute >= prefix.required_insert_count) return false;
   const auto entry = table_.at(absolute);
   if (!entry) return false;
@@ -259,20 +284,25 @@ bool decoder::find_post_base(std::uint64_t index, const section_prefix& prefix, 
   return true;
 }
 
-decode_outcome decoder::add_indexed(input_cursor& cursor, const section_prefix& prefix, field_section& section) const {
+decode_outcome decoder::add_indexed(input_cursor& cursor, const section_prefix& prefix,
+                                    field_section& section) const {
   const auto first = std::to_integer<unsigned>(*cursor.at);
   const bool post_base = (first & 0x80) == 0;
   std::uint64_t index = 0;
-  if (read_prefix_integer(cursor, post_base ? 4 : 6, index) != parse_status::whole) return decode_outcome::failed;
+  if (read_prefix_integer(cursor, post_base ? 4 : 6, index) != parse_status::whole)
+    return decode_outcome::failed;
   dynamic_table::entry entry{};
-  const bool found = post_base ? find_post_base(index, prefix, entry) : find_entry((first & 0x40) != 0, index, prefix, entry);
+  const bool found = post_base ? find_post_base(index, prefix, entry)
+                               : find_entry((first & 0x40) != 0, index, prefix, entry);
   if (!found) return decode_outcome::failed;
   const std::size_t size = entry.name.size() + entry.value.size();
   char* out = section.free_text(size);
   if (!entry.name.empty()) std::memcpy(out, entry.name.data(), entry.name.size());
-  if (!entry.value.empty()) std::memcpy(out + entry.name.size(), entry.value.data(), entry.value.size());
+  if (!entry.value.empty())
+    std::memcpy(out + entry.name.size(), entry.value.data(), entry.value.size());
   section.keep_text(size);
-  section.keep_line(entry.name.size(), entry.value.size(), {.id = entry.id, .never_indexed = false});
+  section.keep_line(entry.name.size(), entry.value.size(),
+                    {.id = entry.id, .never_indexed = false});
   return decode_outcome::decoded;
 }
 
@@ -282,7 +312,8 @@ namespace {
 std::optional<std::size_t> keep_literal(const string_literal& literal, field_section& section) {
   std::size_t size = literal.encoded.size();
   if (literal.huffman) {
-    const auto decoded = huffman_decode(literal.encoded, section.free_text(huffman_decoded_bound(size)));
+    const auto decoded =
+        huffman_decode(literal.encoded, section.free_text(huffman_decoded_bound(size)));
     if (!decoded) return std::nullopt;
     size = *decoded;
   } else {
@@ -295,22 +326,27 @@ std::optional<std::size_t> keep_literal(const string_literal& literal, field_sec
 
 }  // namespace
 
-decode_outcome decoder::add_named(input_cursor& cursor, const section_prefix& prefix, field_section& section) const {
+decode_outcome decoder::add_named(input_cursor& cursor, const section_prefix& prefix,
+                                  field_section& section) const {
   const auto first = std::to_integer<unsigned>(*cursor.at);
   const bool post_base = (first & 0x40) == 0;
   const bool never_indexed = (first & (post_base ? 0x08 : 0x20)) != 0;
   std::uint64_t index = 0;
   string_literal value;
-  if (read_prefix_integer(cursor, post_base ? 3 : 4, index) != parse_status::whole) return decode_outcome::failed;
+  if (read_prefix_integer(cursor, post_base ? 3 : 4, index) != parse_status::whole)
+    return decode_outcome::failed;
   dynamic_table::entry entry{};
-  const bool found = post_base ? find_post_base(index, prefix, entry) : find_entry((first & 0x10) != 0, index, prefix, entry);
-  if (!found || read_string_literal(cursor, 7, cursor.remaining(), value) != parse_status::whole) return decode_outcome::failed;
+  const bool found = post_base ? find_post_base(index, prefix, entry)
+                               : find_entry((first & 0x10) != 0, index, prefix, entry);
+  if (!found || read_string_literal(cursor, 7, cursor.remaining(), value) != parse_status::whole)
+    return decode_outcome::failed;
   char* out = section.free_text(entry.name.size());
   if (!entry.name.empty()) std::memcpy(out, entry.name.data(), entry.name.size());
   section.keep_text(entry.name.size());
   const auto value_size = keep_literal(value, section);
   if (!value_size) return decode_outcome::failed;
-  section.keep_line(entry.name.size(), *value_size, {.id = entry.id, .never_indexed = never_indexed});
+  section.keep_line(entry.name.size(), *value_size,
+                    {.id = entry.id, .never_indexed = never_indexed});
   return decode_outcome::decoded;
 }
 
@@ -331,8 +367,6 @@ decode_outcome decoder::add_literal(input_cursor& cursor, field_section& section
   return decode_outcome::decoded;
 }
 
-// --- blocked streams and the decoder stream -----------------------------------------------------------------------------
-
 bool decoder::block(std::uint64_t stream_id, std::uint64_t required_insert_count) {
   for (const blocked_stream& stream : blocked_)
     if (stream.stream_id == stream_id) return true;
@@ -346,7 +380,8 @@ bool decoder::block(std::uint64_t stream_id, std::uint64_t required_insert_count
 }
 
 void decoder::unblock(std::uint64_t stream_id) noexcept {
-  std::erase_if(blocked_, [&](const blocked_stream& stream) { return stream.stream_id == stream_id; });
+  std::erase_if(blocked_,
+                [&](const blocked_stream& stream) { return stream.stream_id == stream_id; });
 }
 
 bool decoder::poll_unblocked(std::uint64_t& stream_id) const noexcept {

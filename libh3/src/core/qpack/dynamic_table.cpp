@@ -22,7 +22,8 @@ void dynamic_table::evict_until(std::size_t size) noexcept {
   }
 }
 
-/// A raised capacity moves what is live to larger rings: text of an old, smaller ring must not be indexed as the new one.
+/// A raised capacity moves what is live to larger rings: text of an old, smaller ring must not be
+/// indexed as the new one.
 void dynamic_table::grow(std::size_t capacity) {
   std::vector<char> text(2 * capacity);
   std::vector<stored_entry> entries(std::bit_ceil(capacity / entry_overhead + 1));
@@ -49,17 +50,19 @@ bool dynamic_table::insert(std::string_view name, std::string_view value, known_
   //# equal to (table capacity - size of new entry).
   evict_until(capacity_ - length - entry_overhead);
 
-  // The ring is twice the capacity and the live text at most the capacity, so neither place overlaps live text. It may overlap an
-  // entry evicted just now that `name` or `value` point into: memmove, and a source inside the ring lies behind its new place
-  // or, after wrapping, ahead of it, so moving the name first spoils no value.
+  // The ring is twice the capacity and the live text at most the capacity, so neither place
+  // overlaps live text. It may overlap an entry evicted just now that `name` or `value` point into:
+  // memmove, and a source inside the ring lies behind its new place or, after wrapping, ahead of
+  // it, so moving the name first spoils no value.
   if (text_head_ + length > text_.size()) text_head_ = 0;
   char* out = text_.data() + text_head_;
   if (!name.empty()) std::memmove(out, name.data(), name.size());
   if (!value.empty()) std::memmove(out + name.size(), value.data(), value.size());
-  entries_[inserted_ & (entries_.size() - 1)] = {.offset = static_cast<std::uint32_t>(text_head_),
-                                                 .name_size = static_cast<std::uint32_t>(name.size()),
-                                                 .value_size = static_cast<std::uint32_t>(value.size()),
-                                                 .id = id};
+  entries_[inserted_ & (entries_.size() - 1)] = {
+      .offset = static_cast<std::uint32_t>(text_head_),
+      .name_size = static_cast<std::uint32_t>(name.size()),
+      .value_size = static_cast<std::uint32_t>(value.size()),
+      .id = id};
   text_head_ += length;
   size_ += length + entry_overhead;
   ++live_;

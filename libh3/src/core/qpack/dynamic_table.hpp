@@ -13,8 +13,9 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace core::qpack {
 
-/// The dynamic table (RFC 9204 section 3.2): entries in the order of insertion, the oldest evicted first. Text and entries lie in two
-/// rings that grow when the capacity first needs it, never with an insertion.
+/// The dynamic table (RFC 9204 section 3.2): entries in the order of insertion, the oldest evicted
+/// first. Text and entries lie in two rings that grow when the capacity first needs it, never with
+/// an insertion.
 class dynamic_table {
  public:
   struct entry {
@@ -34,8 +35,8 @@ class dynamic_table {
   /// Evicts what does not fit any more. The caller has checked the limit.
   void set_capacity(std::size_t capacity);
 
-  /// False, and nothing changed, when the entry is larger than the capacity. `name` and `value` may be those of an entry of this
-  /// table, even of one that this insertion evicts.
+  /// False, and nothing changed, when the entry is larger than the capacity. `name` and `value` may
+  /// be those of an entry of this table, even of one that this insertion evicts.
   bool insert(std::string_view name, std::string_view value, known_field id) noexcept;
 
   /// Nothing for what was evicted or has not come yet. The views die with the next insertion.

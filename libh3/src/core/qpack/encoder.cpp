@@ -19,10 +19,12 @@ constexpr std::size_t max_line_size(const field_line& line) noexcept {
   return 2 * max_prefix_integer_size + line.name.size() + line.value.size();
 }
 
-std::byte* write_string(std::byte* out, std::string_view text, std::uint8_t first, unsigned length_bits) noexcept {
+std::byte* write_string(std::byte* out, std::string_view text, std::uint8_t first,
+                        unsigned length_bits) noexcept {
   const std::size_t packed = huffman_encoded_size(text);
   if (packed < text.size()) {
-    out = write_prefix_integer(out, static_cast<std::uint8_t>(first | 1u << length_bits), length_bits, packed);
+    out = write_prefix_integer(out, static_cast<std::uint8_t>(first | 1u << length_bits),
+                               length_bits, packed);
     return huffman_encode(text, out);
   }
   out = write_prefix_integer(out, first, length_bits, text.size());
@@ -37,7 +39,8 @@ std::byte* write_line(std::byte* out, const field_line& line) noexcept {
   //= RFC 9204 section 4.5.4
   //# When the 'N' bit is set, the encoded field
   //# line MUST always be encoded with a literal representation.
-  if (match.kind == static_match::whole && !never_indexed) return write_prefix_integer(out, 0xc0, 6, match.index);
+  if (match.kind == static_match::whole && !never_indexed)
+    return write_prefix_integer(out, 0xc0, 6, match.index);
   if (match.kind != static_match::none) {
     out = write_prefix_integer(out, never_indexed ? 0x70 : 0x50, 4, match.index);
     return write_string(out, line.value, 0, 7);
@@ -53,12 +56,14 @@ bool is_never_indexed(const field_line& line) noexcept {
     case known_field::authorization:
     case known_field::proxy_authorization:
     case known_field::set_cookie: return true;
-    case known_field::cookie: return line.never_indexed || line.value.size() < limits::never_indexed_cookie_size;
+    case known_field::cookie:
+      return line.never_indexed || line.value.size() < limits::never_indexed_cookie_size;
     default: return line.never_indexed;
   }
 }
 
-void encoder::encode(std::uint64_t, std::span<const field_line> lines, std::vector<std::byte>& out) {
+void encoder::encode(std::uint64_t, std::span<const field_line> lines,
+                     std::vector<std::byte>& out) {
   const std::size_t before = out.size();
   std::size_t bound = 2;
   for (const field_line& line : lines) bound += max_line_size(line);
@@ -78,7 +83,8 @@ bool encoder::receive(bytes input) {
   while (!input.empty()) {
     const std::size_t before = pending_.size();
     const std::size_t taken = std::min(input.size(), max_prefix_integer_size - before);
-    pending_.insert(pending_.end(), input.begin(), input.begin() + static_cast<std::ptrdiff_t>(taken));
+    pending_.insert(pending_.end(), input.begin(),
+                    input.begin() + static_cast<std::ptrdiff_t>(taken));
     input_cursor cursor{bytes(pending_)};
     const auto first = std::to_integer<std::uint8_t>(pending_.front());
     std::uint64_t value = 0;
@@ -101,7 +107,8 @@ bool encoder::run_instruction(std::uint8_t first, std::uint64_t) const noexcept 
   //# An encoder that receives an Increment field equal to zero, or one that increases
   //# the Known Received Count beyond what the encoder has sent, MUST treat this as a
   //# connection error of type QPACK_DECODER_STREAM_ERROR.
-  // Nothing was ever inserted or referenced, so every acknowledgment and every increment is wrong; cancellations are fine.
+  // Nothing was ever inserted or referenced, so every acknowledgment and every increment is wrong;
+  // cancellations are fine.
   return (first & 0xc0) == 0x40;
 }
 

@@ -18,16 +18,17 @@ constexpr unsigned lookup_bits = 11;
 
 /// Bits of each symbol's code (RFC 7541 appendix B). The code is canonical: lengths alone give it.
 constexpr std::array<std::uint8_t, symbol_count> code_length{
-    13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28,
-    28, 28, 28, 28, 28, 28, 6,  10, 10, 12, 13, 6,  8,  11, 10, 10, 8,  11, 8,  6,  6,  6,  5,  5,  5,  6,
-    6,  6,  6,  6,  6,  6,  7,  8,  15, 6,  12, 10, 13, 6,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,
-    7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  8,  7,  8,  13, 19, 13, 14, 6,  15, 5,  6,  5,  6,  5,  6,  6,
-    6,  5,  7,  7,  6,  6,  6,  5,  6,  7,  6,  5,  5,  6,  7,  7,  7,  7,  7,  15, 11, 14, 13, 28, 20, 22,
-    20, 20, 22, 22, 22, 23, 22, 23, 23, 23, 23, 23, 24, 23, 24, 24, 22, 23, 24, 23, 23, 23, 23, 21, 22, 23,
-    22, 23, 23, 24, 22, 21, 20, 22, 22, 23, 23, 21, 23, 22, 22, 24, 21, 22, 23, 23, 21, 21, 22, 21, 23, 22,
-    23, 23, 20, 22, 22, 22, 23, 22, 22, 23, 26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25,
-    19, 21, 26, 27, 27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27, 27, 20, 24, 20, 21, 22, 21, 21, 23, 22, 22,
-    25, 25, 24, 24, 26, 23, 26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30};
+    13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28,
+    28, 28, 28, 28, 28, 28, 28, 28, 6,  10, 10, 12, 13, 6,  8,  11, 10, 10, 8,  11, 8,  6,  6,  6,
+    5,  5,  5,  6,  6,  6,  6,  6,  6,  6,  7,  8,  15, 6,  12, 10, 13, 6,  7,  7,  7,  7,  7,  7,
+    7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  8,  7,  8,  13, 19, 13, 14, 6,
+    15, 5,  6,  5,  6,  5,  6,  6,  6,  5,  7,  7,  6,  6,  6,  5,  6,  7,  6,  5,  5,  6,  7,  7,
+    7,  7,  7,  15, 11, 14, 13, 28, 20, 22, 20, 20, 22, 22, 22, 23, 22, 23, 23, 23, 23, 23, 24, 23,
+    24, 24, 22, 23, 24, 23, 23, 23, 23, 21, 22, 23, 22, 23, 23, 24, 22, 21, 20, 22, 22, 23, 23, 21,
+    23, 22, 22, 24, 21, 22, 23, 23, 21, 21, 22, 21, 23, 22, 23, 23, 20, 22, 22, 22, 23, 22, 22, 23,
+    26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25, 19, 21, 26, 27, 27, 26, 27, 24,
+    21, 21, 26, 26, 28, 27, 27, 27, 20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23,
+    26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30};
 
 /// The canonical code: symbols sorted by length and value, and where each length begins.
 struct canonical_code {
@@ -35,7 +36,8 @@ struct canonical_code {
   std::array<std::uint16_t, symbol_count> sorted{};
   std::array<std::uint32_t, longest_code + 1> first_code{};
   std::array<std::uint16_t, longest_code + 1> first_index{};
-  std::array<std::uint32_t, longest_code + 1> limit{};  // left-aligned in longest_code bits: codes below are no longer
+  std::array<std::uint32_t, longest_code + 1>
+      limit{};  // left-aligned in longest_code bits: codes below are no longer
 };
 
 constexpr canonical_code make_code() {
@@ -57,10 +59,12 @@ constexpr canonical_code make_code() {
 }
 
 constexpr canonical_code code = make_code();
-static_assert(code.limit[longest_code] == std::uint32_t{1} << longest_code, "every bit string means something");
+static_assert(code.limit[longest_code] == std::uint32_t{1} << longest_code,
+              "every bit string means something");
 static_assert(code.code[end_of_string] == 0x3fffffff);
 
-/// What the next lookup_bits bits begin with: one or two whole symbols, or (bits == 0) the start of a longer code.
+/// What the next lookup_bits bits begin with: one or two whole symbols, or (bits == 0) the start of
+/// a longer code.
 struct lookup_entry {
   std::array<char, 2> symbols{};
   std::uint8_t first_bits = 0;
@@ -102,7 +106,8 @@ struct long_symbol {
   unsigned bits;
 };
 
-/// The symbol that the top bits of `window` begin with, when its code is longer than the lookup reaches.
+/// The symbol that the top bits of `window` begin with, when its code is longer than the lookup
+/// reaches.
 long_symbol decode_long(std::uint64_t window) noexcept {
   const auto top = static_cast<std::uint32_t>(window >> (64 - longest_code));
   unsigned length = lookup_bits + 1;
@@ -150,7 +155,8 @@ std::optional<std::size_t> huffman_decode(transport::bytes input, char* out) noe
   const std::byte* from = input.data();
   const std::byte* const end = from + input.size();
   const char* const begin = out;
-  std::uint64_t window = 0;  // the next bits, left-aligned; below them zeros or bits that are loaded again
+  std::uint64_t window =
+      0;  // the next bits, left-aligned; below them zeros or bits that are loaded again
   unsigned bits = 0;
   for (;;) {
     if (end - from >= 8) {
@@ -159,7 +165,8 @@ std::optional<std::size_t> huffman_decode(transport::bytes input, char* out) noe
       from += whole;
       bits += 8 * whole;
     } else {
-      for (; bits <= 56 && from != end; ++from, bits += 8) window |= std::to_integer<std::uint64_t>(*from) << (56 - bits);
+      for (; bits <= 56 && from != end; ++from, bits += 8)
+        window |= std::to_integer<std::uint64_t>(*from) << (56 - bits);
       if (bits < longest_code) break;
     }
     while (bits >= longest_code) {

@@ -23,7 +23,8 @@ struct input_cursor {
   const std::byte* at = nullptr;
   const std::byte* end = nullptr;
 
-  explicit input_cursor(transport::bytes input) noexcept : at(input.data()), end(input.data() + input.size()) {}
+  explicit input_cursor(transport::bytes input) noexcept
+      : at(input.data()), end(input.data() + input.size()) {}
   bool empty() const noexcept { return at == end; }
   std::size_t remaining() const noexcept { return static_cast<std::size_t>(end - at); }
 };
@@ -34,9 +35,11 @@ inline constexpr std::size_t max_prefix_integer_size = 10;
 //= RFC 9204 section 4.1.1
 //# QPACK implementations MUST be able to decode integers up to and
 //# including 62 bits long.
-/// Reads an integer with a prefix of `prefix_bits` bits. Beyond 62 bits, or ten bytes whatever their value, it is invalid: the check
-/// comes before the shift (an eleventh byte would shift by 70).
-inline parse_status read_prefix_integer(input_cursor& cursor, unsigned prefix_bits, std::uint64_t& value) noexcept {
+/// Reads an integer with a prefix of `prefix_bits` bits. Beyond 62 bits, or ten bytes whatever
+/// their value, it is invalid: the check comes before the shift (an eleventh byte would shift by
+/// 70).
+inline parse_status read_prefix_integer(input_cursor& cursor, unsigned prefix_bits,
+                                        std::uint64_t& value) noexcept {
   if (cursor.empty()) return parse_status::truncated;
   const std::byte* at = cursor.at;
   const std::uint64_t prefix_mask = (std::uint64_t{1} << prefix_bits) - 1;
@@ -56,15 +59,18 @@ inline parse_status read_prefix_integer(input_cursor& cursor, unsigned prefix_bi
   return parse_status::whole;
 }
 
-/// Writes `value` after the bits of `first` above the prefix; returns the end. At most max_prefix_integer_size bytes.
-inline std::byte* write_prefix_integer(std::byte* out, std::uint8_t first, unsigned prefix_bits, std::uint64_t value) noexcept {
+/// Writes `value` after the bits of `first` above the prefix; returns the end. At most
+/// max_prefix_integer_size bytes.
+inline std::byte* write_prefix_integer(std::byte* out, std::uint8_t first, unsigned prefix_bits,
+                                       std::uint64_t value) noexcept {
   const std::uint64_t prefix_mask = (std::uint64_t{1} << prefix_bits) - 1;
   if (value < prefix_mask) {
     *out++ = static_cast<std::byte>(first | value);
     return out;
   }
   *out++ = static_cast<std::byte>(first | prefix_mask);
-  for (value -= prefix_mask; value >= 0x80; value >>= 7) *out++ = static_cast<std::byte>(0x80 | (value & 0x7f));
+  for (value -= prefix_mask; value >= 0x80; value >>= 7)
+    *out++ = static_cast<std::byte>(0x80 | (value & 0x7f));
   *out++ = static_cast<std::byte>(value);
   return out;
 }
@@ -75,15 +81,18 @@ struct string_literal {
   bool huffman = false;
 };
 
-/// Reads a string literal whose length has a prefix of `length_bits`, the Huffman flag being the bit above. When the length is beyond
-/// `max_size` the literal is invalid at once, before its bytes arrive.
-inline parse_status read_string_literal(input_cursor& cursor, unsigned length_bits, std::size_t max_size,
-                                        string_literal& literal) noexcept {
+/// Reads a string literal whose length has a prefix of `length_bits`, the Huffman flag being the
+/// bit above. When the length is beyond `max_size` the literal is invalid at once, before its bytes
+/// arrive.
+inline parse_status read_string_literal(input_cursor& cursor, unsigned length_bits,
+                                        std::size_t max_size, string_literal& literal) noexcept {
   if (cursor.empty()) return parse_status::truncated;
   literal.huffman = (std::to_integer<unsigned>(*cursor.at) >> length_bits & 1) != 0;
   input_cursor rest = cursor;
   std::uint64_t size = 0;
-  if (const parse_status status = read_prefix_integer(rest, length_bits, size); status != parse_status::whole) return status;
+  if (const parse_status status = read_prefix_integer(rest, length_bits, size);
+      status != parse_status::whole)
+    return status;
   if (size > max_size) return parse_status::invalid;
   if (size > rest.remaining()) return parse_status::truncated;
   literal.encoded = {rest.at, static_cast<std::size_t>(size)};

@@ -42,7 +42,8 @@ struct connection_config {
 /// What receive() made of the bytes it was shown.
 struct received {
   std::size_t consumed = 0;  ///< Bytes at the front that are done with: consume them in QUIC now.
-  bytes body;                ///< Message content that comes right after those. It stays in QUIC until consume_body().
+  bytes body;  ///< Message content that comes right after those. It stays in QUIC until
+               ///< consume_body().
 };
 
 /// What is to be written to a QUIC stream next.
@@ -60,25 +61,29 @@ struct priority {
 
 enum class section_role : std::uint8_t { headers, interim, trailers };
 
-/// One request and its response: two words, valid until the next call that may end the stream. On a stream that is over, what reads gives
-/// nothing and what writes gives errc::closed.
+/// One request and its response: two words, valid until the next call that may end the stream. On a
+/// stream that is over, what reads gives nothing and what writes gives errc::closed.
 class STRATA_H3_API request_view {
  public:
-  /// Swaps the section that waits into `section`, whose memory is used for a later one; nothing when none waits. Until it is taken
-  /// receive() goes no further on this stream: call receive() again afterwards.
+  /// Swaps the section that waits into `section`, whose memory is used for a later one; nothing
+  /// when none waits. Until it is taken receive() goes no further on this stream: call receive()
+  /// again afterwards.
   std::optional<section_role> take_section(field_section& section);
 
-  /// `size` bytes of the content that receive() showed are done with; consume them in QUIC too. When it was all that was shown, call
-  /// receive() again: the end of the message may be next.
+  /// `size` bytes of the content that receive() showed are done with; consume them in QUIC too.
+  /// When it was all that was shown, call receive() again: the end of the message may be next.
   void consume_body(std::size_t size);
 
-  /// A request (client), interim or final response (server). Errors: invalid_argument when RFC 9114 section 4 forbids the lines or their
-  /// place, message_too_large beyond the peer's limit, write_finished after the end, closed.
+  /// A request (client), interim or final response (server). Errors: invalid_argument when RFC 9114
+  /// section 4 forbids the lines or their place, message_too_large beyond the peer's limit,
+  /// write_finished after the end, closed.
   result<void> send_headers(std::span<const field_line> lines, bool fin);
 
-  /// Content, framed as one DATA frame: returns how much was taken; less than all when max_unsent_body waits, and then `fin` was not and
-  /// event_kind::writable follows. The pieces (at most max_body_pieces) are lent until poll_output() has said false: so poll it before they
-  /// die. What QUIC has not taken by then is copied. Errors as send_headers(); also invalid_argument against a declared content-length.
+  /// Content, framed as one DATA frame: returns how much was taken; less than all when
+  /// max_unsent_body waits, and then `fin` was not and event_kind::writable follows. The pieces (at
+  /// most max_body_pieces) are lent until poll_output() has said false: so poll it before they die.
+  /// What QUIC has not taken by then is copied. Errors as send_headers(); also invalid_argument
+  /// against a declared content-length.
   result<std::size_t> send_body(std::span<const bytes> pieces, bool fin);
 
   /// Trailers end the stream.
@@ -93,18 +98,21 @@ class STRATA_H3_API request_view {
 
  private:
   friend class connection;
-  request_view(connection_state& state, std::uint64_t stream_id) noexcept : state_(&state), stream_id_(stream_id) {}
+  request_view(connection_state& state, std::uint64_t stream_id) noexcept
+      : state_(&state), stream_id_(stream_id) {}
 
   connection_state* state_;
   std::uint64_t stream_id_;
 };
 
-/// HTTP/3 over streams that somebody else carries (RFC 9114): no QUIC, sockets, clock or threads in it, and nothing calls back.
+/// HTTP/3 over streams that somebody else carries (RFC 9114): no QUIC, sockets, clock or threads in
+/// it, and nothing calls back.
 ///
-/// Reading: peek at a stream, show receive() what is there, consume what it says, handle the events, and repeat while it consumes. Content is
-/// only shown: it stays in QUIC's buffer, and so under flow control, until the application took it and consume_body() says so.
-/// Writing: after commands and after receive(), poll_output() until it is false, write each, and say sent().
-/// After every call: poll_command() and poll_event() until false.
+/// Reading: peek at a stream, show receive() what is there, consume what it says, handle the
+/// events, and repeat while it consumes. Content is only shown: it stays in QUIC's buffer, and so
+/// under flow control, until the application took it and consume_body() says so. Writing: after
+/// commands and after receive(), poll_output() until it is false, write each, and say sent(). After
+/// every call: poll_command() and poll_event() until false.
 class STRATA_H3_API connection {
  public:
   connection(const connection_config& config, transport::random_source& random);
@@ -112,8 +120,9 @@ class STRATA_H3_API connection {
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
 
-  /// What is readable now on a stream, from its first byte not consumed; `fin`: the stream ends after it. An end with no bytes is told too, or
-  /// a message that ended early would look unfinished for ever.
+  /// What is readable now on a stream, from its first byte not consumed; `fin`: the stream ends
+  /// after it. An end with no bytes is told too, or a message that ended early would look
+  /// unfinished for ever.
   received receive(time_point now, std::uint64_t stream_id, bytes input, bool fin);
   /// RESET_STREAM came. Bytes not consumed are gone.
   void stream_reset(time_point now, std::uint64_t stream_id, std::uint64_t code);
@@ -127,20 +136,23 @@ class STRATA_H3_API connection {
   bool poll_command(transport_command& out);
   /// True: write `out` to its stream, then call sent() before anything else.
   bool poll_output(output& out);
-  /// QUIC took this many bytes of what poll_output() gave, and the fin if it took all. The rest waits for writable().
+  /// QUIC took this many bytes of what poll_output() gave, and the fin if it took all. The rest
+  /// waits for writable().
   void sent(std::uint64_t stream_id, std::size_t size);
   /// QUIC's stream has room again.
   void writable(std::uint64_t stream_id);
 
   /// QUIC opened the unidirectional stream that the next open_unidirectional command asked for.
   void opened(std::uint64_t stream_id);
-  /// Client: a bidirectional stream that QUIC has just opened is to carry a request. refused after the peer's GOAWAY: reset the stream.
+  /// Client: a bidirectional stream that QUIC has just opened is to carry a request. refused after
+  /// the peer's GOAWAY: reset the stream.
   result<request_view> open_request(std::uint64_t stream_id);
   request_view request(std::uint64_t stream_id) noexcept;
   std::size_t request_count() const noexcept;
 
-  /// Sends GOAWAY. A server first announces the end (nothing is refused yet) and, called again a round trip later, names the first
-  /// request it will not take; requests from there on are rejected. When request_count() is zero, close with H3_NO_ERROR.
+  /// Sends GOAWAY. A server first announces the end (nothing is refused yet) and, called again a
+  /// round trip later, names the first request it will not take; requests from there on are
+  /// rejected. When request_count() is zero, close with H3_NO_ERROR.
   void shutdown();
   /// `reason` must be a static text.
   void close(error_code code, const char* reason);

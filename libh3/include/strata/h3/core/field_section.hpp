@@ -16,15 +16,16 @@ inline namespace v0 {
 
 /// One name and value of a message. The views belong to whoever made the line.
 struct field_line {
-  std::string_view name;   ///< Lower case; pseudo-header fields with their colon.
+  std::string_view name;  ///< Lower case; pseudo-header fields with their colon.
   std::string_view value;
   known_field id = known_field::unknown;  ///< Of `name`; may stay `unknown` in lines to be sent.
   bool never_indexed = false;  ///< Must stay a literal on every hop (RFC 9204 section 4.5.4).
 };
 
-/// The field lines of a header or trailer section, in order and with their repeats, in one piece of memory that clear()
-/// keeps: a section that is used again allocates nothing. Names stay as they came; a validated section has them in lower case.
-/// Views from it live until it is changed or destroyed.
+/// The field lines of a header or trailer section, in order and with their repeats, in one piece of
+/// memory that clear() keeps: a section that is used again allocates nothing. Names stay as they
+/// came; a validated section has them in lower case. Views from it live until it is changed or
+/// destroyed.
 class STRATA_H3_API field_section {
  public:
   class iterator;
@@ -49,7 +50,8 @@ class STRATA_H3_API field_section {
   /// Bytes of memory held, used or not.
   std::size_t memory() const noexcept;
 
-  /// For decoders, which write in place: memory for `size` more bytes of text; it dies with the next change.
+  /// For decoders, which write in place: memory for `size` more bytes of text; it dies with the
+  /// next change.
   char* free_text(std::size_t size);
   /// Keeps the first `size` bytes written there.
   void keep_text(std::size_t size) noexcept { text_size_ += size; }
@@ -62,7 +64,7 @@ class STRATA_H3_API field_section {
 
  private:
   struct stored_line {
-    std::uint32_t name;   // offsets into text_; the value follows its name
+    std::uint32_t name;  // offsets into text_; the value follows its name
     std::uint32_t value;
     std::uint32_t end;
     known_field id;
@@ -83,7 +85,8 @@ class field_section::iterator {
   using reference = field_line;
 
   iterator() = default;
-  iterator(const field_section& section, std::size_t index) noexcept : section_(&section), index_(index) {}
+  iterator(const field_section& section, std::size_t index) noexcept
+      : section_(&section), index_(index) {}
   field_line operator*() const noexcept { return (*section_)[index_]; }
   iterator& operator++() noexcept { return ++index_, *this; }
   iterator operator++(int) noexcept {

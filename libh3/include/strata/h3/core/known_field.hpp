@@ -10,8 +10,9 @@
 namespace strata::h3 {
 inline namespace v0 {
 
-/// Field names that have a number here, so that looking one up compares a byte: those of the QPACK static table
-/// (RFC 9204 appendix A) and those that rules of HTTP name. Pseudo-header fields come first.
+/// Field names that have a number here, so that looking one up compares a byte: those of the QPACK
+/// static table (RFC 9204 appendix A) and those that rules of HTTP name. Pseudo-header fields come
+/// first.
 enum class known_field : std::uint8_t {
   unknown,
   pseudo_authority,

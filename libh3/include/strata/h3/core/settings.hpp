@@ -6,8 +6,8 @@
 namespace strata::h3 {
 inline namespace v0 {
 
-/// What a peer says it accepts (RFC 9114 section 7.2.4.1, RFC 9204 section 5, RFC 9220, RFC 9297). The initial values are what
-/// holds until its SETTINGS frame has come.
+/// What a peer says it accepts (RFC 9114 section 7.2.4.1, RFC 9204 section 5, RFC 9220, RFC 9297).
+/// The initial values are what holds until its SETTINGS frame has come.
 struct settings {
   static constexpr std::uint64_t unlimited = ~std::uint64_t{0};
 
