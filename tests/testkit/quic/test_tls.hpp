@@ -4,10 +4,15 @@
 #include <memory>
 
 #include "strata/quic/core/tls_backend.hpp"
+#include "strata/transport/tls.hpp"
 
 namespace strata::testkit {
 
-/// OpenSSL for both roles with the test authority's certificates, ALPN "test".
+/// The test authority's certificate for server.test, ALPN "test".
+transport::tls_context test_server_tls();
+/// Believes only the test authority, ALPN "test".
+transport::tls_context test_client_tls();
+/// OpenSSL for both roles with these.
 std::unique_ptr<quic::core::tls_backend> make_openssl_test_tls();
 
 }  // namespace strata::testkit
