@@ -86,15 +86,15 @@ void endpoint_driver::on_received(std::error_code error, std::size_t count) {
 
 void endpoint_driver::end_turn(time_point now) {
   dispatch(now);
-  // Sessions may bring forth events for one another only through the core, so one more look settles everything.
-  std::vector<connection_entry*> turned;
-  turned.swap(with_sessions_);
-  for (connection_entry* entry : turned) {
-    if (entry->attached) entry->attached->on_turn(now, core_.at(entry->handle));
+  // A session that answers may bring forth events, which are its own again: until there are none.
+  while (!with_sessions_.empty()) {
+    turned_.swap(with_sessions_);
+    for (connection_entry* entry : turned_) {
+      if (entry != nullptr && entry->attached) entry->attached->on_turn(now, core_.at(entry->handle));
+    }
+    turned_.clear();
+    dispatch(now);
   }
-  turned.clear();
-  if (with_sessions_.empty()) with_sessions_.swap(turned);
-  dispatch(now);
 }
 
 void endpoint_driver::schedule_flush() {
@@ -323,6 +323,7 @@ void endpoint_driver::forget_if_unheld(connection_entry& entry) noexcept {
   }
   const auto removed = std::move(entries_[std::uint64_t{entry.handle.slot} << 32 | entry.handle.generation]);
   std::erase(with_sessions_, removed.get());
+  std::ranges::replace(turned_, removed.get(), nullptr);
   entries_.erase(std::uint64_t{removed->handle.slot} << 32 | removed->handle.generation);
   schedule_flush();
 }

@@ -126,7 +126,8 @@ class endpoint_driver final : public transport::driver {
   std::unordered_map<std::uint64_t, std::unique_ptr<connection_entry>> entries_;  ///< By slot and generation.
   std::deque<core::connection_handle> backlog_;
   transport::pending_operation<connection_signature> accepting_;
-  std::vector<connection_entry*> with_sessions_;
+  std::vector<connection_entry*> with_sessions_;  ///< Which got events in this turn.
+  std::vector<connection_entry*> turned_;         ///< Of these, those that end_turn() is calling.
   core::send_token next_token_ = 1;
   bool endpoint_held_ = true;
   bool accepts_ = false;

@@ -60,6 +60,8 @@ connection::~connection() {
 connection::executor_type connection::get_executor() const noexcept { return driver_->executor(); }
 void connection::close(std::uint64_t code, std::string_view reason) { driver_->close(id_, code, reason); }
 void connection::attach(std::unique_ptr<session> attached) { driver_->attach(id_, std::move(attached)); }
+core::connection_view connection::view() const noexcept { return driver_->view(id_); }
+void connection::flush() { driver_->schedule_flush(); }
 
 namespace {
 

@@ -67,6 +67,11 @@ class STRATA_QUIC_API connection {
   void close(std::uint64_t code, std::string_view reason = {});
   /// From now on the session gets every event of this connection; see session. It is released when the connection ends.
   void attach(std::unique_ptr<session> attached);
+  /// For the owner of an attached session: the core's view, for commands between turns; call flush()
+  /// after them. False once the connection is forgotten.
+  core::connection_view view() const noexcept;
+  /// What was commanded through view() leaves soon: one flush is posted.
+  void flush();
 
   const transport::address& remote_address() const noexcept;
   const transport::address& local_address() const noexcept;

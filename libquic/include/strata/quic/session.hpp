@@ -10,7 +10,8 @@ inline namespace v0 {
 
 /// A protocol that lives on one connection without an asynchronous hop: the driver hands it the connection's events within
 /// its turn, and the session answers with commands of the core. HTTP/3 is one. While a session is attached, the handle's
-/// own streams are not to be used.
+/// own streams are not to be used. Between turns its owner commands through connection::view(), then calls
+/// connection::flush().
 class session {
  public:
   virtual ~session() = default;

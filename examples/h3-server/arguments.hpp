@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+struct arguments {
+  std::string directory;
+  std::string listen = "[::]:4433";
+  std::string certificate;  ///< PEM files; empty: one is made in memory.
+  std::string key;
+  std::string qlog;
+  std::string keylog;
+  std::string congestion = "cubic";
+  bool retry = false;
+};
+
+/// Ends the program with a message when the command line makes no sense.
+arguments parse_arguments(int count, char** values);

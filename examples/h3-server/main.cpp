@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serves a directory over HTTP/3, and over hq-interop for QUIC's interoperability tests.
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "arguments.hpp"
+#include "hq/hq.hpp"
+#include "strata/h3/server.hpp"
+#include "strata/h3/static_files.hpp"
+
+namespace {
+
+using namespace strata;
+using namespace std::chrono_literals;
+
+/// Clients that are still downloading get so long after the first signal; a second one ends at once.
+constexpr auto shutdown_deadline = 30s;
+
+template <class Result>
+auto value_or_exit(Result result, const std::string& what) {
+  if (result) return std::move(*result);
+  const auto& error = result.error();
+  if constexpr (requires { error.text; }) {
+    std::cerr << "h3-server: " << what << ": " << error.text << "\n";
+  } else {
+    std::cerr << "h3-server: " << what << ": " << error.message() << "\n";
+  }
+  std::exit(1);
+}
+
+void print_hash(const transport::certificate_hash& hash) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const std::byte each : hash) {
+    text += digits[std::to_integer<unsigned>(each) >> 4];
+    text += digits[std::to_integer<unsigned>(each) & 15];
+  }
+  std::cout << "certificate SHA-256 " << text << "\n";
+}
+
+transport::tls_context make_tls(const arguments& given, const transport::address& listen) {
+  transport::tls_server_options options;
+  options.alpn = {"h3", "hq-interop"};
+  if (!given.certificate.empty()) {
+    options.credentials.push_back({transport::pem_source::from_file(given.certificate),
+                                   transport::pem_source::from_file(given.key)});
+  } else {
+    const std::string names[] = {"localhost", "127.0.0.1", "::1", listen.ip_string()};
+    const std::size_t count = listen.is_unspecified() || listen.is_loopback() ? 3 : 4;
+    const auto made = value_or_exit(
+        transport::make_self_signed_certificate(std::span(names).first(count)), "certificate");
+    options.credentials.push_back(made.credential());
+    print_hash(made.sha256);
+  }
+  if (!given.keylog.empty())
+    options.keylog = value_or_exit(transport::make_keylog_file(given.keylog), "--keylog");
+  return value_or_exit(transport::make_tls_server_context(options), "TLS");
+}
+
+h3::server_options make_options(const arguments& given) {
+  h3::server_options options;
+  options.endpoint.bind = value_or_exit(transport::address::parse(given.listen), "--listen");
+  options.endpoint.server_tls = make_tls(given, options.endpoint.bind);
+  options.endpoint.config.connection.congestion =
+      given.congestion == "cubic" ? quic::core::congestion_algorithm::cubic
+                                  : quic::core::congestion_algorithm::new_reno;
+  if (given.retry) {
+    options.endpoint.admit = [](const quic::core::incoming_attempt& attempt,
+                                const quic::core::endpoint_statistics&) {
+      return attempt.address_validated ? quic::core::decision::accept
+                                       : quic::core::decision::retry;
+    };
+  }
+  if (!given.qlog.empty()) std::cerr << "h3-server: --qlog is not available in this build\n";
+  return options;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  const arguments given = parse_arguments(count, values);
+  asio::io_context context(1);
+
+  h3::server_options options = make_options(given);
+  const auto root = std::make_shared<const h3::document_root>(
+      value_or_exit(h3::document_root::open(given.directory), given.directory));
+  options.other_protocol = [&context, root](quic::connection connection) {
+    asio::co_spawn(context, hq::serve(std::move(connection), root), asio::detached);
+  };
+  const h3::request_handler files =
+      value_or_exit(h3::static_files::open(given.directory), given.directory);
+  h3::server server = value_or_exit(
+      h3::server::open(context.get_executor(), std::move(options), files), given.listen);
+  std::cout << "listening on https://" << server.local_address().string() << std::endl;
+
+  asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&](std::error_code, int) {
+    server.async_shutdown(shutdown_deadline, [&](std::error_code) { signals.cancel(); });
+    signals.async_wait([&](std::error_code error, int) {
+      if (!error) server.stop();
+    });
+  });
+  context.run();
+}
