@@ -83,7 +83,7 @@ std::optional<sys_seconds> parse_http_date(std::string_view text) {
   auto year_number = number(words[is_asctime ? 4 : 3]);
   const auto time = time_of_day(words[is_asctime ? 3 : 4]);
   if (!day_number || month_name == months.end() || !year_number || !time) return std::nullopt;
-  if (*year_number < 100) *year_number += *year_number < 70 ? 2000 : 1900;
+  if (*year_number < 100) *year_number += *year_number < 70 ? 2000u : 1900u;
   const year_month_day calendar(year(static_cast<int>(*year_number)),
                                 month(static_cast<unsigned>(month_name - months.begin()) + 1),
                                 day(*day_number));

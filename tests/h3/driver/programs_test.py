@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""programs_test.py H3-SERVER H3-CLIENT: the example programs from the outside, exit codes and files."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SERVER, CLIENT = sys.argv[1:3]
+LARGE = 30_000_000
+
+
+def run(*arguments, check=True, **options):
+    done = subprocess.run([CLIENT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100,
+                          check=False, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"h3-client ended with {done.returncode}: {done.stderr.decode()}")
+    return done
+
+
+class Programs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="strata-programs-")
+        self.site = os.path.join(self.folder.name, "site")
+        self.saved = os.path.join(self.folder.name, "saved")
+        os.mkdir(self.site)
+        os.mkdir(self.saved)
+        self.large = os.urandom(1_000_000) * (LARGE // 1_000_000)
+        self.put("hello.txt", b"hello\n")
+        self.put("large.bin", self.large)
+        self.server = None
+        self.start()
+
+    def tearDown(self):
+        self.stop()
+        self.folder.cleanup()
+
+    def put(self, name, content):
+        with open(os.path.join(self.site, name), "wb") as out:
+            out.write(content)
+
+    def start(self, *options):
+        self.server = subprocess.Popen([SERVER, self.site, "--listen", "127.0.0.1:0", *options],
+                                       stdout=subprocess.PIPE, text=True)
+        self.hash = None
+        for line in self.server.stdout:
+            self.hash = self.hash or re.search("certificate SHA-256 ([0-9a-f]{64})", line)
+            found = re.search("listening on (https://.*)", line)
+            if found:
+                self.base = found.group(1)
+                return
+        raise AssertionError("the server did not start")
+
+    def stop(self):
+        if self.server is None:
+            return
+        self.server.send_signal(signal.SIGTERM)
+        self.assertEqual(self.server.wait(timeout=40), 0)
+        self.server.stdout.close()
+        self.server = None
+
+    def saved_file(self, name):
+        with open(os.path.join(self.saved, name), "rb") as file:
+            return file.read()
+
+    def test_a_file_to_standard_output_and_its_head(self):
+        self.assertIsNotNone(self.hash)
+        self.assertEqual(run("-s", "-k", self.base + "/hello.txt").stdout, b"hello\n")
+        head = run("-s", "-k", "-I", self.base + "/hello.txt").stdout.decode()
+        self.assertIn(":status: 200", head)
+        self.assertIn("content-length: 6", head)
+
+    def test_files_are_saved_under_their_names(self):
+        run("-s", "-k", "--remote-name-all", "--output-dir", self.saved, self.base + "/hello.txt", self.base + "/large.bin")
+        self.assertEqual(self.saved_file("hello.txt"), b"hello\n")
+        self.assertEqual(self.saved_file("large.bin"), self.large)
+        self.assertEqual(sorted(os.listdir(self.saved)), ["hello.txt", "large.bin"])
+
+    def test_two_thousand_urls_over_one_connection(self):
+        done = run("-s", "-k", "-w", "json", "-o", "/dev/null", *[f"{self.base}/hello.txt?{i}" for i in range(2000)])
+        self.assertEqual(done.stdout.count(b"hello\n"), 1999)
+        self.assertIn(b'"urls":2000,"failed":0', done.stdout)
+
+    def test_hq_interop(self):
+        target = os.path.join(self.saved, "large")
+        run("-s", "-k", "--alpn", "hq-interop", "-o", target, self.base + "/large.bin")
+        self.assertEqual(self.saved_file("large"), self.large)
+
+    def test_retry_and_new_reno(self):
+        self.stop()
+        self.start("--retry", "--cc", "new_reno")
+        self.assertEqual(run("-s", "-k", "--cc", "new_reno", self.base + "/hello.txt").stdout, b"hello\n")
+
+    def test_a_server_that_is_asked_to_end_finishes_downloads(self):
+        target = os.path.join(self.saved, "large")
+        client = subprocess.Popen([CLIENT, "-s", "-k", "-o", target, self.base + "/large.bin"])
+        while not os.listdir(self.saved):
+            self.assertIsNone(client.poll())
+        self.stop()
+        self.assertEqual(client.wait(timeout=60), 0)
+        self.assertEqual(self.saved_file("large"), self.large)
+
+    def test_a_server_that_dies_leaves_no_file_behind(self):
+        target = os.path.join(self.saved, "fifo-like")
+        self.put("huge.bin", b"")
+        os.truncate(os.path.join(self.site, "huge.bin"), 20_000_000_000)
+        client = subprocess.Popen([CLIENT, "-s", "-k", "-m", "2", "-o", target, self.base + "/huge.bin"],
+                                  stderr=subprocess.DEVNULL)
+        self.assertEqual(client.wait(timeout=60), 28)
+        self.assertEqual(os.listdir(self.saved), [])
+
+    def test_exit_codes(self):
+        codes = {
+            22: ["-k", "-f", self.base + "/missing"],
+            60: [self.base + "/hello.txt"],
+            6: ["-k", "https://does-not-exist.invalid/"],
+            2: ["--no-such-option", self.base],
+            23: ["-k", "-o", "/nonexistent/file", self.base + "/hello.txt"],
+        }
+        for code, arguments in codes.items():
+            with self.subTest(code=code):
+                done = run("-s", *arguments, check=False)
+                self.assertEqual(done.returncode, code, done.stderr.decode())
+        self.assertEqual(run("-s", "-k", self.base + "/missing").stdout, b"404\n")
+
+    def test_nobody_there_is_7(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+            mute.bind(("127.0.0.1", 0))
+            url = f"https://127.0.0.1:{mute.getsockname()[1]}/"
+            self.assertEqual(run("-s", "-k", "--connect-timeout", "0.5", url, check=False).returncode, 7)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]], verbosity=2)
