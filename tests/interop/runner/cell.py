@@ -12,6 +12,7 @@ import time
 from . import Failed, NotApplicable
 from .contents import sum_of
 from .programs import ClientOptions, Outcome, ServerOptions, json_lines
+from .relay import Relay, drop_nothing
 
 START_SECONDS = 20
 STOP_SECONDS = 10
@@ -109,6 +110,9 @@ class Cell:
         server = Server(self.server.server_command(made), self.folder, name)
         self._children.append(server)
         return server
+
+    def relay(self, server, drop=drop_nothing):
+        return Relay(server.address, drop, self.folder / "relay.txt")
 
     def start_client(self, address, files, **options):
         self._runs += 1

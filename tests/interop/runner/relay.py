@@ -10,6 +10,7 @@ from .packets import long_packets
 
 TO_SERVER, TO_CLIENT = "to server", "to client"
 BUFFER = 4 << 20
+JOURNAL_LINES = 1000
 
 
 class Census:
@@ -24,11 +25,20 @@ class Census:
         self.short_initials = 0
         self.validated = False
         self.worst_ratio = 0.0
+        self.journal = []
+
+    def dropped(self, way, datagram):
+        self._note(way, datagram, [packet.kind for packet in long_packets(datagram)] + ["(dropped)"])
+
+    def _note(self, way, datagram, words):
+        if len(self.journal) < JOURNAL_LINES:
+            self.journal.append(f"{way} {len(datagram)} {' '.join(words)}\n")
 
     def add(self, way, datagram):
         self.datagrams[way] += 1
         self.octets[way] += len(datagram)
         packets = long_packets(datagram)
+        self._note(way, datagram, [packet.kind for packet in packets])
         self.kinds[way].update(packet.kind for packet in packets)
         for packet in packets:
             if way == TO_CLIENT and packet.kind == "retry":
@@ -59,9 +69,10 @@ def drop_some(share, seed):
 class Relay:
     """with Relay(server address) as relay: relay.address is where clients go. drop(way, number from 1) -> bool."""
 
-    def __init__(self, server, drop=drop_nothing):
+    def __init__(self, server, drop=drop_nothing, journal=None):
         self.server = server
         self.drop = drop
+        self.journal = journal
         self.census = Census()
         self._family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
         self._selector = selectors.DefaultSelector()
@@ -92,6 +103,8 @@ class Relay:
         for each in (self._front, self._stopping, self._stopped_by, *self._upstream.values()):
             each.close()
         self._selector.close()
+        if self.journal:
+            self.journal.write_text("".join(self.census.journal), encoding="ascii")
 
     def _pass_on(self):
         while True:
@@ -116,6 +129,7 @@ class Relay:
     def _forward(self, way, datagram, send):
         self._seen[way] += 1
         if self.drop(way, self._seen[way]):
+            self.census.dropped(way, datagram)
             return
         self.census.add(way, datagram)
         try:

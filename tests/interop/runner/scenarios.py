@@ -9,12 +9,10 @@ from collections.abc import Callable
 
 from . import Failed, NotApplicable, contents
 from .programs import H3, H3_NO_ERROR, HQ
-from .relay import TO_SERVER, Relay, drop_some
+from .relay import TO_SERVER, drop_some
 
 CLOSE_CODE = 0x1234
 KEY_UPDATE_BYTES = 100_000
-# RFC 9000, section 8.1: three times what has come from an address that is not validated.
-AMPLIFICATION_LIMIT = 3.0
 GONE_SECONDS = 10
 
 
@@ -38,7 +36,7 @@ def transfer(cell):
 
 def handshake(cell):
     server = cell.start_server()
-    with Relay(server.address) as relay:
+    with cell.relay(server) as relay:
         cell.run_client(relay.address, cell.scenario.files)
     census = relay.census
     if "retry" in census.kinds["to client"] or "version negotiation" in census.kinds["to client"]:
@@ -50,7 +48,7 @@ def handshake(cell):
 
 def retry(cell):
     server = cell.start_server(retry=True)
-    with Relay(server.address) as relay:
+    with cell.relay(server) as relay:
         cell.run_client(relay.address, cell.scenario.files)
     if not relay.census.retry_tokens:
         raise Failed("the server sent no Retry packet")
@@ -188,16 +186,16 @@ def server_gone(cell):
 
 def loss(cell):
     server = cell.start_server()
-    with Relay(server.address, drop_some(0.03, cell.scenario.name)) as relay:
+    with cell.relay(server, drop_some(0.03, cell.scenario.name)) as relay:
         cell.run_client(relay.address, cell.scenario.files)
 
 
 def amplification(cell):
     """A certificate of 10 KB, and the client's next datagrams lost: the server has to wait with most of it."""
     server = cell.start_server(chain=cell.world.certificates.long_chain)
-    with Relay(server.address, lambda way, number: way == TO_SERVER and 2 <= number <= 4) as relay:
+    with cell.relay(server, lambda way, number: way == TO_SERVER and 2 <= number <= 4) as relay:
         cell.run_client(relay.address, cell.scenario.files)
-    if relay.census.worst_ratio > AMPLIFICATION_LIMIT:
+    if relay.census.worst_ratio > cell.server.amplification:
         raise Failed(f"the server sent {relay.census.worst_ratio:.2f} times what it had received from an address not validated")
 
 

@@ -86,7 +86,7 @@ async def serve(options, configuration):
 
     transport, listener = await loop.create_datagram_endpoint(
         lambda: QuicServer(configuration=configuration, create_protocol=visit, retry=options.retry),
-        local_addr=split_address(options.listen))
+        local_addr=split_address(options.listen)[:2])
     host, port = transport.get_extra_info("sockname")[:2]
     print(f"listening on [{host}]:{port}" if ":" in host else f"listening on {host}:{port}", flush=True)
     stop = asyncio.Event()

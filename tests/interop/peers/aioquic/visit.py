@@ -14,7 +14,9 @@ ENDED_BY = {QuicConnectionState.CLOSING: "self", QuicConnectionState.DRAINING: "
 
 def split_address(text):
     host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
+    host = host.strip("[]")
+    # aioquic compares addresses as sockets give them.
+    return (host, int(port), 0, 0) if ":" in host else (host, int(port))
 
 
 class Visit(QuicConnectionProtocol):

@@ -54,6 +54,12 @@ func download(s *settings) int {
 		case <-time.After(s.linger):
 		}
 	}
+	if err != nil {
+		select { // a stream may fail a moment before its connection tells why
+		case <-conn.Context().Done():
+		case <-time.After(time.Second):
+		}
+	}
 	report(conn, handshake, received, seconds)
 	noError := quic.ApplicationErrorCode(0)
 	if s.alpn == http3.NextProtoH3 {

@@ -83,15 +83,13 @@ impl Visit {
             .and_then(|data| data.downcast::<HandshakeData>().ok()?.protocol)
             .and_then(|name| String::from_utf8(name).ok())
             .unwrap_or_default();
-        let watching = tokio::spawn(self.clone().report(alpn.clone()));
         match alpn.as_str() {
             "h3" => self.serve_h3().await,
             _ => self.serve_hq().await,
         }
-        let _ = watching.await;
     }
 
-    async fn report(self, alpn: String) {
+    async fn report(&self, alpn: &str) {
         let closing = Closing::of(&self.connection.closed().await);
         println!(
             r#"{{"event":"closed","alpn":"{alpn}","cipher":{},"key_updates":{},{}}}"#,
@@ -113,10 +111,9 @@ impl Visit {
     }
 
     async fn serve_h3(self) {
-        let Ok(mut requests) =
-            h3::server::Connection::new(h3_quinn::Connection::new(self.connection.clone())).await
-        else {
-            return;
+        let transport = h3_quinn::Connection::new(self.connection.clone());
+        let Ok(mut requests) = h3::server::Connection::new(transport).await else {
+            return self.report("h3").await;
         };
         while let Ok(Some(resolver)) = requests.accept().await {
             let visit = self.clone();
@@ -126,7 +123,7 @@ impl Visit {
                 }
             });
         }
-        self.connection.closed().await; // `requests` would close the connection when it goes
+        self.report("h3").await; // before `requests` goes: it closes the connection, and that is what would be told
     }
 
     async fn answer_h3(
@@ -166,6 +163,7 @@ impl Visit {
                 }
             });
         }
+        self.report("hq-interop").await;
     }
 
     async fn answer_hq(self, mut send: SendStream, mut recv: RecvStream) -> Result<(), Failure> {
