@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds peers out of the tree, once for every state of their sources and locks."""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from . import Failed, NotApplicable
+
+PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
+PULSE_SECONDS = 30
+
+
+def cache_folder():
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "strata" / "interop"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one peer is made: `fetch` may fail because the machine has no network, `compile` may not."""
+
+    name: str
+    tool: tuple
+    """The command that tells the version of what builds it."""
+    least: tuple
+    sources: tuple
+    fetch: tuple
+    compile: tuple
+    environment: dict
+    product: str
+    keep: tuple
+    """What of the build folder stays in the cache."""
+    command: tuple
+
+
+def python_recipe():
+    return Recipe(
+        name="aioquic", tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
+        fetch=((sys.executable, "-m", "venv", "{build}/venv"),
+               ("{build}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps",
+                "--only-binary=:all:", "-r", "requirements.txt")),
+        compile=(), environment={}, product="venv/bin/python", keep=(), command=("{product}", "-B", "{sources}/peer.py"))
+
+
+RECIPES = {
+    "quic-go": lambda: Recipe(
+        name="quic-go", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/quic-go", "."),),
+        environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
+        product="quic-go", keep=("quic-go",), command=("{product}",)),
+    "quinn": lambda: Recipe(
+        name="quinn", tool=("cargo", "--version"), least=(1, 85), sources=("src/*.rs", "Cargo.toml", "Cargo.lock"),
+        fetch=(("cargo", "fetch", "--locked"),), compile=(("cargo", "build", "--release", "--locked", "--offline"),),
+        environment={"CARGO_TARGET_DIR": "{build}/target"}, product="target/release/quinn-peer",
+        keep=("target/release/quinn-peer",), command=("{product}",)),
+    "aioquic": python_recipe,
+}
+
+
+class Built:
+    """A peer ready to run."""
+
+    def __init__(self, command, version):
+        self.command = command
+        self.version = version
+
+
+class Build:
+    def __init__(self, name, logs):
+        self.recipe = RECIPES[name]()
+        self.sources = PEERS / name
+        self.log = logs / f"build-{name}.log"
+        self.tool_version = ""
+
+    def get(self):
+        """Built, or NotApplicable: no tools or no network, or Failed: does not build."""
+        self._check_tool()
+        final = cache_folder() / f"{self.recipe.name}-{self._state()}"
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with self._only_one():
+            if not (final / self.recipe.product).exists():
+                self._make(final)
+        command = [part.format(product=final / self.recipe.product, sources=self.sources) for part in self.recipe.command]
+        told = subprocess.run([*command, "version"], capture_output=True, text=True, check=False, timeout=60)
+        if told.returncode != 0:
+            raise Failed(f"what was built does not run: {told.stderr.strip()[-200:]}; to build it anew: rm -r {final}")
+        return Built(command, told.stdout.strip())
+
+    def _check_tool(self):
+        program, least = self.recipe.tool[0], ".".join(map(str, self.recipe.least))
+        if shutil.which(program) is None:
+            raise NotApplicable(f"no {program}; version {least} or newer builds it")
+        told = subprocess.run(self.recipe.tool, capture_output=True, text=True, check=False, timeout=60,
+                              env=os.environ | {"GOTOOLCHAIN": "local"})
+        found = re.search(r"(\d+)\.(\d+)", told.stdout)
+        if not found or tuple(map(int, found.groups())) < self.recipe.least:
+            raise NotApplicable(f"{told.stdout.strip() or program + ' does not run'}; version {least} or newer builds it")
+        self.tool_version = told.stdout.strip()
+
+    def _state(self):
+        digest = hashlib.sha256(f"{self.recipe!r} {self.tool_version}".encode())
+        for pattern in self.recipe.sources:
+            for path in sorted(self.sources.glob(pattern)):
+                digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    @contextlib.contextmanager
+    def _only_one(self):
+        with (cache_folder() / f".lock-{self.recipe.name}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _make(self, final):
+        """A venv cannot be moved, so everything is made in place and a failure takes it away again."""
+        began = time.monotonic()
+        say(f"==> build {self.recipe.name} with {self.tool_version}")
+        shutil.rmtree(final, ignore_errors=True)
+        work = final.with_suffix(".building") if self.recipe.keep else final
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            with self.log.open("wb") as log:
+                self._run(self.recipe.fetch, work, log, NotApplicable, "could not be fetched (is there a network?)")
+                self._run(self.recipe.compile, work, log, Failed, "does not build")
+            if self.recipe.keep:
+                self._keep(work, final)
+        except BaseException:
+            shutil.rmtree(final, ignore_errors=True)
+            raise
+        finally:
+            if self.recipe.keep:
+                shutil.rmtree(work, ignore_errors=True)
+        say(f"    done in {time.monotonic() - began:.0f} s")
+
+    def _keep(self, work, final):
+        staged = work / "staged"
+        for name in self.recipe.keep:
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(work / name, staged / name)
+        staged.rename(final)
+
+    def _run(self, commands, work, log, failure, sentence):
+        environment = os.environ | {name: value.format(build=work) for name, value in self.recipe.environment.items()}
+        for command in commands:
+            arguments = [part.format(build=work) for part in command]
+            log.write(f"$ {' '.join(arguments)}\n".encode())
+            log.flush()
+            running = subprocess.Popen(arguments, cwd=self.sources, env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=subprocess.STDOUT)
+            began = time.monotonic()
+            while True:
+                try:
+                    code = running.wait(PULSE_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"    {time.monotonic() - began:.0f} s: {last_line(self.log)}")
+            if code != 0:
+                raise failure(f"{self.recipe.name} {sentence}: {last_line(self.log)} (log: {self.log})")
+
+
+def last_line(path):
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1][:120] if lines else ""
