@@ -482,3 +482,19 @@ TEST_CASE("message: incomplete sections of all streams together are limited", "[
     CHECK(server.closed_with() == (last <= each ? "" : "H3_EXCESSIVE_LOAD"));
   }
 }
+
+TEST_CASE("message: sections that came in pieces and were decoded count no more",
+          "[h3][connection]") {
+  harness server = harness::server();
+  const std::string value(8000, '\\');  // its Huffman code is longer: it stays plain
+  const byte_vector request = headers(with(get_lines, "x", value));
+  const auto half = static_cast<std::ptrdiff_t>(request.size() / 2);
+  for (std::uint64_t id = 0; id < 4 * 2 * core::limits::max_parked_section_bytes / 8000; id += 4) {
+    server.feed(id, byte_vector(request.begin(), request.begin() + half));
+    server.feed(id, byte_vector(request.begin() + half, request.end()), true);
+    REQUIRE(server.core.request(id).send_headers(ok_lines, true));
+    server.flush();
+    REQUIRE(server.closed_with().empty());
+  }
+  CHECK(server.core.request_count() == 0);
+}

@@ -110,9 +110,12 @@ class STRATA_H3_API request_view {
 ///
 /// Reading: peek at a stream, show receive() what is there, consume what it says, handle the
 /// events, and repeat while it consumes. Content is only shown: it stays in QUIC's buffer, and so
-/// under flow control, until the application took it and consume_body() says so. Writing: after
-/// commands and after receive(), poll_output() until it is false, write each, and say sent(). After
-/// every call: poll_command() and poll_event() until false.
+/// under flow control, until the application took it and consume_body() says so.
+///
+/// Writing: after commands and after receive(), poll_output() until it is false, write each, and
+/// say sent().
+///
+/// After every call: poll_command() and poll_event() until false.
 class STRATA_H3_API connection {
  public:
   connection(const connection_config& config, transport::random_source& random);
