@@ -26,10 +26,19 @@ auto tcp_dial::bind(Method method) {
   };
 }
 
-void tcp_dial::start(const target& where, completion<stream_signature> waiting) {
+void tcp_dial::hold(completion<stream_signature> waiting) {
   waiting_.start(std::move(waiting), [weak = weak_from_this()] {
     if (const auto self = std::static_pointer_cast<tcp_dial>(weak.lock())) self->abort();
   });
+}
+
+void tcp_dial::start(const std::vector<address>& resolved, completion<stream_signature> waiting) {
+  hold(std::move(waiting));
+  race(resolved);
+}
+
+void tcp_dial::start(const target& where, completion<stream_signature> waiting) {
+  hold(std::move(waiting));
   if (options_.log) name_ = where.string();
   if (!where.is_valid()) return finish(errc::invalid_argument, nullptr);
   if (!where.is_name()) return race({where.ip()});

@@ -21,14 +21,16 @@ class tcp_dial final : public driver {
   tcp_dial(const ready_list& ready, const tcp_dialer_options& options);
 
   void start(const target& where, completion<stream_signature> waiting);
-  /// Addresses in the resolver's order; start() comes here with them.
-  void race(const std::vector<address>& resolved);
+  /// With a name resolved already, in the resolver's order.
+  void start(const std::vector<address>& resolved, completion<stream_signature> waiting);
   void abort() noexcept;
   bool is_done() const noexcept { return !waiting_; }
 
  private:
   void shutdown() noexcept override;
+  void hold(completion<stream_signature> waiting);
   void resolve(const target& where);
+  void race(const std::vector<address>& resolved);
   void turn();
   void connect(std::size_t attempt);
   void connected(std::size_t attempt);

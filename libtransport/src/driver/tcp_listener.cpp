@@ -43,6 +43,10 @@ std::error_code tcp_listener::acceptor::open(const address& local) {
   const auto at = to_tcp_endpoint(local);
   std::error_code error;
   socket_->open(at.protocol(), error);
+  if (error == asio::error::address_family_not_supported && local.is_v6() &&
+      local.is_unspecified()) {
+    return open(address::any_v4(local.port()));  // a system without IPv6 has one family to take
+  }
   if (error) return error;
   const auto set = [&](const auto& option) {
     if (!error) socket_->set_option(option, error);

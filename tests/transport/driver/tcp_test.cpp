@@ -3,11 +3,19 @@
 
 #include <array>
 #include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/ip/v6_only.hpp>
+#include <asio/read.hpp>
+#include <asio/strand.hpp>
+#include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <thread>
 
 #include "driver/native_socket_access.hpp"
+#include "driver/tcp_connection.hpp"
 #include "driver/tcp_dial.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
@@ -228,10 +236,8 @@ TEST_CASE("tcp_dialer: a failed address makes room for the next", "[transport][t
       make_driver<tcp_dial>(ready.executor(), ready, tcp_dialer_options{.attempt_delay = 1h});
   arrival dialled;
 
-  // Nothing but the wish is resolved here: the race gets its addresses from the test.
-  dial->start(target("localhost", 1),
+  dial->start({closed_port(context), listener->local_address()},
               make_completion<stream_signature>(dialled.store(), ready.executor()));
-  dial->race({closed_port(context), listener->local_address()});
   context.run();
 
   REQUIRE(dialled.made);
@@ -280,6 +286,45 @@ TEST_CASE("tcp_dialer: a dial has the deadline it is given", "[transport][tcp]")
   context.run();
 
   CHECK(dialled.error == errc::timed_out);
+}
+
+TEST_CASE("tcp: on a context of several threads each stream has its strand",
+          "[transport][tcp][threads]") {
+  asio::io_context context;
+  constexpr int pairs = 4;
+  constexpr int rounds = 200;
+  std::atomic<int> finished = 0;
+  const auto ping = [&](stream_ptr on, bool begins) -> asio::awaitable<void> {
+    std::array<char, 32> memory{};
+    const auto buffer = asio::buffer(memory);
+    for (int round = 0; round < rounds; ++round) {
+      if (begins) co_await asio::async_write(*on, buffer, asio::use_awaitable);
+      co_await asio::async_read(*on, buffer, asio::use_awaitable);
+      if (!begins) co_await asio::async_write(*on, buffer, asio::use_awaitable);
+    }
+    ++finished;
+    co_await on->async_finish();
+  };
+  for (int pair = 0; pair < pairs; ++pair) {
+    asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+    const std::array<asio::any_io_executor, 2> strands{asio::make_strand(context),
+                                                       asio::make_strand(context)};
+    asio::ip::tcp::socket first(strands[0]), second(strands[1]);
+    first.connect(acceptor.local_endpoint());
+    acceptor.accept(second);
+    asio::co_spawn(strands[0],
+                   ping(make_tcp_stream(ready_list(strands[0]), std::move(first), true), true),
+                   asio::detached);
+    asio::co_spawn(strands[1],
+                   ping(make_tcp_stream(ready_list(strands[1]), std::move(second), true), false),
+                   asio::detached);
+  }
+
+  std::thread other([&] { context.run(); });
+  context.run();
+  other.join();
+
+  CHECK(finished == 2 * pairs);
 }
 
 TEST_CASE("tcp: urgent bytes neither close nor keep a stream busy", "[transport][tcp]") {

@@ -35,6 +35,7 @@ inline namespace v0 {
 /// Destroying a stream completes its pending operations with errc::aborted and resets what is
 /// unfinished; if this side had finished, the bytes it wrote still arrive. A stream may outlive its
 /// execution context: it is inert from then on.
+/// A deferred operation refers to the stream and its buffers until it is started.
 class STRATA_TRANSPORT_API stream {
  public:
   using executor_type = asio::any_io_executor;
