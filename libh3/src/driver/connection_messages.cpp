@@ -136,7 +136,7 @@ void connection_driver::abort_pending(message_entry& entry) {
   const std::error_code aborted = errc::aborted;
   if (entry.read) ready_.complete(entry.read.take(), aborted, std::size_t{0});
   if (entry.head_wait) ready_.complete(entry.head_wait.take(), aborted);
-  if (entry.writing) complete_write(entry, aborted);
+  if (entry.write) complete_write(entry, aborted);  // what respond() took still leaves
 }
 
 // Requests of a client.

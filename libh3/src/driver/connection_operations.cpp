@@ -180,25 +180,31 @@ transport::result<void> connection_driver::send_interim(std::uint64_t id, unsign
 transport::result<void> connection_driver::respond(std::uint64_t id, unsigned status,
                                                    const field_section& fields,
                                                    std::string_view body) {
-  const message_entry* entry = find(id);
-  if (dead_ || entry == nullptr) return failure(errc::closed);
+  const message_entry* asked = find(id);
+  if (dead_ || asked == nullptr) return failure(errc::closed);
   if (body.size() > exchange::max_short_body) return failure(errc::message_too_large);
   if (status < 200) return failure(errc::invalid_argument);
-  const bool is_head = entry->head.find(known_field::pseudo_method) == "HEAD";
+  const bool is_head = asked->head.find(known_field::pseudo_method) == "HEAD";
   const bool has_content = !is_head && !never_has_content(status) && !body.empty();
   const std::string length = std::to_string(body.size());
   lines_.clear();
   if (!never_has_content(status) && !fields.find(known_field::content_length))
     lines_.push_back({.name = "content-length", .value = length});
-  auto sent = send_section(id, status, fields, !has_content);
-  if (sent && has_content) {
-    const std::array pieces{transport::as_bytes(body)};
-    const auto taken = core_.request(id).send_body(pieces, true);
-    if (taken) find(id)->write_end = errc::write_finished;
-    if (!taken) sent = std::unexpected(taken.error());
+  const auto sent = send_section(id, status, fields, !has_content);
+  run();
+  if (!sent || !has_content) return sent;
+  const std::array pieces{transport::as_bytes(body)};
+  const auto taken = core_.request(id).send_body(pieces, true);
+  message_entry* entry = find(id);
+  if (!taken || entry == nullptr) return failure(errc::closed);
+  entry->write_end = errc::write_finished;
+  if (*taken != body.size()) {  // QUIC had no room for the header section, so the core kept it
+    entry->own_body = body.substr(*taken);
+    entry->write_from = transport::as_bytes(entry->own_body);
+    entry->writing = entry->write_fin = true;
   }
   run();
-  return sent;
+  return {};
 }
 
 void connection_driver::reset(std::uint64_t id, error_code code) noexcept {

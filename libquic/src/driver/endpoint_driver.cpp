@@ -85,6 +85,10 @@ void endpoint_driver::on_received(std::error_code error, std::size_t count) {
 }
 
 void endpoint_driver::end_turn(time_point now) {
+  // Streams that were let go tell nothing of their last acknowledgement: whoever waits for it looks.
+  if (shutdowns_ != 0) {
+    for (auto& [key, entry] : entries_) serve_shutdown(now, *entry);
+  }
   dispatch(now);
   // A session that answers may bring forth events, which are its own again: until there are none.
   while (!with_sessions_.empty()) {
@@ -173,7 +177,6 @@ void endpoint_driver::on_timer() {
   const auto next = core_.next_timeout();
   if (next && *next > now) return arm_timer();
   core_.handle_timeout(now);
-  for (auto& [key, entry] : entries_) serve_shutdown(now, *entry);
   end_turn(now);
   flush();
 }
@@ -278,6 +281,7 @@ void endpoint_driver::fail_waits(connection_entry& entry, std::error_code cause)
     const bool by_us = entry.closed->origin == close_reason::origin_kind::local_application;
     ready_.complete(std::move(entry.shutting_down->waiting), by_us ? std::error_code() : cause);
     entry.shutting_down.reset();
+    --shutdowns_;
   }
 }
 

@@ -128,6 +128,7 @@ class endpoint_driver final : public transport::driver {
   transport::pending_operation<connection_signature> accepting_;
   std::vector<connection_entry*> with_sessions_;  ///< Which got events in this turn.
   std::vector<connection_entry*> turned_;         ///< Of these, those that end_turn() is calling.
+  std::size_t shutdowns_ = 0;  ///< Connections whose shutdown waits.
   core::send_token next_token_ = 1;
   bool endpoint_held_ = true;
   bool accepts_ = false;

@@ -159,6 +159,7 @@ void endpoint_driver::shut_down(core::connection_handle id, transport::duration 
   assert(!entry->shutting_down && "one shutdown at a time");
   const auto now = clock_now();
   entry->shutting_down = {std::move(waiting), now + deadline, code};
+  ++shutdowns_;
   serve_shutdown(now, *entry);
   if (!entry->shutting_down) return;
   auto timer = std::make_shared<asio::steady_timer>(ready_.executor(), deadline);
@@ -176,6 +177,7 @@ void endpoint_driver::serve_shutdown(transport::time_point now, connection_entry
   if (!flushed && !late) return;
   auto shutdown = std::move(*entry.shutting_down);
   entry.shutting_down.reset();
+  --shutdowns_;
   core_.at(entry.handle).close(now, shutdown.code, {});
   ready_.complete(std::move(shutdown.waiting), flushed ? std::error_code() : make_error_code(errc::timed_out));
   schedule_flush();

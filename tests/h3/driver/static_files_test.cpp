@@ -90,10 +90,14 @@ TEST_CASE("static_files: files are served with type, length and tag", "[h3][stat
     const answer empty = co_await ask(client, "/empty.txt");
     CHECK(empty.status == 200);
     CHECK(empty.body == "");
-    CHECK((co_await ask(client, "/")).body == "<p>hello");
-    CHECK((co_await ask(client, "/inner/deep.txt")).body == "deep");
-    CHECK((co_await ask(client, "/with%20space.txt")).body == "space");
-    CHECK((co_await ask(client, "/alias.txt")).body == "0123456789");
+    const answer at_ = co_await ask(client, "/");
+    CHECK(at_.body == "<p>hello");
+    const answer at_inner_deep_txt = co_await ask(client, "/inner/deep.txt");
+    CHECK(at_inner_deep_txt.body == "deep");
+    const answer at_with_20space_txt = co_await ask(client, "/with%20space.txt");
+    CHECK(at_with_20space_txt.body == "space");
+    const answer at_alias_txt = co_await ask(client, "/alias.txt");
+    CHECK(at_alias_txt.body == "0123456789");
     field_list none;
     std::string head_method = "HEAD";
     const answer head = co_await ask(client, "/large.bin", none, head_method);
