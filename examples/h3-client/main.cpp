@@ -16,6 +16,7 @@
 #include "hq/hq.hpp"
 #include "output_file.hpp"
 #include "progress.hpp"
+#include "strata/quic/qlog.hpp"
 #include "strata/h3/client.hpp"
 #include "strata/transport/core/error.hpp"
 
@@ -75,6 +76,7 @@ class fetcher {
         given_(given),
         shown_(context.get_executor(), !given.silent && writes_files() && ::isatty(2) == 1) {
     for (const auto& [from, to] : given.downloads) all_.push_back({.from = from, .to = to});
+    if (!given.qlog.empty()) watcher_ = quic::make_qlog_observer(given.qlog);
   }
 
   asio::awaitable<void> run();
@@ -105,6 +107,7 @@ class fetcher {
   const arguments& given_;
   progress shown_;
   std::vector<download> all_;
+  std::shared_ptr<quic::observer> watcher_;
   figures figures_;
   int code_ = exit_code::ok;
 };
@@ -145,6 +148,7 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
   options.server_name = name;
   options.tls = make_tls(given_);
   options.connection = make_config(given_);
+  options.watcher = watcher_;
   std::error_code error;
   auto token = asio::redirect_error(use_awaitable, error);
   const asio::any_io_executor executor = context_.get_executor();
@@ -172,6 +176,7 @@ asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std
   quic::endpoint_options options;
   options.bind = remote.is_v4() ? transport::address::any_v4(0) : transport::address::any_v6(0);
   options.client_tls = make_tls(given_);
+  options.watcher = watcher_;
   auto endpoint = quic::endpoint::open(context_.get_executor(), options);
   if (!endpoint) co_return connect_failed(endpoint.error(), downloads, std::nullopt);
   std::error_code error;
@@ -191,6 +196,7 @@ asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std
     } catch (const std::system_error& failed) {
       each->code = exit_code::receive;
       std::cerr << "h3-client: " << each->from.text << ": " << failed.what() << "\n";
+      if (const auto why = connection.closed()) std::cerr << "h3-client: " << why->describe() << "\n";
     }
   }
   figures_.add(connection.statistics());
@@ -256,7 +262,6 @@ void fetcher::print_figures() const {
 
 int main(int count, char** values) {
   const arguments given = parse_arguments(count, values);
-  if (!given.qlog.empty()) std::cerr << "h3-client: --qlog is not available in this build\n";
   asio::io_context context(1);
   fetcher all(context, given);
 

@@ -11,6 +11,7 @@
 #include "hq/hq.hpp"
 #include "strata/h3/server.hpp"
 #include "strata/h3/static_files.hpp"
+#include "strata/quic/qlog.hpp"
 
 namespace {
 
@@ -75,7 +76,7 @@ h3::server_options make_options(const arguments& given) {
                                        : quic::core::decision::retry;
     };
   }
-  if (!given.qlog.empty()) std::cerr << "h3-server: --qlog is not available in this build\n";
+  if (!given.qlog.empty()) options.endpoint.watcher = quic::make_qlog_observer(given.qlog);
   return options;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <asio/steady_timer.hpp>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ struct connection_entry {
     completion<status_signature> waiting;
     transport::time_point deadline;
     std::uint64_t code = 0;
+    std::unique_ptr<asio::steady_timer> timer;  ///< Must not keep the context busy once the wait is over.
   };
   std::optional<shutdown_wait> shutting_down;
   std::unique_ptr<session> attached;

@@ -158,12 +158,13 @@ void endpoint_driver::shut_down(core::connection_handle id, transport::duration 
   if (entry->closed) return ready_.complete(std::move(waiting), std::error_code());
   assert(!entry->shutting_down && "one shutdown at a time");
   const auto now = clock_now();
-  entry->shutting_down = {std::move(waiting), now + deadline, code};
+  entry->shutting_down = {std::move(waiting), now + deadline, code, nullptr};
   ++shutdowns_;
   serve_shutdown(now, *entry);
   if (!entry->shutting_down) return;
-  auto timer = std::make_shared<asio::steady_timer>(ready_.executor(), deadline);
-  timer->async_wait([weak = weak_from_this(), id, timer](std::error_code error) {
+  auto& timer = entry->shutting_down->timer;
+  timer = std::make_unique<asio::steady_timer>(ready_.executor(), deadline);
+  timer->async_wait([weak = weak_from_this(), id](std::error_code error) {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* late = driver && !error ? driver->find(id) : nullptr;
     if (late != nullptr) driver->serve_shutdown(clock_now(), *late);
