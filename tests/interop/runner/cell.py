@@ -15,6 +15,7 @@ from .programs import ClientOptions, Outcome, ServerOptions, json_lines
 from .relay import Relay, drop_nothing
 
 START_SECONDS = 20
+PATIENCE_SECONDS = 2
 STOP_SECONDS = 10
 UNSUPPORTED = 127
 LISTENING = re.compile(r"^listening on (?:https://)?\[?([0-9a-fA-F:.]+?)\]?:(\d+)$", re.M)
@@ -74,13 +75,16 @@ class Server(Running):
             raise Failed(f"the server ended by itself with {describe(code)}: {last_words(self.complained())}")
 
     def stop(self):
-        """Asks it to end and waits until it has."""
+        """Asks it to end and waits until it has. A server may wait for clients that are still there until it is asked twice."""
         self.still_runs()
-        self.signal(signal.SIGTERM)
-        try:
-            self.child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Failed(f"the server did not end within {STOP_SECONDS} s of SIGTERM") from None
+        for seconds in (PATIENCE_SECONDS, STOP_SECONDS):
+            self.signal(signal.SIGTERM)
+            try:
+                self.child.wait(seconds)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+        raise Failed(f"the server did not end within {STOP_SECONDS} s of a second SIGTERM")
 
     def closings(self):
         return [event for event in json_lines(self.said()) if event.get("event") == "closed"]
