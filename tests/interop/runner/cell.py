@@ -63,7 +63,7 @@ class Server(Running):
             if found := LISTENING.search(self.said()):
                 return found.group(1), int(found.group(2))
             if code == UNSUPPORTED:
-                raise NotApplicable(self.complained().strip())
+                raise NotApplicable(last_words(self.complained()))
             if code is not None:
                 raise Failed(f"the server ended at once with {describe(code)}: {last_words(self.complained())}")
             time.sleep(0.01)
@@ -142,7 +142,7 @@ class Cell:
             raise Failed(f"the client had not ended after {client.limit:.0f} s") from None
         outcome = Outcome(code, time.monotonic() - client.began, client.said(), client.complained())
         if code == UNSUPPORTED:
-            raise NotApplicable(outcome.stderr.strip())
+            raise NotApplicable(last_words(outcome.stderr))
         if code < 0:
             raise Failed(f"the client died of {describe(code)}")
         return outcome
@@ -200,5 +200,5 @@ def describe(code):
 
 
 def last_words(text):
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it said nothing"
+    """The end of an error output on one line."""
+    return " ".join(text.split())[-200:] or "it said nothing"
