@@ -146,7 +146,8 @@ def run_cells(options, world, found):
         for client, server in pairs_of(options, found):
             verdict = judge(world, scenario, alpn, (found[client], found[server]), options.keep)
             verdicts[row, (client, server)] = verdict
-            say(f"{row:26} {client:8} -> {server:8} {verdict.short()}  {verdict.reason if verdict.word == table.FAIL else ""}".rstrip())
+            why = verdict.reason if verdict.word == table.FAIL else ""
+            say(f"{row:26} {client:8} -> {server:8} {verdict.short()}  {why}".rstrip())
     return verdicts
 
 
