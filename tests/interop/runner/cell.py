@@ -15,6 +15,7 @@ from .programs import ClientOptions, Outcome, ServerOptions, json_lines
 from .relay import Relay, drop_nothing
 
 START_SECONDS = 20
+PATIENCE_SECONDS = 2
 STOP_SECONDS = 10
 UNSUPPORTED = 127
 LISTENING = re.compile(r"^listening on (?:https://)?\[?([0-9a-fA-F:.]+?)\]?:(\d+)$", re.M)
@@ -62,7 +63,7 @@ class Server(Running):
             if found := LISTENING.search(self.said()):
                 return found.group(1), int(found.group(2))
             if code == UNSUPPORTED:
-                raise NotApplicable(self.complained().strip())
+                raise NotApplicable(last_words(self.complained()))
             if code is not None:
                 raise Failed(f"the server ended at once with {describe(code)}: {last_words(self.complained())}")
             time.sleep(0.01)
@@ -74,13 +75,16 @@ class Server(Running):
             raise Failed(f"the server ended by itself with {describe(code)}: {last_words(self.complained())}")
 
     def stop(self):
-        """Asks it to end and waits until it has."""
+        """Asks it to end and waits until it has. A server may wait for clients that are still there until it is asked twice."""
         self.still_runs()
-        self.signal(signal.SIGTERM)
-        try:
-            self.child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Failed(f"the server did not end within {STOP_SECONDS} s of SIGTERM") from None
+        for seconds in (PATIENCE_SECONDS, STOP_SECONDS):
+            self.signal(signal.SIGTERM)
+            try:
+                self.child.wait(seconds)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+        raise Failed(f"the server did not end within {STOP_SECONDS} s of a second SIGTERM")
 
     def closings(self):
         return [event for event in json_lines(self.said()) if event.get("event") == "closed"]
@@ -138,7 +142,7 @@ class Cell:
             raise Failed(f"the client had not ended after {client.limit:.0f} s") from None
         outcome = Outcome(code, time.monotonic() - client.began, client.said(), client.complained())
         if code == UNSUPPORTED:
-            raise NotApplicable(outcome.stderr.strip())
+            raise NotApplicable(last_words(outcome.stderr))
         if code < 0:
             raise Failed(f"the client died of {describe(code)}")
         return outcome
@@ -196,5 +200,5 @@ def describe(code):
 
 
 def last_words(text):
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it said nothing"
+    """The end of an error output on one line."""
+    return " ".join(text.split())[-200:] or "it said nothing"

@@ -5,6 +5,7 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def options_of(arguments):
     parser.add_argument("--fast", action="store_true", help="only the quick scenarios")
     parser.add_argument("--among-peers", action="store_true", help="the peers with each other, without our programs")
     parser.add_argument("--keep", action="store_true", help="keep the logs of cells that passed, too")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/interop", help="folder for files and logs")
     parser.add_argument("--require-peers", action="store_true", help="a peer that cannot be built is a failure")
     options = parser.parse_args(arguments)
     known = {*building.RECIPES, *(scenario.name for scenario in SCENARIOS), H3, HQ}
@@ -128,7 +130,7 @@ def judge(world, scenario, alpn, pair, keep):
         scenario.run(cell)
         verdict = table.Verdict(table.PASS, time.monotonic() - began)
     except Failed as why:
-        verdict = table.Verdict(table.FAIL, reason=f"{why} ({cell.folder.relative_to(ROOT)})")
+        verdict = table.Verdict(table.FAIL, reason=f"{why} ({os.path.relpath(cell.folder)})")
     except NotApplicable as why:
         verdict = table.Verdict(table.NONE, reason=str(why))
     finally:
@@ -144,7 +146,8 @@ def run_cells(options, world, found):
         for client, server in pairs_of(options, found):
             verdict = judge(world, scenario, alpn, (found[client], found[server]), options.keep)
             verdicts[row, (client, server)] = verdict
-            say(f"{row:26} {client:8} -> {server:8} {verdict.short()}  {verdict.reason}".rstrip())
+            why = verdict.reason if verdict.word == table.FAIL else ""
+            say(f"{row:26} {client:8} -> {server:8} {verdict.short()}  {why}".rstrip())
     return verdicts
 
 
@@ -153,8 +156,11 @@ def main(arguments):
     if options.list:
         show_list()
         return 0
+    if shutil.which("openssl") is None:
+        say("no openssl program, which makes the certificates: nothing can run")
+        return SKIPPED
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that children end, too
-    folder = ROOT / "build/interop"
+    folder = options.work.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     found = programs(options, folder)
     world = World(folder / "cells", Contents(folder / "files"), certificates.make(folder / "certificates"))

@@ -125,7 +125,8 @@ func fetchHQ(conn *quic.Conn) fetcher {
 		if _, err := fmt.Fprintf(stream, "GET %s\r\n", path); err != nil {
 			return nil, err
 		}
-		return io.NopCloser(stream), stream.Close()
+		_ = stream.Close() // fails when the server has the request line, answers and stops the rest
+		return io.NopCloser(stream), nil
 	}
 }
 

@@ -130,7 +130,8 @@ impl Fetch {
     async fn one_h3(&self, mut requests: Requests, name: &str) -> Result<(), Failure> {
         let request = Request::get(format!("https://{}{name}", self.settings.authority)).body(())?;
         let mut stream = requests.send_request(request).await?;
-        stream.finish().await?;
+        // RFC 9114, section 4.1: a server that has answered may stop the rest of a request; the answer counts all the same.
+        let _ = stream.finish().await;
         let response = stream.recv_response().await?;
         if response.status() != StatusCode::OK {
             return Err(Refused(format!("{name}: {}", response.status())).into());
@@ -146,7 +147,7 @@ impl Fetch {
     async fn one_hq(&self, name: &str) -> Result<(), Failure> {
         let (mut send, mut recv) = self.connection.open_bi().await?;
         send.write_all(format!("GET {name}\r\n").as_bytes()).await?;
-        send.finish()?;
+        let _ = send.finish();
         let mut file = PartialFile::create(&self.settings, name)?;
         // hq-interop has no status; a server resets the stream of a file that it does not have.
         let refused = |why: ReadError| match why {
