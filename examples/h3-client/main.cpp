@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"
@@ -17,6 +18,7 @@
 #include "output_file.hpp"
 #include "progress.hpp"
 #include "strata/h3/client.hpp"
+#include "strata/quic/qlog.hpp"
 #include "strata/transport/core/error.hpp"
 
 namespace {
@@ -75,15 +77,21 @@ class fetcher {
         given_(given),
         shown_(context.get_executor(), !given.silent && writes_files() && ::isatty(2) == 1) {
     for (const auto& [from, to] : given.downloads) all_.push_back({.from = from, .to = to});
+    if (given.qlog.empty()) return;
+    std::filesystem::create_directories(given.qlog);
+    watcher_ = quic::make_qlog_observer(given.qlog);
   }
 
   asio::awaitable<void> run();
   int exit_value() const;
   void print_figures() const;
+  /// Ends the program early, with a word to the server.
   void give_up(int code) {
     shown_.stop();
     code_ = code;
-    context_.stop();
+    if (client_ != nullptr) client_->close();
+    farewell_.expires_after(std::chrono::milliseconds(10));
+    farewell_.async_wait([this](std::error_code) { context_.stop(); });
   }
 
  private:
@@ -105,6 +113,9 @@ class fetcher {
   const arguments& given_;
   progress shown_;
   std::vector<download> all_;
+  asio::steady_timer farewell_{context_};
+  std::shared_ptr<quic::observer> watcher_;
+  h3::client* client_ = nullptr;  ///< The one that is in use.
   figures figures_;
   int code_ = exit_code::ok;
 };
@@ -145,6 +156,7 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
   options.server_name = name;
   options.tls = make_tls(given_);
   options.connection = make_config(given_);
+  options.watcher = watcher_;
   std::error_code error;
   auto token = asio::redirect_error(use_awaitable, error);
   const asio::any_io_executor executor = context_.get_executor();
@@ -153,7 +165,9 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
     co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
   if (given_.verbose)
     std::cerr << "* connected to " << client.remote_address().string() << "\n";
+  client_ = &client;
   co_await run_workers(client, downloads);
+  client_ = nullptr;
   figures_.add(client.statistics());
   constexpr std::chrono::seconds patience{1};
   if (client.is_open()) co_await client.async_shutdown(patience, token);
@@ -172,6 +186,7 @@ asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std
   quic::endpoint_options options;
   options.bind = remote.is_v4() ? transport::address::any_v4(0) : transport::address::any_v6(0);
   options.client_tls = make_tls(given_);
+  options.watcher = watcher_;
   auto endpoint = quic::endpoint::open(context_.get_executor(), options);
   if (!endpoint) co_return connect_failed(endpoint.error(), downloads, std::nullopt);
   std::error_code error;
@@ -256,7 +271,6 @@ void fetcher::print_figures() const {
 
 int main(int count, char** values) {
   const arguments given = parse_arguments(count, values);
-  if (!given.qlog.empty()) std::cerr << "h3-client: --qlog is not available in this build\n";
   asio::io_context context(1);
   fetcher all(context, given);
 

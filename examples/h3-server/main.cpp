@@ -5,12 +5,14 @@
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"
 #include "hq/hq.hpp"
 #include "strata/h3/server.hpp"
 #include "strata/h3/static_files.hpp"
+#include "strata/quic/qlog.hpp"
 
 namespace {
 
@@ -75,7 +77,10 @@ h3::server_options make_options(const arguments& given) {
                                        : quic::core::decision::retry;
     };
   }
-  if (!given.qlog.empty()) std::cerr << "h3-server: --qlog is not available in this build\n";
+  if (!given.qlog.empty()) {
+    std::filesystem::create_directories(given.qlog);
+    options.endpoint.watcher = quic::make_qlog_observer(given.qlog);
+  }
   return options;
 }
 
