@@ -150,8 +150,11 @@ asio::awaitable<void> run_download(h3::client& client, const arguments& given, p
   } catch (const std::system_error& failed) {
     one.again = h3::is_retry_safe(failed.code());
     one.code = code_of(failed.code());
-    if (one.again) co_return;
+    const auto closed = client.closed();
+    const bool by_us =
+        closed && closed->origin == quic::close_reason::origin_kind::local_application;
+    if (one.again || by_us) co_return;
     std::cerr << "h3-client: " << one.from.text << ": " << failed.what() << "\n";
-    if (const auto why = client.closed()) std::cerr << "h3-client: " << why->describe() << "\n";
+    if (closed) std::cerr << "h3-client: " << closed->describe() << "\n";
   }
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"
@@ -16,8 +17,8 @@
 #include "hq/hq.hpp"
 #include "output_file.hpp"
 #include "progress.hpp"
-#include "strata/quic/qlog.hpp"
 #include "strata/h3/client.hpp"
+#include "strata/quic/qlog.hpp"
 #include "strata/transport/core/error.hpp"
 
 namespace {
@@ -76,16 +77,21 @@ class fetcher {
         given_(given),
         shown_(context.get_executor(), !given.silent && writes_files() && ::isatty(2) == 1) {
     for (const auto& [from, to] : given.downloads) all_.push_back({.from = from, .to = to});
-    if (!given.qlog.empty()) watcher_ = quic::make_qlog_observer(given.qlog);
+    if (given.qlog.empty()) return;
+    std::filesystem::create_directories(given.qlog);
+    watcher_ = quic::make_qlog_observer(given.qlog);
   }
 
   asio::awaitable<void> run();
   int exit_value() const;
   void print_figures() const;
+  /// Ends the program early, with a word to the server.
   void give_up(int code) {
     shown_.stop();
     code_ = code;
-    context_.stop();
+    if (client_ != nullptr) client_->close();
+    farewell_.expires_after(std::chrono::milliseconds(10));
+    farewell_.async_wait([this](std::error_code) { context_.stop(); });
   }
 
  private:
@@ -107,7 +113,9 @@ class fetcher {
   const arguments& given_;
   progress shown_;
   std::vector<download> all_;
+  asio::steady_timer farewell_{context_};
   std::shared_ptr<quic::observer> watcher_;
+  h3::client* client_ = nullptr;  ///< The one that is in use.
   figures figures_;
   int code_ = exit_code::ok;
 };
@@ -157,7 +165,9 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
     co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
   if (given_.verbose)
     std::cerr << "* connected to " << client.remote_address().string() << "\n";
+  client_ = &client;
   co_await run_workers(client, downloads);
+  client_ = nullptr;
   figures_.add(client.statistics());
   constexpr std::chrono::seconds patience{1};
   if (client.is_open()) co_await client.async_shutdown(patience, token);

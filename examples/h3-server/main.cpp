@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"
@@ -76,7 +77,10 @@ h3::server_options make_options(const arguments& given) {
                                        : quic::core::decision::retry;
     };
   }
-  if (!given.qlog.empty()) options.endpoint.watcher = quic::make_qlog_observer(given.qlog);
+  if (!given.qlog.empty()) {
+    std::filesystem::create_directories(given.qlog);
+    options.endpoint.watcher = quic::make_qlog_observer(given.qlog);
+  }
   return options;
 }
 
@@ -85,6 +89,8 @@ h3::server_options make_options(const arguments& given) {
 int main(int count, char** values) {
   const arguments given = parse_arguments(count, values);
   asio::io_context context(1);
+  // Before anybody is told that the server is there: a signal from then on ends it in order.
+  asio::signal_set signals(context, SIGINT, SIGTERM);
 
   h3::server_options options = make_options(given);
   const auto root = std::make_shared<const h3::document_root>(
@@ -98,7 +104,6 @@ int main(int count, char** values) {
       h3::server::open(context.get_executor(), std::move(options), files), given.listen);
   std::cout << "listening on https://" << server.local_address().string() << std::endl;
 
-  asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) {
     server.async_shutdown(shutdown_deadline, [&](std::error_code) { signals.cancel(); });
     signals.async_wait([&](std::error_code error, int) {

@@ -105,14 +105,31 @@ class Programs(unittest.TestCase):
         self.assertEqual(client.wait(timeout=60), 0)
         self.assertEqual(self.saved_file("large"), self.large)
 
-    def test_a_server_that_dies_leaves_no_file_behind(self):
-        target = os.path.join(self.saved, "fifo-like")
+    def fetch_huge(self, *options):
         self.put("huge.bin", b"")
         os.truncate(os.path.join(self.site, "huge.bin"), 20_000_000_000)
-        client = subprocess.Popen([CLIENT, "-s", "-k", "-m", "2", "-o", target, self.base + "/huge.bin"],
-                                  stderr=subprocess.DEVNULL)
-        self.assertEqual(client.wait(timeout=60), 28)
+        return subprocess.Popen([CLIENT, "-s", "-k", *options, "-o", os.path.join(self.saved, "huge"), self.base + "/huge.bin"],
+                                stderr=subprocess.DEVNULL)
+
+    def test_a_time_limit_leaves_no_file_behind(self):
+        self.assertEqual(self.fetch_huge("-m", "1").wait(timeout=60), 28)
         self.assertEqual(os.listdir(self.saved), [])
+
+    def test_a_server_that_stops_leaves_no_file_behind(self):
+        client = self.fetch_huge()
+        while not os.listdir(self.saved):
+            self.assertIsNone(client.poll())
+        self.server.send_signal(signal.SIGTERM)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            self.server.wait(timeout=0.5)
+        self.stop()
+        self.assertEqual(client.wait(timeout=60), 56)
+        self.assertEqual(os.listdir(self.saved), [])
+
+    def test_traces(self):
+        traces = os.path.join(self.folder.name, "traces")
+        run("-s", "-k", "--qlog", traces, self.base + "/hello.txt")
+        self.assertEqual(len(os.listdir(traces)), 1)
 
     def test_exit_codes(self):
         codes = {

@@ -148,6 +148,12 @@ def client_sees_server_stop(cell):
         raise Failed(f"a server that stops should close with H3_NO_ERROR; the client saw {seen}")
 
 
+def peer_closed_with(server, code):
+    """Whether our server's own trace says that the client closed with the code."""
+    told = f'"initiator":"remote","application_error":"unknown","error_code":{code},'
+    return any(told in trace.read_text(errors="replace") for trace in server.qlog.glob("*.sqlog"))
+
+
 def wait_for(condition, seconds):
     until = time.monotonic() + seconds
     while not condition():
