@@ -119,8 +119,13 @@ struct static_files::state {
   static_files_options options;
   transport::page_pool pages{chunk_size};
 
+  /// What of the file answers the request, and with which status.
+  struct selection {
+    unsigned status = 200;
+    extent what;
+  };
   asio::awaitable<void> send(exchange& to, const document& file, field_section& fields,
-                             extent what, unsigned status);
+                             selection selected);
 };
 
 static_files::static_files(std::shared_ptr<state> made) noexcept : state_(std::move(made)) {}
@@ -175,14 +180,15 @@ asio::awaitable<void> static_files::operator()(exchange& to) const {
     }
   }
   fields.add("content-type", found->content_type());
-  co_await state_->send(to, *found, fields, what, status);
+  const state::selection selected{status, what};
+  co_await state_->send(to, *found, fields, selected);
 }
 
 /// Holds a page only while a chunk is on its way into QUIC's buffer. A file that shrank meanwhile
 /// leaves the answer short of its content-length: the stream is reset.
 asio::awaitable<void> static_files::state::send(exchange& to, const document& file,
-                                                field_section& fields, extent what,
-                                                unsigned status) {
+                                                field_section& fields, selection selected) {
+  const auto [status, what] = selected;
   fields.add("content-length", std::to_string(what.size));
   const bool is_head = to.method() == "HEAD";
   if (is_head || what.size == 0) {

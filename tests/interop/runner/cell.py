@@ -112,6 +112,7 @@ class Cell:
         for option, value in options.items():
             setattr(made, option, value)
         server = Server(self.server.server_command(made), self.folder, name)
+        server.qlog = made.qlog
         self._children.append(server)
         return server
 

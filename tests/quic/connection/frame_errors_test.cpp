@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a peer may not do once connected, and the code each closes with.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
+#include <iterator>
 #include <string>
 
 #include "hostile_client.hpp"
@@ -31,13 +33,14 @@ new_connection_id_frame issue(std::uint64_t sequence, std::uint64_t retire_prior
   return {sequence, retire_prior_to, quic::connection_id(id), token};
 }
 
-std::vector<violation> violations() {
+std::vector<std::byte> bytes_of(std::initializer_list<int> octets) {
+  std::vector<std::byte> out;
+  for (const int octet : octets) out.push_back(static_cast<std::byte>(octet));
+  return out;
+}
+
+std::vector<violation> stream_violations() {
   using peer = testkit::raw_peer;
-  const auto bytes_of = [](std::initializer_list<int> octets) {
-    std::vector<std::byte> out;
-    for (const int octet : octets) out.push_back(static_cast<std::byte>(octet));
-    return out;
-  };
   return {
       {"STREAM beyond the stream's limit", [](peer& p) { p.send_frames(stream_frame{0, 1 << 30, ten, false}); },
        transport_error::flow_control_error},
@@ -69,15 +72,21 @@ std::vector<violation> violations() {
       {"a reset with another final size",
        [](peer& p) { p.send_frames(stream_frame{0, 0, ten, true}, reset_stream_frame{0, 0, 11}); },
        transport_error::final_size_error},
+  };
+}
+
+std::vector<violation> connection_violations() {
+  using peer = testkit::raw_peer;
+  return {
       {"MAX_STREAMS of more than 2^60 (Q13)",
-       [bytes_of](peer& p) { p.send({.payload = bytes_of({0x12, 0xd0, 0, 0, 0, 0, 0, 0, 1})}); },
+       [](peer& p) { p.send({.payload = bytes_of({0x12, 0xd0, 0, 0, 0, 0, 0, 0, 1})}); },
        transport_error::frame_encoding_error},
       {"STREAMS_BLOCKED of more than 2^60 (Q13)",
-       [bytes_of](peer& p) { p.send({.payload = bytes_of({0x16, 0xd0, 0, 0, 0, 0, 0, 0, 1})}); },
+       [](peer& p) { p.send({.payload = bytes_of({0x16, 0xd0, 0, 0, 0, 0, 0, 0, 1})}); },
        transport_error::frame_encoding_error},
-      {"an unknown frame type (Q20)", [bytes_of](peer& p) { p.send({.payload = bytes_of({0x40, 0xff, 0, 0})}); },
+      {"an unknown frame type (Q20)", [](peer& p) { p.send({.payload = bytes_of({0x40, 0xff, 0, 0})}); },
        transport_error::frame_encoding_error},
-      {"a frame type cut short (Q20)", [bytes_of](peer& p) { p.send({.payload = bytes_of({0x01, 0x01, 0x01, 0x40})}); },
+      {"a frame type cut short (Q20)", [](peer& p) { p.send({.payload = bytes_of({0x01, 0x01, 0x01, 0x40})}); },
        transport_error::frame_encoding_error},
       {"a packet without frames", [](peer& p) { p.send({.payload = {}}); }, transport_error::protocol_violation},
       {"reserved bits in a short header", [](peer& p) { p.send({.payload = {std::byte{1}, {}, {}, {}}, .flip_first_byte = std::byte{0x18}}); },
@@ -118,7 +127,7 @@ std::vector<violation> violations() {
       {"CRYPTO at the end of the number space (Q05)",
        [](peer& p) { p.send_frames(crypto_frame{(std::uint64_t{1} << 62) - 100, ten}); },
        transport_error::crypto_buffer_exceeded},
-      {"CONNECTION_CLOSE with a truncated reason", [bytes_of](peer& p) { p.send({.payload = bytes_of({0x1c, 0, 0, 0x20, 1})}); },
+      {"CONNECTION_CLOSE with a truncated reason", [](peer& p) { p.send({.payload = bytes_of({0x1c, 0, 0, 0x20, 1})}); },
        transport_error::frame_encoding_error},
   };
 }
@@ -126,7 +135,9 @@ std::vector<violation> violations() {
 }  // namespace
 
 TEST_CASE("connection: each broken rule closes with its code, and the server goes on", "[quic][connection]") {
-  for (const violation& each : violations()) {
+  std::vector<violation> all = stream_violations();
+  std::ranges::move(connection_violations(), std::back_inserter(all));
+  for (const violation& each : all) {
     DYNAMIC_SECTION(each.name) {
       hostile_client pair;
       pair.peer.start();
