@@ -95,28 +95,29 @@ struct parser {
   }
   std::map<std::string_view, option> options() {
     const auto text = [](std::string& to) { return [&to](const std::string& v) { to = v; }; };
-    return {{"-o", [this](const std::string& v) {
-               targets.push_back({target_file::kind_type::named, v});
-             }},
-            {"-X", text(out.method)},
-            {"-d", [this](const std::string& v) { out.body = content_of(v); }},
-            {"-H", [this](const std::string& v) { out.fields.push_back(field_of(v)); }},
-            {"-w", [this](const std::string& v) {
-               if (v != "json") give_up("-w knows only json");
-               out.json = true;
-             }},
-            {"-m", [this](const std::string& v) { out.max_time = seconds_of(v); }},
-            {"--max-time", [this](const std::string& v) { out.max_time = seconds_of(v); }},
-            {"--connect-timeout",
-             [this](const std::string& v) { out.connect_timeout = seconds_of(v); }},
-            {"--parallel-max", [this](const std::string& v) { out.parallel = count_of(v); }},
-            {"--output-dir", text(out.output_directory)},
-            {"--connect-to", text(out.connect_to)},
-            {"--cacert", text(out.ca_file)},
-            {"--qlog", text(out.qlog)},
-            {"--keylog", text(out.keylog)},
-            {"--cc", text(out.congestion)},
-            {"--alpn", text(out.alpn)}};
+    return {
+        {"-o",
+         [this](const std::string& v) { targets.push_back({target_file::kind_type::named, v}); }},
+        {"-X", text(out.method)},
+        {"-d", [this](const std::string& v) { out.body = content_of(v); }},
+        {"-H", [this](const std::string& v) { out.fields.push_back(field_of(v)); }},
+        {"-w",
+         [this](const std::string& v) {
+           if (v != "json") give_up("-w knows only json");
+           out.json = true;
+         }},
+        {"-m", [this](const std::string& v) { out.max_time = seconds_of(v); }},
+        {"--max-time", [this](const std::string& v) { out.max_time = seconds_of(v); }},
+        {"--connect-timeout",
+         [this](const std::string& v) { out.connect_timeout = seconds_of(v); }},
+        {"--parallel-max", [this](const std::string& v) { out.parallel = count_of(v); }},
+        {"--output-dir", text(out.output_directory)},
+        {"--connect-to", text(out.connect_to)},
+        {"--cacert", text(out.ca_file)},
+        {"--qlog", text(out.qlog)},
+        {"--keylog", text(out.keylog)},
+        {"--cc", text(out.congestion)},
+        {"--alpn", text(out.alpn)}};
   }
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "download.hpp"
 
+#include <array>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
-#include <array>
 #include <charconv>
 #include <iostream>
 #include <vector>
@@ -89,8 +89,7 @@ asio::awaitable<void> fetch(h3::client& client, const arguments& given, progress
   if (given.verbose)
     std::cerr << "> " << request.method << " " << one.from.text << "\n"
               << fields_text(request.fields);
-  h3::response response =
-      co_await client.async_request(std::move(request), asio::use_awaitable);
+  h3::response response = co_await client.async_request(std::move(request), asio::use_awaitable);
   const std::string head = fields_text(response.fields());
   if (given.verbose) std::cerr << "< " << one.from.path << "\n" << head;
   if (given.fail && response.status() >= 400) {
@@ -132,8 +131,7 @@ std::string file_name_of(const arguments& given, const download& one) {
   using kind = target_file::kind_type;
   if (one.to.kind == kind::standard_output) return {};
   const std::string name = one.to.kind == kind::named ? one.to.name : one.from.file_name();
-  if (name.empty())
-    throw write_failure{std::make_error_code(std::errc::invalid_argument)};
+  if (name.empty()) throw write_failure{std::make_error_code(std::errc::invalid_argument)};
   return given.output_directory.empty() ? name : given.output_directory + "/" + name;
 }
 

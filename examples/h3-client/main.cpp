@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetches URLs over HTTP/3, those of one server over one connection.
+#include <unistd.h>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -130,9 +130,8 @@ void fetcher::connect_failed(const std::error_code& error, std::vector<download*
   downloads.clear();
 }
 
-/// As many downloads at a time as were asked for; the server's limit of streams holds the rest back.
-asio::awaitable<void> fetcher::run_workers(h3::client& client,
-                                           std::vector<download*>& downloads) {
+/// As many downloads at a time as were asked for; the server's limit of streams has the last word.
+asio::awaitable<void> fetcher::run_workers(h3::client& client, std::vector<download*>& downloads) {
   std::size_t next = 0, running = std::min(given_.parallel, downloads.size());
   asio::steady_timer done(context_, asio::steady_timer::time_point::max());
   const auto worker = [&]() -> asio::awaitable<void> {
@@ -161,10 +160,8 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
   auto token = asio::redirect_error(use_awaitable, error);
   const asio::any_io_executor executor = context_.get_executor();
   h3::client client = co_await h3::client::async_connect(executor, std::move(options), token);
-  if (error)
-    co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
-  if (given_.verbose)
-    std::cerr << "* connected to " << client.remote_address().string() << "\n";
+  if (error) co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
+  if (given_.verbose) std::cerr << "* connected to " << client.remote_address().string() << "\n";
   client_ = &client;
   co_await run_workers(client, downloads);
   client_ = nullptr;
@@ -251,8 +248,8 @@ asio::awaitable<void> fetcher::run() {
 
 int fetcher::exit_value() const {
   if (code_ != exit_code::ok) return code_;
-  const auto failed = std::ranges::find_if(
-      all_, [](const download& each) { return each.code != exit_code::ok; });
+  const auto failed =
+      std::ranges::find_if(all_, [](const download& each) { return each.code != exit_code::ok; });
   return failed == all_.end() ? exit_code::ok : failed->code;
 }
 

@@ -21,7 +21,7 @@ constexpr mode_t new_file_mode = 0644;
 }  // namespace
 
 output_file::output_file(std::string name) : name_(std::move(name)) {
-  struct stat about {};
+  struct stat about{};
   const bool is_special = ::stat(name_.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
   if (is_special) {  // a device or a pipe is written, not replaced
     descriptor_ = ::open(name_.c_str(), O_WRONLY | O_CLOEXEC);

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-/// Where a download goes. A regular file appears under its name only when it is complete: until then
-/// it has a temporary one beside it, which is removed when the download fails.
+/// Where a download goes. A regular file appears under its name only when it is complete: until
+/// then it has a temporary one beside it, which is removed when the download fails.
 class output_file {
  public:
   output_file() = default;  ///< Standard output.

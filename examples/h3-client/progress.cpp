@@ -46,7 +46,8 @@ void progress::draw() {
     return;
   }
   const double part = std::min(1.0, done / static_cast<double>(expected_));
-  const auto left = static_cast<long>((static_cast<double>(expected_) - done) / std::max(rate, 1.0));
+  const auto left =
+      static_cast<long>((static_cast<double>(expected_) - done) / std::max(rate, 1.0));
   const std::string bar(static_cast<std::size_t>(part * width), '=');
   std::fprintf(stderr, "\r%3.0f%% [%-*s] %s  %s/s  %ld:%02ld left\033[K", part * 100, width,
                bar.c_str(), megabytes(done).c_str(), megabytes(rate).c_str(), left / 60, left % 60);

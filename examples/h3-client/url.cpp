@@ -26,8 +26,7 @@ std::optional<url> parse_url(std::string_view text) {
   const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   if (colon != std::string_view::npos) {
     const std::string_view port = authority.substr(colon + 1);
-    const auto [stop, error] =
-        std::from_chars(port.data(), port.data() + port.size(), out.port);
+    const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
     if (error != std::errc() || stop != port.data() + port.size() || out.port == 0)
       return std::nullopt;
     authority = authority.substr(0, colon);

@@ -19,7 +19,7 @@ namespace {
 using namespace strata;
 using namespace std::chrono_literals;
 
-/// Clients that are still downloading get so long after the first signal; a second one ends at once.
+/// What clients that are still downloading get after the first signal; a second one ends at once.
 constexpr auto shutdown_deadline = 30s;
 
 template <class Result>
@@ -67,14 +67,13 @@ h3::server_options make_options(const arguments& given) {
   h3::server_options options;
   options.endpoint.bind = value_or_exit(transport::address::parse(given.listen), "--listen");
   options.endpoint.server_tls = make_tls(given, options.endpoint.bind);
-  options.endpoint.config.connection.congestion =
-      given.congestion == "cubic" ? quic::core::congestion_algorithm::cubic
-                                  : quic::core::congestion_algorithm::new_reno;
+  options.endpoint.config.connection.congestion = given.congestion == "cubic"
+                                                      ? quic::core::congestion_algorithm::cubic
+                                                      : quic::core::congestion_algorithm::new_reno;
   if (given.retry) {
     options.endpoint.admit = [](const quic::core::incoming_attempt& attempt,
                                 const quic::core::endpoint_statistics&) {
-      return attempt.address_validated ? quic::core::decision::accept
-                                       : quic::core::decision::retry;
+      return attempt.address_validated ? quic::core::decision::accept : quic::core::decision::retry;
     };
   }
   if (!given.qlog.empty()) {
@@ -102,7 +101,6 @@ int main(int count, char** values) {
       value_or_exit(h3::static_files::open(given.directory), given.directory);
   h3::server server = value_or_exit(
       h3::server::open(context.get_executor(), std::move(options), files), given.listen);
-  std::cout << "listening on https://" << server.local_address().string() << std::endl;
 
   signals.async_wait([&](std::error_code, int) {
     server.async_shutdown(shutdown_deadline, [&](std::error_code) { signals.cancel(); });
@@ -110,5 +108,6 @@ int main(int count, char** values) {
       if (!error) server.stop();
     });
   });
+  std::cout << "listening on https://" << server.local_address().string() << std::endl;
   context.run();
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hq/hq.hpp"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/read_until.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
-#include <algorithm>
 #include <vector>
 
 #include "strata/transport/core/error.hpp"

@@ -17,8 +17,8 @@ inline namespace v0 {
 namespace detail {
 
 /// From a target to a connected client: resolves, and dials one address after the other, the next
-/// one as soon as one failed or the last has been silent for a while (RFC 8305 section 5). The first
-/// finished handshake wins. What is under way keeps it alive.
+/// one as soon as one failed or the last has been silent for a while (RFC 8305 section 5). The
+/// first finished handshake wins. What is under way keeps it alive.
 class connection_dial final : public transport::driver {
  public:
   connection_dial(const transport::ready_list& ready, client_options options);

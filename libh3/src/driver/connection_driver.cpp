@@ -150,8 +150,7 @@ void connection_driver::run() {
 
 void connection_driver::run(time_point now, quic_view quic) {
   if (dead_ || !quic) return;
-  while (run_step(now, quic)) {
-  }
+  while (run_step(now, quic)) {}
   forget_ended(quic);
   if (const core::connection_error* over = core_.closed(); over && !close_commanded_) {
     close_commanded_ = dirty_ = true;
@@ -258,9 +257,7 @@ void connection_driver::on_core_event(const core::event& event) {
       return end_writing(*entry, code == error_code::no_error
                                      ? make_error_code(errc::write_stopped)
                                      : peer_error(event.value, errc::write_stopped));
-    case kind::failed:
-      end_reading(*entry, code);
-      return end_writing(*entry, code);
+    case kind::failed: end_reading(*entry, code); return end_writing(*entry, code);
     case kind::rejected:
       end_reading(*entry, error_code::request_rejected);
       return end_writing(*entry, error_code::request_rejected);
@@ -278,8 +275,8 @@ void connection_driver::on_section(message_entry& entry) {
   switch (*which) {
     case core::section_role::interim: {
       const auto status = section.find(known_field::pseudo_status).value_or("0");
-      entry.interim.push_back({static_cast<unsigned>(std::atoi(std::string(status).c_str())),
-                               std::move(section)});
+      entry.interim.push_back(
+          {static_cast<unsigned>(std::atoi(std::string(status).c_str())), std::move(section)});
       return;
     }
     case core::section_role::trailers: entry.trailers = std::move(section); return;
@@ -340,8 +337,8 @@ void connection_driver::shut_down(transport::duration deadline,
   const time_point now = clock_now();
   drain_.emplace(drain{.waiting = std::move(waiting), .deadline = now + deadline});
   if (is_server_) {
-    // A request may be on its way for a round trip after the client has heard of the end. A client's
-    // GOAWAY would say something of pushes only.
+    // A request may be on its way for a round trip after the client has heard of the end. A
+    // client's GOAWAY would say something of pushes only.
     constexpr std::chrono::milliseconds least_wait{20};
     core_.shutdown();
     drain_->last_goaway =
@@ -354,8 +351,7 @@ void connection_driver::serve_drain(time_point now) {
   if (drain_->last_goaway && now >= *drain_->last_goaway) {
     drain_->last_goaway.reset();
     core_.shutdown();
-    while (run_step(now, connection_.view())) {
-    }
+    while (run_step(now, connection_.view())) {}
   }
   const bool late = now >= drain_->deadline;
   if (late && !drain_->late) {
@@ -365,12 +361,13 @@ void connection_driver::serve_drain(time_point now) {
   const bool idle = core_.request_count() == 0 && queued_.empty() && !drain_->last_goaway;
   if (!idle || drain_->closing || late) return;
   drain_->closing = true;
-  connection_.async_shutdown(
-      drain_->deadline - now, static_cast<std::uint64_t>(error_code::no_error),
-      [weak = weak()](std::error_code error) {
-        const auto driver = weak.lock();
-        if (driver && driver->drain_ && error == errc::timed_out) driver->drain_->late = true;
-      });
+  connection_.async_shutdown(drain_->deadline - now,
+                             static_cast<std::uint64_t>(error_code::no_error),
+                             [weak = weak()](std::error_code error) {
+                               const auto driver = weak.lock();
+                               if (driver && driver->drain_ && error == errc::timed_out)
+                                 driver->drain_->late = true;
+                             });
 }
 
 void connection_driver::close(error_code code) noexcept {

@@ -36,8 +36,8 @@ class connection_owner {
 /// Joins the core of one HTTP/3 connection to the streams of its QUIC connection, and serves what
 /// waits on them. It runs inside the QUIC driver's turn, through a session; commands of handles go
 /// through run(), too, and leave with the flush that they post. No byte is handed over twice:
-/// sections are parsed where QUIC received them, content is copied from there to the reader and from
-/// the writer into QUIC's buffer.
+/// sections are parsed where QUIC received them, content is copied from there to the reader and
+/// from the writer into QUIC's buffer.
 ///
 /// connection_driver.cpp has the turn, connection_messages.cpp the two directions of a message,
 /// connection_operations.cpp what handles ask for.
@@ -82,8 +82,8 @@ class connection_driver final : public transport::driver {
   void set_default_authority(std::string authority) { authority_ = std::move(authority); }
 
   // Of the connection.
-  /// GOAWAY, the requests under way, then close; on_closed() or `waiting`, if it has a handler, tell
-  /// the end.
+  /// GOAWAY, the requests under way, then close; on_closed() or `waiting`, if it has a handler,
+  /// tell the end.
   void shut_down(transport::duration deadline, completion<status_signature> waiting);
   void close(error_code code) noexcept;
   bool is_open() const noexcept { return !detached_ && !dead_ && connection_.is_open(); }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What handles ask of the driver; the turn that serves it is in connection_driver.cpp.
-#include <asio/post.hpp>
 #include <algorithm>
 #include <array>
+#include <asio/post.hpp>
 #include <cassert>
 #include <charconv>
 

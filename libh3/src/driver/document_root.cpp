@@ -73,8 +73,8 @@ std::optional<unsigned> hexadecimal(char digit) {
   return std::nullopt;
 }
 
-/// Undoes percent-encoding. An encoded slash would become a separator that whoever looked at the path
-/// before did not see, and NUL would end the name early: both make the path malformed.
+/// Undoes percent-encoding. An encoded slash would become a separator that whoever looked at the
+/// path before did not see, and NUL would end the name early: both make the path malformed.
 std::optional<std::string> decoded(std::string_view path) {
   std::string out;
   for (std::size_t i = 0; i < path.size(); ++i) {
@@ -102,8 +102,8 @@ bool names_parent(std::string_view path) {
   return false;
 }
 
-/// The file inside the root, without following anything out of it. Before Linux 5.6 no symbolic link
-/// is followed at all.
+/// The file inside the root, without following anything out of it. Before Linux 5.6 no symbolic
+/// link is followed at all.
 int open_beneath(int root, const std::string& path) {
   constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   open_how how{};
@@ -118,10 +118,10 @@ int open_beneath(int root, const std::string& path) {
     const std::size_t end = std::min(rest.find('/'), rest.size());
     const bool last = end == rest.size();
     const std::string name(rest.substr(0, end));
-    const int next = name.empty() || name == "."
-                         ? ::dup(folder)
-                         : ::openat(folder, name.c_str(),
-                                    flags | O_NOFOLLOW | (last ? 0 : O_DIRECTORY));
+    const int next =
+        name.empty() || name == "."
+            ? ::dup(folder)
+            : ::openat(folder, name.c_str(), flags | O_NOFOLLOW | (last ? 0 : O_DIRECTORY));
     ::close(folder);
     if (last) return next;
     folder = next;
@@ -206,7 +206,7 @@ transport::result<document> document_root::find(std::string_view path,
   }
   name->erase(0, name->find_first_not_of('/'));
   document found(open_beneath(descriptor_, *name));
-  struct stat about {};
+  struct stat about{};
   if (found.descriptor_ < 0 || ::fstat(found.descriptor_, &about) != 0 || !S_ISREG(about.st_mode))
     return failure(errc::name_not_found);
   found.size_ = static_cast<std::uint64_t>(about.st_size);

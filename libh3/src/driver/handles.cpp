@@ -112,7 +112,8 @@ bool exchange::finished() const noexcept {
 unsigned response::status() const noexcept {
   const auto text = fields().find(known_field::pseudo_status);
   unsigned value = 0;
-  for (const char digit : text.value_or("")) value = value * 10 + static_cast<unsigned>(digit - '0');
+  for (const char digit : text.value_or(""))
+    value = value * 10 + static_cast<unsigned>(digit - '0');
   return value;  // the core lets nothing but three digits through
 }
 const field_section& response::fields() const noexcept {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/server_driver.hpp"
 
+#include <spdlog/logger.h>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
+
 #include <utility>
 
 #include "strata/transport/core/error.hpp"
@@ -18,14 +20,31 @@ namespace {
 
 constexpr auto no_error = static_cast<std::uint64_t>(error_code::no_error);
 
-/// The exchange lives here, so that the handler's reference holds; it may move it away.
-asio::awaitable<void> run_handler(std::shared_ptr<const request_handler> handler,
-                                  exchange incoming,
+void log_thrown(spdlog::logger* log, std::exception_ptr thrown) {
+  if (log == nullptr) return;
+  try {
+    std::rethrow_exception(std::move(thrown));
+  } catch (const std::system_error& what) {
+    // The peer's resets and closes come this way, too; they are nobody's mistake here.
+    const auto& category = what.code().category();
+    const bool of_peer = category == error_category() || category == transport::error_category();
+    log->log(of_peer ? spdlog::level::debug : spdlog::level::err, "h3: a request handler threw: {}",
+             what.what());
+  } catch (const std::exception& what) {
+    log->error("h3: a request handler threw: {}", what.what());
+  } catch (...) {
+    log->error("h3: a request handler threw something that is no std::exception");
+  }
+}
+
+/// The exchange lives here, so that the handler's reference holds; it may move it away. What the
+/// application threw means nothing to the client: the log has it.
+asio::awaitable<void> run_handler(std::shared_ptr<const application> app, exchange incoming,
                                   std::shared_ptr<connection_driver> connection) {
   try {
-    co_await (*handler)(incoming);
+    co_await app->handler(incoming);
   } catch (...) {
-    // What the application threw means nothing to the client: the answer below is all it gets.
+    log_thrown(app->log.get(), std::current_exception());
   }
   if (incoming) connection->conclude(incoming.id());
 }
@@ -39,7 +58,8 @@ server_driver::server_driver(const transport::ready_list& ready, quic::endpoint 
       local_(endpoint_->local_address()),
       http_(options.http),
       other_protocol_(std::move(options.other_protocol)),
-      handler_(std::make_shared<const request_handler>(std::move(handler))) {
+      application_(std::make_shared<const application>(
+          application{std::move(handler), std::move(options.endpoint.log)})) {
   http_.role = role::server;
 }
 
@@ -92,7 +112,7 @@ void server_driver::start_handlers() {
   starting_.clear();
   for (exchange& each : starting) {
     auto connection = each.driver();
-    asio::co_spawn(executor(), run_handler(handler_, std::move(each), std::move(connection)),
+    asio::co_spawn(executor(), run_handler(application_, std::move(each), std::move(connection)),
                    asio::detached);
   }
 }
@@ -137,7 +157,7 @@ transport::result<server> server::open(asio::any_io_executor executor, server_op
                                        request_handler handler) {
   if (!options.endpoint.server_tls || !handler)
     return std::unexpected(make_error_code(transport::errc::invalid_argument));
-  auto endpoint = quic::endpoint::open(executor, std::move(options.endpoint));
+  auto endpoint = quic::endpoint::open(executor, options.endpoint);
   if (!endpoint) return std::unexpected(endpoint.error());
   const transport::ready_list ready(executor);
   auto driver = transport::make_driver<detail::server_driver>(

@@ -13,6 +13,12 @@ namespace strata::h3 {
 inline namespace v0 {
 namespace detail {
 
+/// What every run of a handler needs.
+struct application {
+  request_handler handler;
+  std::shared_ptr<spdlog::logger> log;
+};
+
 /// Accepts connections, and runs a handler for every request that comes on one.
 class server_driver final : public transport::driver, public connection_owner {
  public:
@@ -44,7 +50,7 @@ class server_driver final : public transport::driver, public connection_owner {
   transport::address local_;
   core::connection_config http_;
   std::function<void(quic::connection)> other_protocol_;
-  std::shared_ptr<const request_handler> handler_;
+  std::shared_ptr<const application> application_;
   std::unordered_map<connection_driver*, std::shared_ptr<connection_driver>> connections_;
   std::deque<exchange> starting_;
   completion<status_signature> draining_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/h3/static_files.hpp"
 
-#include <asio/use_awaitable.hpp>
 #include <algorithm>
+#include <asio/use_awaitable.hpp>
 #include <charconv>
 #include <optional>
 
@@ -21,10 +21,11 @@ using transport::errc;
 /// What is read and written at a time; up to this size an answer leaves as one.
 constexpr std::size_t chunk_size = exchange::max_short_body;
 
-/// The part of a file that is sent.
+/// The part of a file that is sent, and the status that says so.
 struct extent {
   std::uint64_t from = 0;
   std::uint64_t size = 0;
+  unsigned status = 200;
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -49,14 +50,14 @@ bool names_tag(std::string_view list, std::string_view tag, bool weak) {
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size())
-    return std::nullopt;
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
 enum class range_kind { none, one, unsatisfiable };
 
-/// RFC 9110 section 14.2. Several ranges, other units and what is malformed are ignored, as it allows.
+/// RFC 9110 section 14.2. Several ranges, other units and what is malformed are ignored, as it
+/// allows.
 range_kind parse_range(std::string_view text, std::uint64_t size, extent& out) {
   if (!text.starts_with("bytes=") || text.find(',') != std::string_view::npos)
     return range_kind::none;
@@ -79,7 +80,8 @@ range_kind parse_range(std::string_view text, std::uint64_t size, extent& out) {
   return range_kind::one;
 }
 
-/// 200, or 304 or 412 when the request's conditions say so, in the order of RFC 9110 section 13.2.2.
+/// 200, or 304 or 412 when the request's conditions say so, in the order of RFC 9110
+/// section 13.2.2.
 unsigned judge_conditions(const field_section& fields, const document& file,
                           const std::string& tag) {
   const auto modified = floor<seconds>(file.modified());
@@ -89,7 +91,8 @@ unsigned judge_conditions(const field_section& fields, const document& file,
   };
   if (const auto tags = fields.find(known_field::if_match)) {
     if (!names_tag(*tags, tag, false)) return 412;
-  } else if (const auto date = date_of(known_field::if_unmodified_since); date && modified > *date) {
+  } else if (const auto date = date_of(known_field::if_unmodified_since);
+             date && modified > *date) {
     return 412;
   }
   if (const auto tags = fields.find(known_field::if_none_match))
@@ -119,13 +122,8 @@ struct static_files::state {
   static_files_options options;
   transport::page_pool pages{chunk_size};
 
-  /// What of the file answers the request, and with which status.
-  struct selection {
-    unsigned status = 200;
-    extent what;
-  };
   asio::awaitable<void> send(exchange& to, const document& file, field_section& fields,
-                             selection selected);
+                             extent what);
 };
 
 static_files::static_files(std::shared_ptr<state> made) noexcept : state_(std::move(made)) {}
@@ -157,7 +155,7 @@ asio::awaitable<void> static_files::operator()(exchange& to) const {
   fields.add("last-modified", detail::format_http_date(floor<seconds>(found->modified())));
   if (!state_->options.cache_control.empty())
     fields.add("cache-control", state_->options.cache_control);
-  unsigned status = judge_conditions(to.fields(), *found, tag);
+  const unsigned status = judge_conditions(to.fields(), *found, tag);
   if (status != 200) {
     static_cast<void>(to.respond(status, fields));
     co_return;
@@ -174,29 +172,28 @@ asio::awaitable<void> static_files::operator()(exchange& to) const {
       co_return;
     }
     if (kind == range_kind::one) {
-      status = 206;
+      what.status = 206;
       const std::string last = std::to_string(what.from + what.size - 1);
       fields.add("content-range", "bytes " + std::to_string(what.from) + "-" + last + "/" + total);
     }
   }
   fields.add("content-type", found->content_type());
-  const state::selection selected{status, what};
-  co_await state_->send(to, *found, fields, selected);
+  co_await state_->send(to, *found, fields, what);
 }
 
 /// Holds a page only while a chunk is on its way into QUIC's buffer. A file that shrank meanwhile
 /// leaves the answer short of its content-length: the stream is reset.
 asio::awaitable<void> static_files::state::send(exchange& to, const document& file,
-                                                field_section& fields, selection selected) {
-  const auto [status, what] = selected;
+                                                field_section& fields, extent what) {
   fields.add("content-length", std::to_string(what.size));
   const bool is_head = to.method() == "HEAD";
   if (is_head || what.size == 0) {
-    static_cast<void>(to.respond(status, fields));
+    static_cast<void>(to.respond(what.status, fields));
     co_return;
   }
   const transport::page page = pages.borrow();
-  if (what.size > chunk_size) co_await to.async_send_headers(status, fields, asio::use_awaitable);
+  if (what.size > chunk_size)
+    co_await to.async_send_headers(what.status, fields, asio::use_awaitable);
   for (std::uint64_t sent = 0; sent < what.size;) {
     const auto size =
         static_cast<std::size_t>(std::min<std::uint64_t>(chunk_size, what.size - sent));
@@ -207,7 +204,7 @@ asio::awaitable<void> static_files::state::send(exchange& to, const document& fi
       co_return;
     }
     if (what.size <= chunk_size) {
-      static_cast<void>(to.respond(status, fields, transport::as_text(chunk)));
+      static_cast<void>(to.respond(what.status, fields, transport::as_text(chunk)));
       co_return;
     }
     sent += size;

@@ -7,7 +7,8 @@ using namespace strata::h3::detail;
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
-TEST_CASE("http_date: all three forms of RFC 9110 section 5.6.7 are the same moment", "[h3][date]") {
+TEST_CASE("http_date: all three forms of RFC 9110 section 5.6.7 are the same moment",
+          "[h3][date]") {
   const sys_seconds moment{seconds(784'111'777)};
 
   CHECK(format_http_date(moment) == "Sun, 06 Nov 1994 08:49:37 GMT");

@@ -37,7 +37,8 @@ std::string text(const std::optional<std::string_view>& value) {
 
 }  // namespace
 
-TEST_CASE("h3: any method and any path arrive, and repeated fields keep their order", "[h3][driver]") {
+TEST_CASE("h3: any method and any path arrive, and repeated fields keep their order",
+          "[h3][driver]") {
   world w;
   w.serve(echo);
   w.run([&]() -> asio::awaitable<void> {
@@ -99,7 +100,8 @@ TEST_CASE("h3: respond() refuses what is not allowed and still answers", "[h3][d
   });
 }
 
-TEST_CASE("h3: megabytes go both ways at once, with trailers and interim responses", "[h3][driver]") {
+TEST_CASE("h3: megabytes go both ways at once, with trailers and interim responses",
+          "[h3][driver]") {
   world w;
   w.serve([](h3::exchange& exchange) -> asio::awaitable<void> {
     h3::field_section fields;
@@ -244,7 +246,8 @@ TEST_CASE("h3: resets of either side reach the other with their code", "[h3][dri
   });
 }
 
-TEST_CASE("h3: a cancelled request completes as aborted and is cancelled at the server", "[h3][driver]") {
+TEST_CASE("h3: a cancelled request completes as aborted and is cancelled at the server",
+          "[h3][driver]") {
   world w;
   bool ended = false;
   w.serve([&](h3::exchange& exchange) -> asio::awaitable<void> {
@@ -280,7 +283,8 @@ TEST_CASE("h3: a cancelled request completes as aborted and is cancelled at the 
   });
 }
 
-TEST_CASE("h3: a handler that throws or says nothing gives 500, in the middle a reset", "[h3][driver]") {
+TEST_CASE("h3: a handler that throws or says nothing gives 500, in the middle a reset",
+          "[h3][driver]") {
   world w;
   w.serve([](h3::exchange& exchange) -> asio::awaitable<void> {
     if (exchange.path() == "/throw") throw std::runtime_error("handler");

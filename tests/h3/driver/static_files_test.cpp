@@ -175,12 +175,18 @@ TEST_CASE("static_files: single ranges", "[h3][static]") {
       const char* content_range;
     };
     const row rows[] = {
-        {"bytes=0-3", 206, "0123", "bytes 0-3/10"},    {"bytes=4-", 206, "456789", "bytes 4-9/10"},
-        {"bytes=-3", 206, "789", "bytes 7-9/10"},      {"bytes=8-100", 206, "89", "bytes 8-9/10"},
-        {"bytes=-100", 206, "0123456789", "bytes 0-9/10"}, {"bytes=9-9", 206, "9", "bytes 9-9/10"},
-        {"bytes=10-", 416, nullptr, "bytes */10"},     {"bytes=-0", 416, nullptr, "bytes */10"},
-        {"bytes=3-2", 200, "0123456789", "(none)"},    {"bytes=0-1,3-4", 200, "0123456789", "(none)"},
-        {"lines=0-1", 200, "0123456789", "(none)"},    {"bytes=x-", 200, "0123456789", "(none)"},
+        {"bytes=0-3", 206, "0123", "bytes 0-3/10"},
+        {"bytes=4-", 206, "456789", "bytes 4-9/10"},
+        {"bytes=-3", 206, "789", "bytes 7-9/10"},
+        {"bytes=8-100", 206, "89", "bytes 8-9/10"},
+        {"bytes=-100", 206, "0123456789", "bytes 0-9/10"},
+        {"bytes=9-9", 206, "9", "bytes 9-9/10"},
+        {"bytes=10-", 416, nullptr, "bytes */10"},
+        {"bytes=-0", 416, nullptr, "bytes */10"},
+        {"bytes=3-2", 200, "0123456789", "(none)"},
+        {"bytes=0-1,3-4", 200, "0123456789", "(none)"},
+        {"lines=0-1", 200, "0123456789", "(none)"},
+        {"bytes=x-", 200, "0123456789", "(none)"},
         {"bytes=18446744073709551616-", 200, "0123456789", "(none)"},
     };
     for (const row& each : rows) {

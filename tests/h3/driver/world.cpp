@@ -44,8 +44,7 @@ void world::run(std::function<asio::awaitable<void>()> body) {
   });
   constexpr std::chrono::seconds patience{60};
   const auto limit = std::chrono::steady_clock::now() + patience;
-  while (!done && std::chrono::steady_clock::now() < limit)
-    context.run_one_for(patience);
+  while (!done && std::chrono::steady_clock::now() < limit) context.run_one_for(patience);
   if (failed) std::rethrow_exception(failed);
   REQUIRE(done);
 }

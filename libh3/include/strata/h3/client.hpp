@@ -64,8 +64,8 @@ class STRATA_H3_API client {
     return asio::async_initiate<Token, response_signature>(initiate{driver_}, token,
                                                            std::move(options));
   }
-  /// Sends GOAWAY, waits until every request is over, and closes; after `deadline` it closes all the
-  /// same and says timed_out.
+  /// Sends GOAWAY, waits until every request is over, and closes; after `deadline` it closes all
+  /// the same and says timed_out.
   template <asio::completion_token_for<transport::status_signature> Token = asio::deferred_t>
   auto async_shutdown(transport::duration deadline, Token&& token = Token()) {
     return asio::async_initiate<Token, transport::status_signature>(initiate{driver_}, token,
@@ -92,8 +92,8 @@ class STRATA_H3_API client {
     executor_type get_executor() const noexcept { return executor; }
     template <class Handler>
     void operator()(Handler&& handler, client_options options) const {
-      start(std::move(options), transport::make_completion<client_signature>(
-                                    std::forward<Handler>(handler), executor));
+      start(std::move(options),
+            transport::make_completion<client_signature>(std::forward<Handler>(handler), executor));
     }
     void start(client_options options, transport::completion<client_signature> waiting) const;
   };

@@ -48,10 +48,10 @@ class STRATA_H3_API document_root {
   document_root& operator=(document_root&& other) noexcept;
   ~document_root();
 
-  /// The file of a request's :path, percent-encoded and with a query that is ignored; of a path that
-  /// ends in "/", the file `index` in that directory. Errors: invalid_argument when the path is
-  /// malformed or names a parent directory, name_not_found when there is no such regular file inside
-  /// or it may not be read.
+  /// The file of a request's :path, percent-encoded and with a query that is ignored; of a path
+  /// that ends in "/", the file `index` in that directory. Errors: invalid_argument when the path
+  /// is malformed or names a parent directory, name_not_found when there is no such regular file
+  /// inside or it may not be read.
   transport::result<document> find(std::string_view path,
                                    std::string_view index = "index.html") const;
 

@@ -27,11 +27,11 @@ class connection_driver;
 /// One request and its response, seen from either end: what exchange (server) and response (client)
 /// have in common. A move-only handle.
 ///
-/// Every member function, initiation, cancellation signal and the destructor run on the connection's
-/// serial executor; handlers run on their associated executor, never inside the initiating function.
-/// One read and one write may be outstanding; a second is a programmer error. Buffers must live until
-/// completion. Any operation can be cancelled through its slot: it completes with errc::aborted, or
-/// succeeds short.
+/// Every member function, initiation, cancellation signal and the destructor run on the
+/// connection's serial executor; handlers run on their associated executor, never inside the
+/// initiating function. One read and one write may be outstanding; a second is a programmer error.
+/// Buffers must live until completion. Any operation can be cancelled through its slot: it
+/// completes with errc::aborted, or succeeds short.
 ///
 /// Content is pulled: what is not read stays under QUIC's flow control, so a slow reader slows its
 /// peer down and costs no more memory than a window.
@@ -57,10 +57,10 @@ class STRATA_H3_API message_stream {
         initiate{driver_, id_}, token,
         read_request{transport::buffer_list<asio::mutable_buffer>(buffers)});
   }
-  /// Writes all of `data`; with `fin` it is the last of the message and leaves in one packet with its
-  /// end. Completes when everything is below QUIC's watermark, not when it has arrived. Fails with
-  /// invalid_argument against a content-length, write_stopped or an HTTP/3 code when the peer reads
-  /// no more.
+  /// Writes all of `data`; with `fin` it is the last of the message and leaves in one packet with
+  /// its end. Completes when everything is below QUIC's watermark, not when it has arrived. Fails
+  /// with invalid_argument against a content-length, write_stopped or an HTTP/3 code when the peer
+  /// reads no more.
   template <asio::completion_token_for<transport::io_signature> Token = asio::deferred_t>
   auto async_write_body(asio::const_buffer data, bool fin = false, Token&& token = Token()) {
     return asio::async_initiate<Token, transport::io_signature>(initiate{driver_, id_}, token,
@@ -107,7 +107,8 @@ class STRATA_H3_API message_stream {
     field_section fields;
   };
 
-  /// Captures driver and number, never the handle: a deferred operation may start after it has moved.
+  /// Captures driver and number, never the handle: a deferred operation may start after it has
+  /// moved.
   struct STRATA_H3_API initiate {
     using executor_type = asio::any_io_executor;
     std::shared_ptr<detail::connection_driver> driver;

@@ -16,8 +16,8 @@ class server_driver;
 }
 
 struct server_options {
-  /// Where to listen and with which certificate: server_tls is needed, with "h3" among its alpn. How
-  /// many requests one client may have under way is config.connection.max_streams_bidi.
+  /// Where to listen and with which certificate: server_tls is needed, with "h3" among its alpn.
+  /// How many requests one client may have under way is config.connection.max_streams_bidi.
   quic::endpoint_options endpoint;
   /// What HTTP/3 is to be like: limits of field sections, QPACK. Its role is ignored.
   core::connection_config http;
@@ -47,10 +47,10 @@ class STRATA_H3_API server {
   /// Connections that speak HTTP/3 now.
   std::size_t connection_count() const noexcept;
 
-  /// Takes no new connection, tells every client by GOAWAY (RFC 9114 section 5.2: first that the end
-  /// is near, a round trip later which request was the last), answers what has come in, and closes.
-  /// Completes when the last connection is closed; after `deadline` those that are left are cut off,
-  /// and it says timed_out.
+  /// Takes no new connection, tells every client by GOAWAY (RFC 9114 section 5.2: first that the
+  /// end is near, a round trip later which request was the last), answers what has come in, and
+  /// closes. Completes when the last connection is closed; after `deadline` those that are left are
+  /// cut off, and it says timed_out.
   template <asio::completion_token_for<transport::status_signature> Token = asio::deferred_t>
   auto async_shutdown(transport::duration deadline, Token&& token = Token()) {
     return asio::async_initiate<Token, transport::status_signature>(initiate_shutdown{driver_},
