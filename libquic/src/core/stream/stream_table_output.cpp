@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "core/stream/stream_table_state.hpp"
 #include "strata/transport/core/varint.hpp"
@@ -10,6 +11,7 @@ namespace core {
 
 using transport::mutable_bytes;
 using transport::time_point;
+using transport::varint_size;
 
 namespace {
 
@@ -24,6 +26,32 @@ bool put(packet_payload& payload, const Frame& made, const sent_frame& note) {
   encode(made, payload.writer);
   payload.frames.push_back(note);
   return true;
+}
+
+/// A variable-length integer of `size` bytes in one store; up to 7 bytes behind it are overwritten.
+std::byte* store_varint(std::byte* out, std::uint64_t value, std::size_t size) noexcept {
+  const auto prefix = static_cast<std::uint64_t>(std::countr_zero(size)) << 62;
+  std::uint64_t word = prefix | value << (64 - 8 * size);
+  if constexpr (std::endian::native == std::endian::little) word = std::byteswap(word);
+  std::memcpy(out, &word, sizeof word);
+  return out + size;
+}
+
+/// encode_stream_header(), for the one header that is written for every packet of data: where there
+/// is room for the longest one, without a check and a loop per field.
+void write_stream_header(const stream_header& header, transport::buffer_writer& writer) noexcept {
+  constexpr std::size_t longest = 1 + 3 * 8 + 7;
+  if (writer.remaining() < longest) return encode_stream_header(header, writer);
+  std::byte* const begin = writer.free_space().data();
+  const std::uint64_t type = frame_type::stream |
+                             (header.offset != 0 ? frame_type::stream_off_bit : 0) |
+                             (header.length ? frame_type::stream_len_bit : 0) |
+                             (header.fin ? frame_type::stream_fin_bit : 0);
+  *begin = static_cast<std::byte>(type);
+  std::byte* end = store_varint(begin + 1, header.stream_id, varint_size(header.stream_id));
+  if (header.offset != 0) end = store_varint(end, header.offset, varint_size(header.offset));
+  if (header.length) end = store_varint(end, *header.length, varint_size(*header.length));
+  writer.advance(static_cast<std::size_t>(end - begin));
 }
 
 bool has(const stream& one, stream_control what) noexcept {
@@ -132,7 +160,8 @@ bool stream_table::state::write_control_of(stream& one, packet_payload& payload)
 bool stream_table::state::write_stream_frame(stream& one, packet_payload& payload) {
   send_stream::chunk piece = one.sending.next_chunk(data_limit.available());
   stream_header header{.stream_id = one.id, .offset = piece.offset};
-  const std::size_t header_size = stream_header_size(header);
+  const std::size_t header_size =
+      1 + varint_size(one.id) + (piece.offset == 0 ? 0 : varint_size(piece.offset));
   const std::size_t space = payload.remaining();
   if (space < header_size) return false;
   const std::size_t room = space - header_size;
@@ -141,14 +170,14 @@ bool stream_table::state::write_stream_frame(stream& one, packet_payload& payloa
     if (piece.size > room && room < smallest_part) return false;
     piece.fin = piece.fin && piece.size == room;
     piece.size = room;
-  } else if (piece.size + transport::varint_size(piece.size) <= room) {
+  } else if (piece.size + varint_size(piece.size) <= room) {
     header.length = piece.size;
   } else {
     // Neither form fills the packet exactly: PADDING in front makes the one without length do so.
     payload.writer.zeros(room - piece.size);
   }
   header.fin = piece.fin;
-  encode_stream_header(header, payload.writer);
+  write_stream_header(header, payload.writer);
   const mutable_bytes out = payload.writer.free_space().first(piece.size);
   one.sending.buffer().copy_to(piece.offset, out);
   payload.writer.advance(piece.size);
