@@ -203,7 +203,8 @@ asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std
     } catch (const std::system_error& failed) {
       each->code = exit_code::receive;
       std::cerr << "h3-client: " << each->from.text << ": " << failed.what() << "\n";
-      if (const auto why = connection.closed()) std::cerr << "h3-client: " << why->describe() << "\n";
+      if (const auto why = connection.closed())
+        std::cerr << "h3-client: " << why->describe() << "\n";
     }
   }
   figures_.add(connection.statistics());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bulk transfer over one connection and one stream, a process for each side:
-//   quic-perf server [DATAGRAM_SIZE]            prints its address, serves one connection, prints its figures
-//   quic-perf client ADDRESS BYTES [DATAGRAM_SIZE]
+//   quic-perf server [DATAGRAM_SIZE]            prints its address, serves one connection, prints
+//   its figures quic-perf client ADDRESS BYTES [DATAGRAM_SIZE]
 // The server sends; the client reads and drops.
 #include <asio/as_tuple.hpp>
 #include <asio/co_spawn.hpp>
@@ -31,12 +31,16 @@ quic::core::connection_config config_for(int datagram_size) {
 }
 
 void print_statistics(const char* side, const quic::core::connection_statistics& counted) {
-  std::printf("%s: packets sent %llu, lost %llu, received %llu, batches %llu, cpu %.3f s, window %llu, rtt %lld us\n", side,
-              static_cast<unsigned long long>(counted.packets_sent), static_cast<unsigned long long>(counted.packets_lost),
-              static_cast<unsigned long long>(counted.packets_received),
-              static_cast<unsigned long long>(counted.batches_sent), cpu_seconds(),
-              static_cast<unsigned long long>(counted.congestion_window),
-              static_cast<long long>(std::chrono::duration_cast<std::chrono::microseconds>(counted.smoothed_rtt).count()));
+  std::printf(
+      "%s: packets sent %llu, lost %llu, received %llu, batches %llu, cpu %.3f s, window %llu, rtt "
+      "%lld us\n",
+      side, static_cast<unsigned long long>(counted.packets_sent),
+      static_cast<unsigned long long>(counted.packets_lost),
+      static_cast<unsigned long long>(counted.packets_received),
+      static_cast<unsigned long long>(counted.batches_sent), cpu_seconds(),
+      static_cast<unsigned long long>(counted.congestion_window),
+      static_cast<long long>(
+          std::chrono::duration_cast<std::chrono::microseconds>(counted.smoothed_rtt).count()));
   std::fflush(stdout);
 }
 
@@ -48,7 +52,8 @@ asio::awaitable<void> serve(quic::endpoint& endpoint) {
   co_await stream->async_read_some(request, use_awaitable);
   const std::vector<std::byte> block(256 * 1024, std::byte{0x5a});
   while (left != 0) {
-    const auto piece = asio::buffer(block.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, block.size())));
+    const auto piece = asio::buffer(
+        block.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, block.size())));
     left -= co_await stream->async_write_some(piece, use_awaitable);
   }
   co_await stream->async_finish(use_awaitable);
@@ -57,9 +62,11 @@ asio::awaitable<void> serve(quic::endpoint& endpoint) {
   print_statistics("server", connection.statistics());
 }
 
-asio::awaitable<void> fetch(quic::endpoint& endpoint, transport::address remote, std::uint64_t bytes, int datagram_size) {
+asio::awaitable<void> fetch(quic::endpoint& endpoint, transport::address remote,
+                            std::uint64_t bytes, int datagram_size) {
   const auto config = config_for(datagram_size);
-  quic::connection connection = co_await endpoint.async_connect(remote, "localhost", config, use_awaitable);
+  quic::connection connection =
+      co_await endpoint.async_connect(remote, "localhost", config, use_awaitable);
   auto stream = co_await connection.async_open_stream(true, use_awaitable);
   const auto request = asio::buffer(&bytes, sizeof bytes);
   co_await stream->async_write_some(request, use_awaitable);
@@ -73,8 +80,8 @@ asio::awaitable<void> fetch(quic::endpoint& endpoint, transport::address remote,
     got += size;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-  std::printf("%llu bytes in %.3f s: %.2f Gbit/s\n", static_cast<unsigned long long>(got), took.count(),
-              8e-9 * static_cast<double>(got) / took.count());
+  std::printf("%llu bytes in %.3f s: %.2f Gbit/s\n", static_cast<unsigned long long>(got),
+              took.count(), 8e-9 * static_cast<double>(got) / took.count());
   print_statistics("client", connection.statistics());
 }
 
@@ -108,7 +115,8 @@ int main(int count, char** arguments) {
     context.run();
     return 0;
   }
-  if (mode != "client" || count < 4) return std::puts("usage: quic-perf server|client ADDRESS BYTES"), 2;
+  if (mode != "client" || count < 4)
+    return std::puts("usage: quic-perf server|client ADDRESS BYTES"), 2;
   transport::tls_client_options tls;
   tls.alpn = {"perf"};
   tls.insecure_skip_verification = true;
@@ -116,7 +124,8 @@ int main(int count, char** arguments) {
   auto endpoint = quic::endpoint::open(context.get_executor(), std::move(options)).value();
   const auto remote = transport::address::parse(arguments[2]).value();
   asio::co_spawn(context,
-                 fetch(endpoint, remote, std::strtoull(arguments[3], nullptr, 0), count > 4 ? std::atoi(arguments[4]) : 1452),
+                 fetch(endpoint, remote, std::strtoull(arguments[3], nullptr, 0),
+                       count > 4 ? std::atoi(arguments[4]) : 1452),
                  report);
   context.run();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over files and folders of seeds once, with any compiler, so that what was found stays mended.
+// Runs a fuzz target over files and folders of seeds once, with any compiler, so that what was
+// found stays mended.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

@@ -22,6 +22,8 @@ void fake_random::fill(transport::mutable_bytes out) {
   }
 }
 
-bool fake_random::happens(double chance) { return static_cast<double>(next() >> 11) * 0x1.0p-53 < chance; }
+bool fake_random::happens(double chance) {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53 < chance;
+}
 
 }  // namespace strata::testkit

@@ -22,7 +22,8 @@ struct connection_entry {
   explicit connection_entry(core::connection_handle named) : handle(named) {}
 
   core::connection_handle handle;
-  /// Connection handles, stream handles, and an attached session. At zero the connection is closed and forgotten.
+  /// Connection handles, stream handles, and an attached session. At zero the connection is closed
+  /// and forgotten.
   std::size_t holders = 0;
   bool is_server = false;
   bool ready = false;
@@ -30,7 +31,8 @@ struct connection_entry {
   std::optional<close_reason> closed;
 
   std::unordered_map<std::uint64_t, stream_entry> streams;
-  std::array<std::deque<completion<stream_signature>>, 2> opening;             ///< By kind: [1] is bidirectional.
+  std::array<std::deque<completion<stream_signature>>, 2>
+      opening;  ///< By kind: [1] is bidirectional.
   std::array<transport::pending_operation<stream_signature>, 2> accepting;
   transport::pending_operation<close_signature> waiting_closed;
   transport::pending_operation<status_signature> waiting_confirmed;
@@ -39,7 +41,8 @@ struct connection_entry {
     completion<status_signature> waiting;
     transport::time_point deadline;
     std::uint64_t code = 0;
-    std::unique_ptr<asio::steady_timer> timer;  ///< Must not keep the context busy once the wait is over.
+    std::unique_ptr<asio::steady_timer>
+        timer;  ///< Must not keep the context busy once the wait is over.
   };
   std::optional<shutdown_wait> shutting_down;
   std::unique_ptr<session> attached;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/endpoint_driver.hpp"
 
-#include <asio/post.hpp>
 #include <algorithm>
+#include <asio/post.hpp>
 
 #include "strata/quic/core/limits.hpp"
 #include "strata/quic/core/openssl_tls.hpp"
@@ -41,7 +41,8 @@ endpoint_driver::endpoint_driver(const transport::ready_list& ready, endpoint_op
 endpoint_driver::~endpoint_driver() = default;
 
 transport::result<void> endpoint_driver::open() {
-  const transport::udp_options options{.receive_buffer = options_.socket_buffer, .send_buffer = options_.socket_buffer};
+  const transport::udp_options options{.receive_buffer = options_.socket_buffer,
+                                       .send_buffer = options_.socket_buffer};
   auto socket = transport::udp_socket::open(ready_.executor(), options_.bind, options);
   if (!socket) return std::unexpected(socket.error());
   socket_.emplace(std::move(*socket));
@@ -60,7 +61,8 @@ void endpoint_driver::shutdown() noexcept {
   auto entries = std::move(entries_);
   entries_.clear();
   for (auto& [key, entry] : entries) {
-    if (entry->attached) entry->attached->on_detached({.origin = close_reason::origin_kind::local_application});
+    if (entry->attached)
+      entry->attached->on_detached({.origin = close_reason::origin_kind::local_application});
   }
   socket_.reset();
   timer_.reset();
@@ -85,7 +87,8 @@ void endpoint_driver::on_received(std::error_code error, std::size_t count) {
 }
 
 void endpoint_driver::end_turn(time_point now) {
-  // Streams that were let go tell nothing of their last acknowledgement: whoever waits for it looks.
+  // Streams that were let go tell nothing of their last acknowledgement: whoever waits for it
+  // looks.
   if (shutdowns_ != 0) {
     for (auto& [key, entry] : entries_) serve_shutdown(now, *entry);
   }
@@ -94,7 +97,8 @@ void endpoint_driver::end_turn(time_point now) {
   while (!with_sessions_.empty()) {
     turned_.swap(with_sessions_);
     for (connection_entry* entry : turned_) {
-      if (entry != nullptr && entry->attached) entry->attached->on_turn(now, core_.at(entry->handle));
+      if (entry != nullptr && entry->attached)
+        entry->attached->on_turn(now, core_.at(entry->handle));
     }
     turned_.clear();
     dispatch(now);
@@ -161,7 +165,8 @@ void endpoint_driver::flush() {
 void endpoint_driver::arm_timer() {
   const auto next = core_.next_timeout();
   if (!next || (timer_armed_at_ && *timer_armed_at_ <= *next)) return;
-  // Only ever moved forward: one that fires early looks again, which costs less than a system call per packet.
+  // Only ever moved forward: one that fires early looks again, which costs less than a system call
+  // per packet.
   timer_armed_at_ = *next;
   timer_->expires_at(*next);
   timer_->async_wait([weak = weak_from_this()](std::error_code error) {
@@ -197,7 +202,8 @@ void endpoint_driver::dispatch(time_point now) {
 }
 
 core::decision endpoint_driver::default_admission(const core::incoming_attempt& attempt) const {
-  // With so many handshakes under way a flood is likely: ask for proof of the address before spending more on it.
+  // With so many handshakes under way a flood is likely: ask for proof of the address before
+  // spending more on it.
   constexpr std::uint32_t half_open_before_retry = 512;
   const bool crowded = core_.statistics().half_open >= half_open_before_retry;
   return crowded && !attempt.address_validated ? core::decision::retry : core::decision::accept;
@@ -208,26 +214,30 @@ void endpoint_driver::decide_incoming(time_point now, std::uint64_t number) {
   if (attempt == nullptr) return;
   core::decision what = core::decision::refuse;
   if (accepts_ && backlog_.size() < options_.accept_backlog) {
-    what = options_.admit ? options_.admit(*attempt, core_.statistics()) : default_admission(*attempt);
+    what =
+        options_.admit ? options_.admit(*attempt, core_.statistics()) : default_admission(*attempt);
   }
   const auto accepted = core_.decide(now, number, what);
   if (accepted && what == core::decision::accept) add(*accepted, true);
 }
 
-void endpoint_driver::dispatch_to_connection(time_point now, connection_entry& entry, const core::event& event) {
+void endpoint_driver::dispatch_to_connection(time_point now, connection_entry& entry,
+                                             const core::event& event) {
   using core::event_kind;
   const core::connection_view view = core_.at(entry.handle);
   if (event.kind == event_kind::confirmed) entry.confirmed = true;
   if (event.kind == event_kind::closed) entry.closed = *view.closed();
   if (entry.attached) {
     entry.attached->on_event(now, view, event);
-    if (std::ranges::find(with_sessions_, &entry) == with_sessions_.end()) with_sessions_.push_back(&entry);
+    if (std::ranges::find(with_sessions_, &entry) == with_sessions_.end())
+      with_sessions_.push_back(&entry);
   }
   switch (event.kind) {
     case event_kind::ready: return on_ready(entry);
     case event_kind::closed: return on_closed(entry);
     case event_kind::confirmed:
-      if (entry.waiting_confirmed) ready_.complete(entry.waiting_confirmed.take(), std::error_code());
+      if (entry.waiting_confirmed)
+        ready_.complete(entry.waiting_confirmed.take(), std::error_code());
       return;
     case event_kind::streams_available: return serve_opening(entry, event.value == 1);
     case event_kind::stream_opened: return serve_accepting(entry, event.value == 1);
@@ -242,7 +252,8 @@ void endpoint_driver::dispatch_to_connection(time_point now, connection_entry& e
 void endpoint_driver::on_ready(connection_entry& entry) {
   entry.ready = true;
   if (!entry.is_server) {
-    if (entry.connecting) ready_.complete(entry.connecting.take(), std::error_code(), make_connection(entry));
+    if (entry.connecting)
+      ready_.complete(entry.connecting.take(), std::error_code(), make_connection(entry));
   } else if (accepting_) {
     ready_.complete(accepting_.take(), std::error_code(), make_connection(entry));
   } else {
@@ -268,14 +279,16 @@ void endpoint_driver::on_closed(connection_entry& entry) {
 
 void endpoint_driver::fail_waits(connection_entry& entry, std::error_code cause) {
   for (const bool bidirectional : {false, true}) {
-    for (auto& waiting : entry.opening[bidirectional]) ready_.complete(std::move(waiting), cause, std::unique_ptr<stream>());
+    for (auto& waiting : entry.opening[bidirectional])
+      ready_.complete(std::move(waiting), cause, std::unique_ptr<stream>());
     entry.opening[bidirectional].clear();
     auto& accepting = entry.accepting[bidirectional];
     if (accepting) ready_.complete(accepting.take(), cause, std::unique_ptr<stream>());
   }
   if (entry.waiting_confirmed) ready_.complete(entry.waiting_confirmed.take(), cause);
   if (entry.waiting_closed) {
-    ready_.complete(entry.waiting_closed.take(), std::error_code(), std::make_unique<close_reason>(*entry.closed));
+    ready_.complete(entry.waiting_closed.take(), std::error_code(),
+                    std::make_unique<close_reason>(*entry.closed));
   }
   if (entry.shutting_down) {
     const bool by_us = entry.closed->origin == close_reason::origin_kind::local_application;
@@ -317,7 +330,9 @@ void endpoint_driver::release(core::connection_handle id) noexcept {
 }
 
 void endpoint_driver::forget_if_unheld(connection_entry& entry) noexcept {
-  const bool waits_for_accept = entry.is_server && !entry.closed && (!entry.ready || std::ranges::find(backlog_, entry.handle) != backlog_.end());
+  const bool waits_for_accept =
+      entry.is_server && !entry.closed &&
+      (!entry.ready || std::ranges::find(backlog_, entry.handle) != backlog_.end());
   const bool dialling = static_cast<bool>(entry.connecting);
   if (entry.holders != 0 || waits_for_accept || dialling) return;
   core::connection_view view = core_.at(entry.handle);
@@ -325,7 +340,8 @@ void endpoint_driver::forget_if_unheld(connection_entry& entry) noexcept {
     if (!entry.closed) view.close(clock_now(), 0, {});
     view.release();
   }
-  const auto removed = std::move(entries_[std::uint64_t{entry.handle.slot} << 32 | entry.handle.generation]);
+  const auto removed =
+      std::move(entries_[std::uint64_t{entry.handle.slot} << 32 | entry.handle.generation]);
   std::erase(with_sessions_, removed.get());
   std::ranges::replace(turned_, removed.get(), nullptr);
   entries_.erase(std::uint64_t{removed->handle.slot} << 32 | removed->handle.generation);
@@ -340,7 +356,8 @@ void endpoint_driver::release_endpoint() noexcept {
   schedule_flush();
 }
 
-/// Without handles nothing can come of the socket any more: the receive loop ends, and with it the driver.
+/// Without handles nothing can come of the socket any more: the receive loop ends, and with it the
+/// driver.
 void endpoint_driver::end_if_idle() noexcept {
   if (endpoint_held_ || !entries_.empty() || unsent_ || flush_posted_) return;
   if (socket_) socket_->close();
@@ -358,8 +375,8 @@ std::unique_ptr<stream> endpoint_driver::make_stream(connection_entry& entry, st
   const bool bidirectional = (id & 2) == 0;
   entry.streams.try_emplace(id, ready_, bidirectional || !local, bidirectional || local);
   ++entry.holders;
-  return std::unique_ptr<stream>(
-      new stream(std::make_unique<stream_reference>(stream_reference{self(), entry.handle, id, local})));
+  return std::unique_ptr<stream>(new stream(
+      std::make_unique<stream_reference>(stream_reference{self(), entry.handle, id, local})));
 }
 
 }  // namespace detail

@@ -20,8 +20,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace detail {
 
-/// The socket, the timer and the core of one endpoint, on one serial executor, and the turn that core.md describes: receive
-/// what is there, hand out events, release the input, let the handlers run, and flush once. Nothing but flush() sends.
+/// The socket, the timer and the core of one endpoint, on one serial executor, and the turn that
+/// core.md describes: receive what is there, hand out events, release the input, let the handlers
+/// run, and flush once. Nothing but flush() sends.
 class endpoint_driver final : public transport::driver {
  public:
   endpoint_driver(const transport::ready_list& ready, endpoint_options options);
@@ -33,8 +34,8 @@ class endpoint_driver final : public transport::driver {
   core::endpoint_statistics statistics() const noexcept { return core_.statistics(); }
 
   // Of the endpoint's handle.
-  void connect(const transport::address& remote, const std::string& server_name, const core::connection_config& config,
-               completion<connection_signature> waiting);
+  void connect(const transport::address& remote, const std::string& server_name,
+               const core::connection_config& config, completion<connection_signature> waiting);
   void accept(completion<connection_signature> waiting);
   void stop_accepting();
   void close_all(std::uint64_t code, completion<status_signature> waiting);
@@ -43,8 +44,10 @@ class endpoint_driver final : public transport::driver {
   // Of connection handles.
   void hold(core::connection_handle id) noexcept;
   void release(core::connection_handle id) noexcept;
-  void open_stream(core::connection_handle id, bool bidirectional, completion<stream_signature> waiting);
-  void accept_stream(core::connection_handle id, bool bidirectional, completion<stream_signature> waiting);
+  void open_stream(core::connection_handle id, bool bidirectional,
+                   completion<stream_signature> waiting);
+  void accept_stream(core::connection_handle id, bool bidirectional,
+                     completion<stream_signature> waiting);
   void wait_closed(core::connection_handle id, completion<close_signature> waiting);
   void wait_confirmed(core::connection_handle id, completion<status_signature> waiting);
   void shut_down(core::connection_handle id, transport::duration deadline, std::uint64_t code,
@@ -55,16 +58,19 @@ class endpoint_driver final : public transport::driver {
   const connection_entry* entry_of(core::connection_handle id) const noexcept;
 
   // Of stream handles.
-  void read_some(core::connection_handle id, std::uint64_t stream, std::span<const asio::mutable_buffer> buffers,
-                 completion<io_signature> waiting);
-  void write_some(core::connection_handle id, std::uint64_t stream, std::span<const asio::const_buffer> buffers,
-                  completion<io_signature> waiting);
+  void read_some(core::connection_handle id, std::uint64_t stream,
+                 std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting);
+  void write_some(core::connection_handle id, std::uint64_t stream,
+                  std::span<const asio::const_buffer> buffers, completion<io_signature> waiting);
   void write_borrowed(core::connection_handle id, std::uint64_t stream, asio::const_buffer data,
                       completion<status_signature> waiting);
-  void finish(core::connection_handle id, std::uint64_t stream, completion<status_signature> waiting);
-  void wait_stream_closed(core::connection_handle id, std::uint64_t stream, completion<status_signature> waiting);
+  void finish(core::connection_handle id, std::uint64_t stream,
+              completion<status_signature> waiting);
+  void wait_stream_closed(core::connection_handle id, std::uint64_t stream,
+                          completion<status_signature> waiting);
   void reset(core::connection_handle id, std::uint64_t stream, std::uint64_t code);
-  void prioritize(core::connection_handle id, std::uint64_t stream, std::uint8_t urgency, bool incremental);
+  void prioritize(core::connection_handle id, std::uint64_t stream, std::uint8_t urgency,
+                  bool incremental);
   transport::peer_codes codes(core::connection_handle id, std::uint64_t stream) const;
   void abandon_stream(core::connection_handle id, std::uint64_t stream) noexcept;
 
@@ -86,7 +92,8 @@ class endpoint_driver final : public transport::driver {
   void end_turn(transport::time_point now);
 
   void dispatch(transport::time_point now);
-  void dispatch_to_connection(transport::time_point now, connection_entry& entry, const core::event& event);
+  void dispatch_to_connection(transport::time_point now, connection_entry& entry,
+                              const core::event& event);
   void decide_incoming(transport::time_point now, std::uint64_t attempt);
   core::decision default_admission(const core::incoming_attempt& attempt) const;
   void on_ready(connection_entry& entry);
@@ -104,7 +111,9 @@ class endpoint_driver final : public transport::driver {
   connection make_connection(connection_entry& entry);
   std::unique_ptr<stream> make_stream(connection_entry& entry, std::uint64_t id);
   stream_entry::canceller stream_canceller(core::connection_handle id, std::uint64_t stream);
-  std::shared_ptr<endpoint_driver> self() { return std::static_pointer_cast<endpoint_driver>(shared_from_this()); }
+  std::shared_ptr<endpoint_driver> self() {
+    return std::static_pointer_cast<endpoint_driver>(shared_from_this());
+  }
 
   transport::ready_list ready_;
   endpoint_options options_;
@@ -118,17 +127,19 @@ class endpoint_driver final : public transport::driver {
 
   std::array<transport::datagram_batch, transport::udp_max_batches> received_{};
   std::vector<std::byte> out_;
-  std::optional<transport::transmit> unsent_;   ///< What the socket was too full for, in out_ from unsent_from_ on.
+  std::optional<transport::transmit>
+      unsent_;  ///< What the socket was too full for, in out_ from unsent_from_ on.
   std::size_t unsent_from_ = 0;
   bool waiting_writable_ = false;
   bool flush_posted_ = false;
 
-  std::unordered_map<std::uint64_t, std::unique_ptr<connection_entry>> entries_;  ///< By slot and generation.
+  std::unordered_map<std::uint64_t, std::unique_ptr<connection_entry>>
+      entries_;  ///< By slot and generation.
   std::deque<core::connection_handle> backlog_;
   transport::pending_operation<connection_signature> accepting_;
   std::vector<connection_entry*> with_sessions_;  ///< Which got events in this turn.
   std::vector<connection_entry*> turned_;         ///< Of these, those that end_turn() is calling.
-  std::size_t shutdowns_ = 0;  ///< Connections whose shutdown waits.
+  std::size_t shutdowns_ = 0;                     ///< Connections whose shutdown waits.
   core::send_token next_token_ = 1;
   bool endpoint_held_ = true;
   bool accepts_ = false;

@@ -18,18 +18,21 @@ transport::time_point clock_now() { return std::chrono::steady_clock::now(); }
 }  // namespace
 
 void endpoint_driver::connect(const transport::address& remote, const std::string& server_name,
-                              const core::connection_config& config, completion<connection_signature> waiting) {
+                              const core::connection_config& config,
+                              completion<connection_signature> waiting) {
   if (dead_) return;
   assert(ready_.is_on_owner());
   const auto begun = options_.client_tls ? core_.connect(clock_now(), remote, server_name, config)
-                                         : core::result<core::connection_handle>(std::unexpected(make_error_code(errc::not_supported)));
+                                         : core::result<core::connection_handle>(std::unexpected(
+                                               make_error_code(errc::not_supported)));
   if (!begun) return ready_.complete(std::move(waiting), begun.error(), connection());
   connection_entry& entry = add(*begun, false);
   entry.connecting.start(std::move(waiting), [weak = weak_from_this(), id = *begun] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* dialled = driver ? driver->find(id) : nullptr;
     if (dialled == nullptr || !dialled->connecting) return;
-    driver->ready_.complete(dialled->connecting.take(), make_error_code(errc::aborted), connection());
+    driver->ready_.complete(dialled->connecting.take(), make_error_code(errc::aborted),
+                            connection());
     driver->forget_if_unheld(*dialled);
   });
   schedule_flush();
@@ -50,7 +53,8 @@ void endpoint_driver::accept(completion<connection_signature> waiting) {
   accepting_.start(std::move(waiting), [weak = weak_from_this()] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     if (!driver || !driver->accepting_) return;
-    driver->ready_.complete(driver->accepting_.take(), make_error_code(errc::aborted), connection());
+    driver->ready_.complete(driver->accepting_.take(), make_error_code(errc::aborted),
+                            connection());
   });
 }
 
@@ -77,12 +81,14 @@ void endpoint_driver::close_all(std::uint64_t code, completion<status_signature>
   });
 }
 
-void endpoint_driver::open_stream(core::connection_handle id, bool bidirectional, completion<stream_signature> waiting) {
+void endpoint_driver::open_stream(core::connection_handle id, bool bidirectional,
+                                  completion<stream_signature> waiting) {
   connection_entry* entry = find(id);
   if (dead_ || entry == nullptr) return;
   assert(ready_.is_on_owner());
   if (entry->closed) {
-    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(), std::unique_ptr<stream>());
+    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(),
+                           std::unique_ptr<stream>());
   }
   entry->opening[bidirectional].push_back(std::move(waiting));
   serve_opening(*entry, bidirectional);
@@ -94,25 +100,28 @@ void endpoint_driver::serve_opening(connection_entry& entry, bool bidirectional)
     const auto opened = core_.at(entry.handle).open(bidirectional);
     if (!opened && opened.error() == errc::limit_exceeded) return;
     const std::error_code error = opened ? std::error_code() : opened.error();
-    ready_.complete(std::move(waiting.front()), error, opened ? make_stream(entry, *opened) : nullptr);
+    ready_.complete(std::move(waiting.front()), error,
+                    opened ? make_stream(entry, *opened) : nullptr);
     waiting.pop_front();
   }
 }
 
-void endpoint_driver::accept_stream(core::connection_handle id, bool bidirectional, completion<stream_signature> waiting) {
+void endpoint_driver::accept_stream(core::connection_handle id, bool bidirectional,
+                                    completion<stream_signature> waiting) {
   connection_entry* entry = find(id);
   if (dead_ || entry == nullptr) return;
   auto& accepting = entry->accepting[bidirectional];
   assert(ready_.is_on_owner() && !accepting && "one accept of a kind at a time");
   if (entry->closed) {
-    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(), std::unique_ptr<stream>());
+    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(),
+                           std::unique_ptr<stream>());
   }
   accepting.start(std::move(waiting), [weak = weak_from_this(), id, bidirectional] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* accepting_entry = driver ? driver->find(id) : nullptr;
     if (accepting_entry == nullptr || !accepting_entry->accepting[bidirectional]) return;
-    driver->ready_.complete(accepting_entry->accepting[bidirectional].take(), make_error_code(errc::aborted),
-                            std::unique_ptr<stream>());
+    driver->ready_.complete(accepting_entry->accepting[bidirectional].take(),
+                            make_error_code(errc::aborted), std::unique_ptr<stream>());
   });
   serve_accepting(*entry, bidirectional);
 }
@@ -128,7 +137,9 @@ void endpoint_driver::serve_accepting(connection_entry& entry, bool bidirectiona
 void endpoint_driver::wait_closed(core::connection_handle id, completion<close_signature> waiting) {
   connection_entry* entry = find(id);
   if (dead_ || entry == nullptr) return;
-  if (entry->closed) return ready_.complete(std::move(waiting), std::error_code(), std::make_unique<close_reason>(*entry->closed));
+  if (entry->closed)
+    return ready_.complete(std::move(waiting), std::error_code(),
+                           std::make_unique<close_reason>(*entry->closed));
   entry->waiting_closed.start(std::move(waiting), [weak = weak_from_this(), id] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
@@ -138,21 +149,24 @@ void endpoint_driver::wait_closed(core::connection_handle id, completion<close_s
   });
 }
 
-void endpoint_driver::wait_confirmed(core::connection_handle id, completion<status_signature> waiting) {
+void endpoint_driver::wait_confirmed(core::connection_handle id,
+                                     completion<status_signature> waiting) {
   connection_entry* entry = find(id);
   if (dead_ || entry == nullptr) return;
   if (entry->confirmed) return ready_.complete(std::move(waiting), std::error_code());
-  if (entry->closed) return ready_.complete(std::move(waiting), entry->closed->code_for_operations());
+  if (entry->closed)
+    return ready_.complete(std::move(waiting), entry->closed->code_for_operations());
   entry->waiting_confirmed.start(std::move(waiting), [weak = weak_from_this(), id] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
     if (waiting_entry == nullptr || !waiting_entry->waiting_confirmed) return;
-    driver->ready_.complete(waiting_entry->waiting_confirmed.take(), make_error_code(errc::aborted));
+    driver->ready_.complete(waiting_entry->waiting_confirmed.take(),
+                            make_error_code(errc::aborted));
   });
 }
 
-void endpoint_driver::shut_down(core::connection_handle id, transport::duration deadline, std::uint64_t code,
-                                completion<status_signature> waiting) {
+void endpoint_driver::shut_down(core::connection_handle id, transport::duration deadline,
+                                std::uint64_t code, completion<status_signature> waiting) {
   connection_entry* entry = find(id);
   if (dead_ || entry == nullptr) return;
   if (entry->closed) return ready_.complete(std::move(waiting), std::error_code());
@@ -180,11 +194,13 @@ void endpoint_driver::serve_shutdown(transport::time_point now, connection_entry
   entry.shutting_down.reset();
   --shutdowns_;
   core_.at(entry.handle).close(now, shutdown.code, {});
-  ready_.complete(std::move(shutdown.waiting), flushed ? std::error_code() : make_error_code(errc::timed_out));
+  ready_.complete(std::move(shutdown.waiting),
+                  flushed ? std::error_code() : make_error_code(errc::timed_out));
   schedule_flush();
 }
 
-void endpoint_driver::close(core::connection_handle id, std::uint64_t code, std::string_view reason) {
+void endpoint_driver::close(core::connection_handle id, std::uint64_t code,
+                            std::string_view reason) {
   if (dead_ || find(id) == nullptr) return;
   core_.at(id).close(clock_now(), code, reason);
   schedule_flush();
@@ -205,14 +221,16 @@ void endpoint_driver::attach(core::connection_handle id, std::unique_ptr<session
 
 // Streams.
 
-stream_entry* endpoint_driver::find_stream(core::connection_handle id, std::uint64_t stream) noexcept {
+stream_entry* endpoint_driver::find_stream(core::connection_handle id,
+                                           std::uint64_t stream) noexcept {
   connection_entry* entry = find(id);
   if (dead_ || entry == nullptr) return nullptr;
   const auto found = entry->streams.find(stream);
   return found == entry->streams.end() ? nullptr : &found->second;
 }
 
-stream_entry::canceller endpoint_driver::stream_canceller(core::connection_handle id, std::uint64_t stream) {
+stream_entry::canceller endpoint_driver::stream_canceller(core::connection_handle id,
+                                                          std::uint64_t stream) {
   return [weak = weak_from_this(), id, stream](stream_entry::place which) {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     stream_entry* entry = driver ? driver->find_stream(id, stream) : nullptr;
@@ -221,24 +239,29 @@ stream_entry::canceller endpoint_driver::stream_canceller(core::connection_handl
 }
 
 void endpoint_driver::read_some(core::connection_handle id, std::uint64_t stream,
-                                std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting) {
+                                std::span<const asio::mutable_buffer> buffers,
+                                completion<io_signature> waiting) {
   stream_entry* entry = find_stream(id, stream);
   if (entry == nullptr) return;
   assert(ready_.is_on_owner());
-  entry->read_some(core_.at(id).stream(stream), buffers, std::move(waiting), stream_canceller(id, stream));
+  entry->read_some(core_.at(id).stream(stream), buffers, std::move(waiting),
+                   stream_canceller(id, stream));
   schedule_flush();
 }
 
 void endpoint_driver::write_some(core::connection_handle id, std::uint64_t stream,
-                                 std::span<const asio::const_buffer> buffers, completion<io_signature> waiting) {
+                                 std::span<const asio::const_buffer> buffers,
+                                 completion<io_signature> waiting) {
   stream_entry* entry = find_stream(id, stream);
   if (entry == nullptr) return;
   assert(ready_.is_on_owner());
-  entry->write_some(core_.at(id).stream(stream), buffers, std::move(waiting), stream_canceller(id, stream));
+  entry->write_some(core_.at(id).stream(stream), buffers, std::move(waiting),
+                    stream_canceller(id, stream));
   schedule_flush();
 }
 
-void endpoint_driver::write_borrowed(core::connection_handle id, std::uint64_t stream, asio::const_buffer data,
+void endpoint_driver::write_borrowed(core::connection_handle id, std::uint64_t stream,
+                                     asio::const_buffer data,
                                      completion<status_signature> waiting) {
   stream_entry* entry = find_stream(id, stream);
   if (entry == nullptr) return;
@@ -246,7 +269,8 @@ void endpoint_driver::write_borrowed(core::connection_handle id, std::uint64_t s
   schedule_flush();
 }
 
-void endpoint_driver::finish(core::connection_handle id, std::uint64_t stream, completion<status_signature> waiting) {
+void endpoint_driver::finish(core::connection_handle id, std::uint64_t stream,
+                             completion<status_signature> waiting) {
   stream_entry* entry = find_stream(id, stream);
   if (entry == nullptr) return;
   entry->finish(core_.at(id).stream(stream), std::move(waiting));
@@ -266,11 +290,14 @@ void endpoint_driver::reset(core::connection_handle id, std::uint64_t stream, st
   schedule_flush();
 }
 
-void endpoint_driver::prioritize(core::connection_handle id, std::uint64_t stream, std::uint8_t urgency, bool incremental) {
-  if (find_stream(id, stream) != nullptr) core_.at(id).stream(stream).prioritize(urgency, incremental);
+void endpoint_driver::prioritize(core::connection_handle id, std::uint64_t stream,
+                                 std::uint8_t urgency, bool incremental) {
+  if (find_stream(id, stream) != nullptr)
+    core_.at(id).stream(stream).prioritize(urgency, incremental);
 }
 
-transport::peer_codes endpoint_driver::codes(core::connection_handle id, std::uint64_t stream) const {
+transport::peer_codes endpoint_driver::codes(core::connection_handle id,
+                                             std::uint64_t stream) const {
   const connection_entry* entry = entry_of(id);
   if (entry == nullptr) return {};
   const auto found = entry->streams.find(stream);

@@ -53,7 +53,8 @@ moved write_now(stream_view view, std::span<const asio::const_buffer> buffers) {
 
 }  // namespace
 
-stream_entry::stream_entry(const transport::ready_list& ready, bool reads, bool writes) : ready_(ready) {
+stream_entry::stream_entry(const transport::ready_list& ready, bool reads, bool writes)
+    : ready_(ready) {
   if (!reads) read_end_ = errc::closed, read_in_order_ = true;
   if (!writes) write_end_ = errc::write_finished;
 }
@@ -65,7 +66,8 @@ void stream_entry::read_some(stream_view view, std::span<const asio::mutable_buf
     return ready_.complete(std::move(waiting), std::error_code(), std::size_t{0});
   }
   only_wait_ = buffers.empty();
-  read_into_ = only_wait_ ? transport::buffer_list<asio::mutable_buffer>() : transport::buffer_list<asio::mutable_buffer>(buffers);
+  read_into_ = only_wait_ ? transport::buffer_list<asio::mutable_buffer>()
+                          : transport::buffer_list<asio::mutable_buffer>(buffers);
   read_.start(std::move(waiting), [cancel] { cancel(place::read); });
   serve_read(view);
 }
@@ -77,7 +79,8 @@ void stream_entry::serve_read(stream_view view) {
     const auto ready = view.peek(fin);
     const bool waits = !read_end_ && !ready && ready.error() == errc::would_block;
     const bool reset_here = read_end_ == errc::closed;
-    if (!waits) ready_.complete(read_.take(), reset_here ? read_end_ : std::error_code(), std::size_t{0});
+    if (!waits)
+      ready_.complete(read_.take(), reset_here ? read_end_ : std::error_code(), std::size_t{0});
     return;
   }
   if (read_end_) return ready_.complete(read_.take(), read_end_, std::size_t{0});
@@ -93,7 +96,8 @@ void stream_entry::serve_read(stream_view view) {
 void stream_entry::write_some(stream_view view, std::span<const asio::const_buffer> buffers,
                               completion<io_signature> waiting, const canceller& cancel) {
   assert(!write_ && "one write at a time");
-  if (asio::buffer_size(buffers) == 0) return ready_.complete(std::move(waiting), std::error_code(), std::size_t{0});
+  if (asio::buffer_size(buffers) == 0)
+    return ready_.complete(std::move(waiting), std::error_code(), std::size_t{0});
   write_from_ = transport::buffer_list<asio::const_buffer>(buffers);
   write_.start(std::move(waiting), [cancel] { cancel(place::write); });
   serve_write(view);
@@ -114,7 +118,8 @@ void stream_entry::write_borrowed(stream_view view, asio::const_buffer data, cor
                                   completion<status_signature> waiting) {
   assert(borrowed_.size() < max_borrowed && "too many borrowed writes at a time");
   if (write_end_) return ready_.complete(std::move(waiting), write_end_);
-  const auto taken = view.write_borrowed({static_cast<const std::byte*>(data.data()), data.size()}, token, false);
+  const auto taken =
+      view.write_borrowed({static_cast<const std::byte*>(data.data()), data.size()}, token, false);
   if (!taken) return ready_.complete(std::move(waiting), taken.error());
   borrowed_.push_back({token, std::move(waiting)});
 }
@@ -126,11 +131,14 @@ void stream_entry::settle_borrowed(core::send_token token, std::error_code error
   borrowed_.erase(found);
 }
 
-std::error_code stream_entry::abandoned_cause() const { return write_end_ ? write_end_ : make_error_code(errc::closed); }
+std::error_code stream_entry::abandoned_cause() const {
+  return write_end_ ? write_end_ : make_error_code(errc::closed);
+}
 
 void stream_entry::finish(stream_view view, completion<status_signature> waiting) {
   const bool quiet = write_end_ == errc::write_finished || write_end_ == errc::write_stopped;
-  if (quiet || write_end_) return ready_.complete(std::move(waiting), quiet ? std::error_code() : write_end_);
+  if (quiet || write_end_)
+    return ready_.complete(std::move(waiting), quiet ? std::error_code() : write_end_);
   const auto done = view.write({}, true);
   const bool stopped = !done && done.error() == errc::write_stopped;
   write_end_ = done ? make_error_code(errc::write_finished) : done.error();
@@ -147,7 +155,9 @@ void stream_entry::wait_closed(completion<status_signature> waiting, const cance
 void stream_entry::serve_closed() {
   if (!closed_ || !read_end_ || !write_end_) return;
   const bool writes_in_order = write_end_ == errc::write_finished;
-  const std::error_code why = !read_in_order_ ? read_end_ : writes_in_order ? std::error_code() : write_end_;
+  const std::error_code why = !read_in_order_   ? read_end_
+                              : writes_in_order ? std::error_code()
+                                                : write_end_;
   ready_.complete(closed_.take(), why);
 }
 
@@ -180,7 +190,8 @@ void stream_entry::abandon(stream_view view) {
   abort(place::read);
   abort(place::write);
   abort(place::closed);
-  for (borrowed_write& one : borrowed_) ready_.complete(std::move(one.waiting), make_error_code(errc::aborted));
+  for (borrowed_write& one : borrowed_)
+    ready_.complete(std::move(one.waiting), make_error_code(errc::aborted));
   borrowed_.clear();
   if (!write_end_) view.reset(transport::stream_cancelled);
   view.forget();
@@ -231,7 +242,11 @@ void stream_entry::on_connection_closed(stream_view view, std::error_code cause)
   for (borrowed_write& one : borrowed_) ready_.complete(std::move(one.waiting), abandoned_cause());
   borrowed_.clear();
   // Bytes that had arrived may still be read; the wait ends now all the same.
-  if (closed_) ready_.complete(closed_.take(), read_end_ && read_in_order_ && write_end_ == errc::write_finished ? std::error_code() : cause);
+  if (closed_)
+    ready_.complete(closed_.take(),
+                    read_end_ && read_in_order_ && write_end_ == errc::write_finished
+                        ? std::error_code()
+                        : cause);
 }
 
 void stream_entry::drop_handlers() {

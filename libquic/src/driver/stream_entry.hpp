@@ -22,31 +22,34 @@ using transport::completion;
 using transport::io_signature;
 using transport::status_signature;
 
-/// What waits on one stream, and the lasting result of each of its directions. The bytes are the core's; `view` names the
-/// stream there.
+/// What waits on one stream, and the lasting result of each of its directions. The bytes are the
+/// core's; `view` names the stream there.
 class stream_entry {
  public:
-  /// Completes what waits in the place that a cancellation signal names; see pending_operation::start.
+  /// Completes what waits in the place that a cancellation signal names; see
+  /// pending_operation::start.
   enum class place : std::uint8_t { read, write, closed };
   using canceller = std::function<void(place)>;
 
   stream_entry(const transport::ready_list& ready, bool reads, bool writes);
 
-  void read_some(core::stream_view view, std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting,
-                 const canceller& cancel);
-  void write_some(core::stream_view view, std::span<const asio::const_buffer> buffers, completion<io_signature> waiting,
-                  const canceller& cancel);
+  void read_some(core::stream_view view, std::span<const asio::mutable_buffer> buffers,
+                 completion<io_signature> waiting, const canceller& cancel);
+  void write_some(core::stream_view view, std::span<const asio::const_buffer> buffers,
+                  completion<io_signature> waiting, const canceller& cancel);
   void write_borrowed(core::stream_view view, asio::const_buffer data, core::send_token token,
                       completion<status_signature> waiting);
   void finish(core::stream_view view, completion<status_signature> waiting);
   void wait_closed(completion<status_signature> waiting, const canceller& cancel);
   void reset(core::stream_view view, std::uint64_t code);
-  /// The handle is destroyed: what waits is aborted, and the stream is let go as the contract's destructor row says.
+  /// The handle is destroyed: what waits is aborted, and the stream is let go as the contract's
+  /// destructor row says.
   void abandon(core::stream_view view);
   void abort(place which);
 
   void on_event(core::stream_view view, const core::event& event);
-  /// The connection is gone: everything that waits is served a last time and then fails with `cause`.
+  /// The connection is gone: everything that waits is served a last time and then fails with
+  /// `cause`.
   void on_connection_closed(core::stream_view view, std::error_code cause);
   /// The context goes: handlers die uninvoked.
   void drop_handlers();
@@ -76,7 +79,8 @@ class stream_entry {
   transport::buffer_list<asio::const_buffer> write_from_;
   transport::pending_operation<status_signature> closed_;
   std::vector<borrowed_write> borrowed_;
-  std::error_code read_end_;   ///< The lasting result of reading; for a stream that only this side sends, closed from the start.
+  std::error_code read_end_;  ///< The lasting result of reading; for a stream that only this side
+                              ///< sends, closed from the start.
   std::error_code write_end_;
   bool read_in_order_ = false;
   transport::peer_codes codes_;

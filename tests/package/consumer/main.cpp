@@ -9,6 +9,7 @@
 
 int main() {
   const strata::quic::close_reason reason{.code = 7, .reason = "done"};
-  std::cout << "transport " << strata::transport::version() << ", quic " << strata::quic::version() << ", "
-            << strata::transport::address::loopback_v4(443).string() << ", " << reason.describe() << '\n';
+  std::cout << "transport " << strata::transport::version() << ", quic " << strata::quic::version()
+            << ", " << strata::transport::address::loopback_v4(443).string() << ", "
+            << reason.describe() << '\n';
 }

@@ -30,9 +30,11 @@ struct direct_link {
     return config;
   }
 
-  void carry(endpoint& from, endpoint& to, const transport::address& source, const transport::address& target) {
+  void carry(endpoint& from, endpoint& to, const transport::address& source,
+             const transport::address& target) {
     while (const auto batch = from.poll_transmit(now, memory, limits::max_batch_segments)) {
-      to.receive(now, {transport::mutable_bytes(memory).first(batch->size), batch->segment, batch->mark, source, target});
+      to.receive(now, {transport::mutable_bytes(memory).first(batch->size), batch->segment,
+                       batch->mark, source, target});
       serve(to);
       to.release_input();
     }
@@ -76,7 +78,8 @@ struct direct_link {
   std::unique_ptr<tls_backend> sender_tls, receiver_tls;
   endpoint sender, receiver;
   std::vector<std::byte> memory;
-  transport::address client = transport::address::loopback_v4(1), server = transport::address::loopback_v4(2);
+  transport::address client = transport::address::loopback_v4(1),
+                     server = transport::address::loopback_v4(2);
   connection_handle sending, receiving;
   std::uint64_t received = 0;
 };
@@ -90,8 +93,8 @@ std::size_t allocations_in_steady_state(bool real, std::uint64_t& packets) {
   const bytes piece(block);
   const auto push = [&](std::uint64_t goal) {
     while (link.received < goal) {
-      while (link.sender.at(link.sending).stream(id).write({&piece, 1}, false).value() == piece.size()) {
-      }
+      while (link.sender.at(link.sending).stream(id).write({&piece, 1}, false).value() ==
+             piece.size()) {}
       link.step();
     }
   };
@@ -106,7 +109,8 @@ std::size_t allocations_in_steady_state(bool real, std::uint64_t& packets) {
 
 }  // namespace
 
-TEST_CASE("allocation: a bulk transfer in steady state allocates nothing per packet, either side", "[quic][allocation]") {
+TEST_CASE("allocation: a bulk transfer in steady state allocates nothing per packet, either side",
+          "[quic][allocation]") {
   std::uint64_t packets = 0;
   const std::size_t with_null = allocations_in_steady_state(false, packets);
   CHECK(packets > 30'000);

@@ -23,7 +23,8 @@ TEST_CASE("closing: the application's code and reason reach the peer", "[quic][c
   CHECK(transport::as_text(pair.peer.closed_with()->reason_phrase) == "had enough");
 }
 
-TEST_CASE("closing: answers to a peer that goes on grow rarer and the state goes away (Q57)", "[quic][closing]") {
+TEST_CASE("closing: answers to a peer that goes on grow rarer and the state goes away (Q57)",
+          "[quic][closing]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
@@ -38,18 +39,19 @@ TEST_CASE("closing: answers to a peer that goes on grow rarer and the state goes
 
   CHECK(pair.peer.datagrams_received() - before <= 15);
   pair.endpoint.at(handle).release();
-  while (pair.peer.pass_time()) {
-  }
+  while (pair.peer.pass_time()) {}
   CHECK(pair.endpoint.statistics().connections == 0);
   CHECK(!pair.endpoint.at(handle));
 }
 
-TEST_CASE("closing: a peer's close drains without an answer, and says who and why", "[quic][closing]") {
+TEST_CASE("closing: a peer's close drains without an answer, and says who and why",
+          "[quic][closing]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
   const auto reason = transport::as_bytes("bye\x1b[31m");
-  pair.peer.send_frames(connection_close_frame{.application = true, .error_code = 99, .frame_type = 0, .reason_phrase = reason});
+  pair.peer.send_frames(connection_close_frame{
+      .application = true, .error_code = 99, .frame_type = 0, .reason_phrase = reason});
   const std::size_t before = pair.peer.datagrams_received();
   pair.peer.pump();
   pair.peer.send_frames(ping_frame{});
@@ -64,13 +66,16 @@ TEST_CASE("closing: a peer's close drains without an answer, and says who and wh
 }
 
 TEST_CASE("closing: a reason of any length is kept up to its limit (Q58)", "[quic][closing]") {
-  for (const std::size_t size : {limits::max_reason_size - 1, limits::max_reason_size, limits::max_reason_size + 1, std::size_t{1300}}) {
+  for (const std::size_t size : {limits::max_reason_size - 1, limits::max_reason_size,
+                                 limits::max_reason_size + 1, std::size_t{1300}}) {
     hostile_client pair;
     pair.peer.start();
     REQUIRE(pair.peer.complete_handshake());
     const std::string text(size, '\xff');
-    pair.peer.send_frames(connection_close_frame{
-        .application = false, .error_code = 1, .frame_type = 0, .reason_phrase = transport::as_bytes(text)});
+    pair.peer.send_frames(connection_close_frame{.application = false,
+                                                 .error_code = 1,
+                                                 .frame_type = 0,
+                                                 .reason_phrase = transport::as_bytes(text)});
 
     REQUIRE(pair.connection().closed());
     CHECK(pair.connection().closed()->reason.size() == std::min(size, limits::max_reason_size));
@@ -94,9 +99,11 @@ TEST_CASE("closing: buffered bytes stay readable after the peer has closed", "[q
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
-  const std::array<std::byte, 5> data{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}, std::byte{5}};
+  const std::array<std::byte, 5> data{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4},
+                                      std::byte{5}};
   pair.peer.send_frames(stream_frame{0, 0, data, true});
-  pair.peer.send_frames(connection_close_frame{.application = true, .error_code = 0, .frame_type = 0, .reason_phrase = {}});
+  pair.peer.send_frames(connection_close_frame{
+      .application = true, .error_code = 0, .frame_type = 0, .reason_phrase = {}});
 
   std::array<std::byte, 16> memory;
   bool fin = false;

@@ -42,32 +42,48 @@ std::vector<std::byte> bytes_of(std::initializer_list<int> octets) {
 std::vector<violation> stream_violations() {
   using peer = testkit::raw_peer;
   return {
-      {"STREAM beyond the stream's limit", [](peer& p) { p.send_frames(stream_frame{0, 1 << 30, ten, false}); },
+      {"STREAM beyond the stream's limit",
+       [](peer& p) { p.send_frames(stream_frame{0, 1 << 30, ten, false}); },
        transport_error::flow_control_error},
       {"RESET_STREAM with a final size beyond the limit (Q11)",
-       [](peer& p) { p.send_frames(reset_stream_frame{0, 1, 1 << 30}); }, transport_error::flow_control_error},
-      {"STREAM on a stream beyond the limit of streams", [](peer& p) { p.send_frames(stream_frame{4000, 0, ten, false}); },
+       [](peer& p) { p.send_frames(reset_stream_frame{0, 1, 1 << 30}); },
+       transport_error::flow_control_error},
+      {"STREAM on a stream beyond the limit of streams",
+       [](peer& p) { p.send_frames(stream_frame{4000, 0, ten, false}); },
        transport_error::stream_limit_error},
       {"RESET_STREAM on a stream beyond the limit of streams (Q11)",
-       [](peer& p) { p.send_frames(reset_stream_frame{4000, 1, 0}); }, transport_error::stream_limit_error},
-      {"STREAM on a server's unidirectional stream", [](peer& p) { p.send_frames(stream_frame{3, 0, ten, false}); },
+       [](peer& p) { p.send_frames(reset_stream_frame{4000, 1, 0}); },
+       transport_error::stream_limit_error},
+      {"STREAM on a server's unidirectional stream",
+       [](peer& p) { p.send_frames(stream_frame{3, 0, ten, false}); },
        transport_error::stream_state_error},
-      {"STREAM on a server's stream that was never opened", [](peer& p) { p.send_frames(stream_frame{1, 0, ten, false}); },
+      {"STREAM on a server's stream that was never opened",
+       [](peer& p) { p.send_frames(stream_frame{1, 0, ten, false}); },
        transport_error::stream_state_error},
-      {"RESET_STREAM on a send-only stream", [](peer& p) { p.send_frames(reset_stream_frame{3, 0, 0}); },
+      {"RESET_STREAM on a send-only stream",
+       [](peer& p) { p.send_frames(reset_stream_frame{3, 0, 0}); },
        transport_error::stream_state_error},
-      {"STOP_SENDING on a stream that was never opened", [](peer& p) { p.send_frames(stop_sending_frame{1, 0}); },
+      {"STOP_SENDING on a stream that was never opened",
+       [](peer& p) { p.send_frames(stop_sending_frame{1, 0}); },
        transport_error::stream_state_error},
-      {"STOP_SENDING on a receive-only stream", [](peer& p) { p.send_frames(stop_sending_frame{2, 0}); },
+      {"STOP_SENDING on a receive-only stream",
+       [](peer& p) { p.send_frames(stop_sending_frame{2, 0}); },
        transport_error::stream_state_error},
-      {"MAX_STREAM_DATA on a receive-only stream", [](peer& p) { p.send_frames(max_stream_data_frame{2, 9}); },
+      {"MAX_STREAM_DATA on a receive-only stream",
+       [](peer& p) { p.send_frames(max_stream_data_frame{2, 9}); },
        transport_error::stream_state_error},
-      {"MAX_STREAM_DATA on a stream that was never opened", [](peer& p) { p.send_frames(max_stream_data_frame{1, 9}); },
+      {"MAX_STREAM_DATA on a stream that was never opened",
+       [](peer& p) { p.send_frames(max_stream_data_frame{1, 9}); },
        transport_error::stream_state_error},
       {"a final size that changes",
-       [](peer& p) { p.send_frames(stream_frame{0, 0, ten, true}, stream_frame{0, 10, ten, true}); },
+       [](peer& p) {
+         p.send_frames(stream_frame{0, 0, ten, true}, stream_frame{0, 10, ten, true});
+       },
        transport_error::final_size_error},
-      {"bytes beyond the final size", [](peer& p) { p.send_frames(stream_frame{0, 0, ten, true}, stream_frame{0, 5, ten, false}); },
+      {"bytes beyond the final size",
+       [](peer& p) {
+         p.send_frames(stream_frame{0, 0, ten, true}, stream_frame{0, 5, ten, false});
+       },
        transport_error::final_size_error},
       {"a reset with another final size",
        [](peer& p) { p.send_frames(stream_frame{0, 0, ten, true}, reset_stream_frame{0, 0, 11}); },
@@ -84,22 +100,34 @@ std::vector<violation> connection_violations() {
       {"STREAMS_BLOCKED of more than 2^60 (Q13)",
        [](peer& p) { p.send({.payload = bytes_of({0x16, 0xd0, 0, 0, 0, 0, 0, 0, 1})}); },
        transport_error::frame_encoding_error},
-      {"an unknown frame type (Q20)", [](peer& p) { p.send({.payload = bytes_of({0x40, 0xff, 0, 0})}); },
+      {"an unknown frame type (Q20)",
+       [](peer& p) { p.send({.payload = bytes_of({0x40, 0xff, 0, 0})}); },
        transport_error::frame_encoding_error},
-      {"a frame type cut short (Q20)", [](peer& p) { p.send({.payload = bytes_of({0x01, 0x01, 0x01, 0x40})}); },
+      {"a frame type cut short (Q20)",
+       [](peer& p) { p.send({.payload = bytes_of({0x01, 0x01, 0x01, 0x40})}); },
        transport_error::frame_encoding_error},
-      {"a packet without frames", [](peer& p) { p.send({.payload = {}}); }, transport_error::protocol_violation},
-      {"reserved bits in a short header", [](peer& p) { p.send({.payload = {std::byte{1}, {}, {}, {}}, .flip_first_byte = std::byte{0x18}}); },
+      {"a packet without frames", [](peer& p) { p.send({.payload = {}}); },
+       transport_error::protocol_violation},
+      {"reserved bits in a short header",
+       [](peer& p) {
+         p.send({.payload = {std::byte{1}, {}, {}, {}}, .flip_first_byte = std::byte{0x18}});
+       },
        transport_error::protocol_violation},
       {"HANDSHAKE_DONE from a client (Q24)", [](peer& p) { p.send_frames(handshake_done_frame{}); },
        transport_error::protocol_violation},
-      {"NEW_TOKEN from a client", [](peer& p) { p.send_frames(new_token_frame{ten}); }, transport_error::protocol_violation},
+      {"NEW_TOKEN from a client", [](peer& p) { p.send_frames(new_token_frame{ten}); },
+       transport_error::protocol_violation},
       {"an acknowledgement of a packet that was never sent (Q15)",
-       [](peer& p) { p.send_frames(ack_frame{.largest_acknowledged = 1 << 20, .ack_delay = 0, .first_ack_range = 0}); },
+       [](peer& p) {
+         p.send_frames(
+             ack_frame{.largest_acknowledged = 1 << 20, .ack_delay = 0, .first_ack_range = 0});
+       },
        transport_error::protocol_violation},
       {"RETIRE_CONNECTION_ID of one that was never issued (Q03)",
-       [](peer& p) { p.send_frames(retire_connection_id_frame{100}); }, transport_error::protocol_violation},
-      {"RETIRE_CONNECTION_ID of the packet's own (Q03)", [](peer& p) { p.send_frames(retire_connection_id_frame{0}); },
+       [](peer& p) { p.send_frames(retire_connection_id_frame{100}); },
+       transport_error::protocol_violation},
+      {"RETIRE_CONNECTION_ID of the packet's own (Q03)",
+       [](peer& p) { p.send_frames(retire_connection_id_frame{0}); },
        transport_error::protocol_violation},
       {"NEW_CONNECTION_ID whose sequence number has another ID",
        [](peer& p) {
@@ -123,18 +151,21 @@ std::vector<violation> connection_violations() {
        [](peer& p) { p.send_frames(issue(1, 0), issue(2, 0), issue(3, 0), issue(4, 0)); },
        transport_error::connection_id_limit_error},
       {"CRYPTO after the handshake beyond the buffer (Q04)",
-       [](peer& p) { p.send_frames(crypto_frame{limits::max_crypto_buffer, ten}); }, transport_error::crypto_buffer_exceeded},
+       [](peer& p) { p.send_frames(crypto_frame{limits::max_crypto_buffer, ten}); },
+       transport_error::crypto_buffer_exceeded},
       {"CRYPTO at the end of the number space (Q05)",
        [](peer& p) { p.send_frames(crypto_frame{(std::uint64_t{1} << 62) - 100, ten}); },
        transport_error::crypto_buffer_exceeded},
-      {"CONNECTION_CLOSE with a truncated reason", [](peer& p) { p.send({.payload = bytes_of({0x1c, 0, 0, 0x20, 1})}); },
+      {"CONNECTION_CLOSE with a truncated reason",
+       [](peer& p) { p.send({.payload = bytes_of({0x1c, 0, 0, 0x20, 1})}); },
        transport_error::frame_encoding_error},
   };
 }
 
 }  // namespace
 
-TEST_CASE("connection: each broken rule closes with its code, and the server goes on", "[quic][connection]") {
+TEST_CASE("connection: each broken rule closes with its code, and the server goes on",
+          "[quic][connection]") {
   std::vector<violation> all = stream_violations();
   std::ranges::move(connection_violations(), std::back_inserter(all));
   for (const violation& each : all) {
@@ -156,7 +187,8 @@ TEST_CASE("connection: each broken rule closes with its code, and the server goe
   }
 }
 
-TEST_CASE("connection: retiring IDs faster than they are acknowledged ends the connection (Q02)", "[quic][connection]") {
+TEST_CASE("connection: retiring IDs faster than they are acknowledged ends the connection (Q02)",
+          "[quic][connection]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
@@ -172,7 +204,8 @@ TEST_CASE("connection: retiring IDs faster than they are acknowledged ends the c
   CHECK(sent <= limits::max_pending_retirements + 1);
 }
 
-TEST_CASE("connection: a flood of PATH_CHALLENGE is answered in part and kept nowhere (Q01)", "[quic][connection]") {
+TEST_CASE("connection: a flood of PATH_CHALLENGE is answered in part and kept nowhere (Q01)",
+          "[quic][connection]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
@@ -185,7 +218,8 @@ TEST_CASE("connection: a flood of PATH_CHALLENGE is answered in part and kept no
   pair.peer.pump();
 
   std::size_t answers = 0;
-  for (const auto& frame : pair.peer.received()) answers += std::holds_alternative<path_response_frame>(frame.content);
+  for (const auto& frame : pair.peer.received())
+    answers += std::holds_alternative<path_response_frame>(frame.content);
   CHECK(answers >= 1);
   CHECK(answers <= limits::max_path_responses);
   CHECK(!pair.close_code());
@@ -197,7 +231,8 @@ TEST_CASE("connection: forged packets change nothing", "[quic][connection]") {
   REQUIRE(pair.peer.complete_handshake());
   const auto before = pair.connection().statistics().packets_received;
   for (int i = 0; i < 100; ++i) {
-    pair.peer.send({.payload = testkit::raw_peer::encode_all(handshake_done_frame{}, ping_frame{}), .corrupt = true});
+    pair.peer.send({.payload = testkit::raw_peer::encode_all(handshake_done_frame{}, ping_frame{}),
+                    .corrupt = true});
   }
 
   CHECK(pair.connection().statistics().packets_received == before);
@@ -209,7 +244,8 @@ TEST_CASE("connection: a packet that comes twice is processed once", "[quic][con
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
-  const auto datagram = pair.peer.make_packet({.payload = testkit::raw_peer::encode_all(stream_frame{0, 0, ten, true})});
+  const auto datagram = pair.peer.make_packet(
+      {.payload = testkit::raw_peer::encode_all(stream_frame{0, 0, ten, true})});
   pair.peer.send_datagram(datagram);
   const auto once = pair.connection().statistics().packets_received;
   pair.peer.send_datagram(datagram);

@@ -14,10 +14,12 @@ using quic::encryption_level;
 using quic::transport_error;
 using testkit::hostile_client;
 
-TEST_CASE("handshake: it completes with one flight split over any number of packets", "[quic][handshake]") {
+TEST_CASE("handshake: it completes with one flight split over any number of packets",
+          "[quic][handshake]") {
   for (const std::size_t hello : {300u, 1100u, 1700u, 3000u}) {
     for (const std::size_t flight : {100u, 3000u, 9000u}) {
-      hostile_client pair(hostile_client::accepting(), {.client_hello_size = hello, .server_flight_size = flight});
+      hostile_client pair(hostile_client::accepting(),
+                          {.client_hello_size = hello, .server_flight_size = flight});
       pair.peer.start();
       CHECK(pair.peer.complete_handshake());
       CHECK(pair.connection().handshake_confirmed());
@@ -25,7 +27,8 @@ TEST_CASE("handshake: it completes with one flight split over any number of pack
   }
 }
 
-TEST_CASE("handshake: an unvalidated client is sent at most three times what it sent (Q31)", "[quic][handshake]") {
+TEST_CASE("handshake: an unvalidated client is sent at most three times what it sent (Q31)",
+          "[quic][handshake]") {
   hostile_client pair(hostile_client::accepting(), {.server_flight_size = 20'000});
   pair.peer.acknowledges = false;
   pair.peer.start();
@@ -56,7 +59,9 @@ TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)", "[
   CHECK(pair.endpoint.statistics().half_open == 0);
 }
 
-TEST_CASE("handshake: transport parameters that break a rule are refused with their code (Q22, Q68)", "[quic][handshake]") {
+TEST_CASE(
+    "handshake: transport parameters that break a rule are refused with their code (Q22, Q68)",
+    "[quic][handshake]") {
   const auto run = [](const std::function<void(testkit::raw_peer&)>& spoil) {
     hostile_client pair;
     spoil(pair.peer);
@@ -66,25 +71,30 @@ TEST_CASE("handshake: transport parameters that break a rule are refused with th
   };
   const auto wrong = transport_error::transport_parameter_error;
   CHECK(run([](auto& p) { p.parameters.initial_source_connection_id.reset(); }) == wrong);
-  CHECK(run([](auto& p) { p.parameters.initial_source_connection_id = quic::connection_id(std::array<std::byte, 3>{}); }) == wrong);
+  CHECK(run([](auto& p) {
+          p.parameters.initial_source_connection_id =
+              quic::connection_id(std::array<std::byte, 3>{});
+        }) == wrong);
   const auto with = [&run](std::initializer_list<int> octets) {
     return run([&octets](testkit::raw_peer& p) {
       for (const int octet : octets) p.extra_parameters.push_back(static_cast<std::byte>(octet));
     });
   };
-  CHECK(with({0x00, 1, 9}) == wrong);           // original_destination_connection_id, from a client
-  CHECK(with({0x02, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == wrong);  // stateless_reset_token
-  CHECK(with({0x10, 1, 9}) == wrong);           // retry_source_connection_id
-  CHECK(with({0x03, 2, 0x44, 0xaf}) == wrong);  // max_udp_payload_size of 1199
-  CHECK(with({0x0a, 1, 21}) == wrong);          // ack_delay_exponent
+  CHECK(with({0x00, 1, 9}) == wrong);  // original_destination_connection_id, from a client
+  CHECK(with({0x02, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) ==
+        wrong);                                       // stateless_reset_token
+  CHECK(with({0x10, 1, 9}) == wrong);                 // retry_source_connection_id
+  CHECK(with({0x03, 2, 0x44, 0xaf}) == wrong);        // max_udp_payload_size of 1199
+  CHECK(with({0x0a, 1, 21}) == wrong);                // ack_delay_exponent
   CHECK(with({0x0b, 4, 0x80, 0, 0x40, 0}) == wrong);  // max_ack_delay of 2^14
-  CHECK(with({0x0e, 1, 1}) == wrong);           // active_connection_id_limit, twice and too small
-  CHECK(with({0x01, 1}) == wrong);              // cut short
-  CHECK(!with({0x40, 0x99, 2, 1, 2}));          // unknown
+  CHECK(with({0x0e, 1, 1}) == wrong);   // active_connection_id_limit, twice and too small
+  CHECK(with({0x01, 1}) == wrong);      // cut short
+  CHECK(!with({0x40, 0x99, 2, 1, 2}));  // unknown
   CHECK(!run([](auto&) {}));
 }
 
-TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packets (Q25)", "[quic][handshake]") {
+TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packets (Q25)",
+          "[quic][handshake]") {
   for (const bool stream : {true, false}) {
     hostile_client pair;
     pair.peer.start();
@@ -98,7 +108,9 @@ TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packe
 
 TEST_CASE("handshake: small or strange first datagrams make no state", "[quic][handshake]") {
   hostile_client pair;
-  const auto offer = [&](std::vector<std::byte> datagram) { pair.peer.send_datagram(std::move(datagram)); };
+  const auto offer = [&](std::vector<std::byte> datagram) {
+    pair.peer.send_datagram(std::move(datagram));
+  };
   std::vector<std::byte> initial(1199, std::byte{0});
   initial[0] = std::byte{0xc0};
   initial[4] = std::byte{1};
@@ -110,10 +122,12 @@ TEST_CASE("handshake: small or strange first datagrams make no state", "[quic][h
   offer({std::byte{0xc0}});
   offer(std::vector<std::byte>(1200, std::byte{0xff}));
   CHECK(pair.endpoint.statistics().connections == 0);
-  CHECK(std::ranges::none_of(pair.peer.events, [](const event& e) { return e.kind == event_kind::incoming; }));
+  CHECK(std::ranges::none_of(pair.peer.events,
+                             [](const event& e) { return e.kind == event_kind::incoming; }));
 }
 
-TEST_CASE("handshake: an unknown version is answered with the ones we speak, however long the IDs", "[quic][handshake]") {
+TEST_CASE("handshake: an unknown version is answered with the ones we speak, however long the IDs",
+          "[quic][handshake]") {
   hostile_client pair;
   std::vector<std::byte> datagram(1300, std::byte{0});
   datagram[0] = std::byte{0xc0};
@@ -137,7 +151,8 @@ TEST_CASE("handshake: an unknown version is answered with the ones we speak, how
   CHECK(!pair.endpoint.poll_transmit(pair.peer.now, out, 64));
 }
 
-TEST_CASE("handshake: packets of no connection are answered by few and smaller resets (Q35)", "[quic][handshake]") {
+TEST_CASE("handshake: packets of no connection are answered by few and smaller resets (Q35)",
+          "[quic][handshake]") {
   hostile_client pair;
   std::vector<std::byte> out(limits::max_batch_bytes);
   std::size_t answers = 0;

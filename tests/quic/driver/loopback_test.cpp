@@ -35,7 +35,8 @@ quic::endpoint open_client(asio::io_context& context) {
 
 asio::awaitable<void> echo_streams(quic::connection& connection) {
   for (;;) {
-    auto [error, stream] = co_await connection.async_accept_stream(true, asio::as_tuple(use_awaitable));
+    auto [error, stream] =
+        co_await connection.async_accept_stream(true, asio::as_tuple(use_awaitable));
     if (error) co_return;
     std::vector<char> memory(16'384);
     for (;;) {
@@ -62,7 +63,8 @@ asio::awaitable<void> send_all(quic::stream& stream, const std::vector<char>& da
 
 }  // namespace
 
-TEST_CASE("driver: a megabyte comes back over loopback, and the close code arrives", "[quic][driver]") {
+TEST_CASE("driver: a megabyte comes back over loopback, and the close code arrives",
+          "[quic][driver]") {
   asio::io_context context;
   quic::endpoint server = open_server(context);
   quic::endpoint client = open_client(context);
@@ -76,7 +78,8 @@ TEST_CASE("driver: a megabyte comes back over loopback, and the close code arriv
       [&]() -> asio::awaitable<void> {
         const quic::core::connection_config config;
         const auto remote = server.local_address();
-        quic::connection connection = co_await client.async_connect(remote, "server.test", config, use_awaitable);
+        quic::connection connection =
+            co_await client.async_connect(remote, "server.test", config, use_awaitable);
         auto stream = co_await connection.async_open_stream(true, use_awaitable);
         asio::co_spawn(context, send_all(*stream, sent), asio::detached);
         got.resize(sent.size());

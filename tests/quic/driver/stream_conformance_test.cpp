@@ -22,7 +22,8 @@ class quic_carrier final : public testkit::carrier {
     options.bind = transport::address::loopback_v4(0);
     options.server_tls = testkit::test_server_tls();
     options.client_tls = testkit::test_client_tls();
-    endpoint_ = std::move(quic::endpoint::open(context_.get_executor(), std::move(options)).value());
+    endpoint_ =
+        std::move(quic::endpoint::open(context_.get_executor(), std::move(options)).value());
   }
 
   const testkit::carrier_row& row() const override { return row_; }
@@ -40,7 +41,8 @@ class quic_carrier final : public testkit::carrier {
     return ends;
   }
 
-  /// The peer's packets take their way through the system: it is settled when nothing has come for a while.
+  /// The peer's packets take their way through the system: it is settled when nothing has come for
+  /// a while.
   void settle() override {
     do {
       context_.restart();

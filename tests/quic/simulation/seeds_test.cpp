@@ -36,8 +36,10 @@ quic::core::connection_config draw_config(fake_random& random) {
   quic::core::connection_config config;
   config.max_idle_timeout = 600s;
   config.handshake_timeout = 600s;
-  config.congestion = random.happens(0.5) ? quic::core::congestion_algorithm::cubic : quic::core::congestion_algorithm::new_reno;
-  config.max_datagram_size = random.happens(0.5) ? 1200 : static_cast<std::uint16_t>(1200 + random.below(250));
+  config.congestion = random.happens(0.5) ? quic::core::congestion_algorithm::cubic
+                                          : quic::core::congestion_algorithm::new_reno;
+  config.max_datagram_size =
+      random.happens(0.5) ? 1200 : static_cast<std::uint16_t>(1200 + random.below(250));
   if (random.happens(0.3)) config.initial_max_data = 1 + random.below(20'000);
   if (random.happens(0.3)) config.initial_max_stream_data = 1 + random.below(10'000);
   if (random.happens(0.3)) config.max_streams_bidi = 1 + random.below(3);
@@ -45,7 +47,8 @@ quic::core::connection_config draw_config(fake_random& random) {
   return config;
 }
 
-/// One connection over a network drawn from the seed; then the faults end, and everything must converge.
+/// One connection over a network drawn from the seed; then the faults end, and everything must
+/// converge.
 run_outcome run_seed(std::uint64_t seed) {
   fake_random random(seed);
   quic_world world(seed);
@@ -55,7 +58,9 @@ run_outcome run_seed(std::uint64_t seed) {
   const auto client_config = draw_config(random);
   // One seed in eight pays for real cryptography.
   const bool real = seed % 8 == 0;
-  const auto make_tls = [&] { return real ? make_openssl_test_tls() : make_null_test_tls(random.next()); };
+  const auto make_tls = [&] {
+    return real ? make_openssl_test_tls() : make_null_test_tls(random.next());
+  };
   quic_node& server = world.add(transport::address::loopback_v4(443), server_config, make_tls());
   quic_node& client = world.add(transport::address::loopback_v4(5000), {}, make_tls());
   world.network.set_conditions(0, 1, conditions::from_seed(random.next()));
@@ -68,7 +73,8 @@ run_outcome run_seed(std::uint64_t seed) {
   server.application = std::move(server_side);
   client.application = std::move(client_side);
 
-  const auto connection = client.endpoint.connect(world.now(), server.own, "server.test", client_config);
+  const auto connection =
+      client.endpoint.connect(world.now(), server.own, "server.test", client_config);
   if (!connection) return {false, "connect failed"};
   watched.start(client, *connection);
   const auto over = [&] { return watched.closed() && peer.closed(); };
@@ -80,14 +86,17 @@ run_outcome run_seed(std::uint64_t seed) {
                      "; server: " + (peer.reason() ? peer.reason()->describe() : "open") +
                      "; received " + std::to_string(watched.bytes_received()) + " and " +
                      std::to_string(peer.bytes_received());
-  // The socket may refuse the very first packets of a client: then it is to fail at once, and say so.
-  const bool refused = watched.reason() && watched.reason()->origin == quic::close_reason::origin_kind::network;
+  // The socket may refuse the very first packets of a client: then it is to fail at once, and say
+  // so.
+  const bool refused =
+      watched.reason() && watched.reason()->origin == quic::close_reason::origin_kind::network;
   return {(watched.complete() && watched.closed()) || refused, std::move(text)};
 }
 
 }  // namespace
 
-TEST_CASE("seeds: every transfer over a faulty network ends exact once the faults end", "[quic][simulation][seeds]") {
+TEST_CASE("seeds: every transfer over a faulty network ends exact once the faults end",
+          "[quic][simulation][seeds]") {
   const std::uint64_t first = from_environment("STRATA_SEED", 1);
   const std::uint64_t count = from_environment("STRATA_SEEDS", 1000);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {

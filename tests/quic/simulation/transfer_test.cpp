@@ -14,9 +14,11 @@ TEST_CASE("transfer: one megabyte arrives over a calm network with OpenSSL", "[q
   world.network.set_conditions(conditions::calm(10ms));
   quic::core::endpoint_config server_config;
   server_config.accept_incoming = true;
-  quic_node& server = world.add(transport::address::loopback_v4(443), server_config, make_openssl_test_tls());
+  quic_node& server =
+      world.add(transport::address::loopback_v4(443), server_config, make_openssl_test_tls());
   quic_node& client = world.add(transport::address::loopback_v4(5000), {}, make_openssl_test_tls());
-  const transfer_plan plan{.bidirectional_streams = 3, .unidirectional_streams = 2, .bytes_per_stream = 200'000};
+  const transfer_plan plan{
+      .bidirectional_streams = 3, .unidirectional_streams = 2, .bytes_per_stream = 200'000};
   auto server_side = std::make_unique<transfer_application>(plan, 11);
   auto client_side = std::make_unique<transfer_application>(plan, 12);
   transfer_application& watched = *client_side;

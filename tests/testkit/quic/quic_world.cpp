@@ -10,12 +10,16 @@ namespace strata::testkit {
 
 using quic::core::event;
 
-quic_node::quic_node(std::uint64_t seed, const transport::address& address, const quic::core::endpoint_config& config,
+quic_node::quic_node(std::uint64_t seed, const transport::address& address,
+                     const quic::core::endpoint_config& config,
                      std::unique_ptr<quic::core::tls_backend> backend)
     : own(address), random(seed), tls(std::move(backend)), endpoint(config, random, clock, *tls) {}
 
 quic_world::quic_world(std::uint64_t seed)
-    : network(seed), random(seed ^ 0x5157), now_(time_point(std::chrono::hours(1))), seed_(seed),
+    : network(seed),
+      random(seed ^ 0x5157),
+      now_(time_point(std::chrono::hours(1))),
+      seed_(seed),
       out_(quic::core::limits::max_batch_bytes) {}
 
 quic_node& quic_world::add(const transport::address& own, const quic::core::endpoint_config& config,
@@ -41,7 +45,8 @@ std::optional<time_point> quic_world::next_instant() const {
 
 void quic_world::flush(quic_node& node) {
   while (const auto batch = node.endpoint.poll_transmit(now_, out_, node.max_segments)) {
-    if (batch->size == 0 || batch->size > quic::core::limits::max_batch_bytes) throw std::logic_error("batch of a wrong size");
+    if (batch->size == 0 || batch->size > quic::core::limits::max_batch_bytes)
+      throw std::logic_error("batch of a wrong size");
     const bytes payload = bytes(out_).first(batch->size);
     if (const auto failed = network.send(now_, node.address_in_network, *batch, payload)) {
       node.endpoint.transmit_failed(*batch, failed);
@@ -54,7 +59,8 @@ void quic_world::check_spin(quic_node& node, bool received) {
   const bool same_instant = node.last_turn_ == now_ && !received;
   node.idle_turns_ = same_instant ? node.idle_turns_ + 1 : 0;
   node.last_turn_ = now_;
-  if (node.idle_turns_ > most) throw std::logic_error("a timer is due for ever: the endpoint spins");
+  if (node.idle_turns_ > most)
+    throw std::logic_error("a timer is due for ever: the endpoint spins");
 }
 
 void quic_world::turn(quic_node& node, bool received) {

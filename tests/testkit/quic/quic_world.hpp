@@ -17,7 +17,8 @@ using transport::mutable_bytes;
 
 class quic_node;
 
-/// What runs on a node: it gets the endpoint's events and commands it, as a driver's application would.
+/// What runs on a node: it gets the endpoint's events and commands it, as a driver's application
+/// would.
 class quic_application {
  public:
   virtual ~quic_application() = default;
@@ -31,7 +32,8 @@ class quic_application {
 /// An endpoint in the virtual network.
 class quic_node {
  public:
-  quic_node(std::uint64_t seed, const transport::address& own, const quic::core::endpoint_config& config,
+  quic_node(std::uint64_t seed, const transport::address& own,
+            const quic::core::endpoint_config& config,
             std::unique_ptr<quic::core::tls_backend> tls);
 
   time_point now{};
@@ -46,13 +48,15 @@ class quic_node {
 
  private:
   friend class quic_world;
-  /// Turns at one instant without anything received: a timer that is due again and again would show here.
+  /// Turns at one instant without anything received: a timer that is due again and again would show
+  /// here.
   unsigned idle_turns_ = 0;
   time_point last_turn_{};
 };
 
-/// Endpoints on one virtual network in virtual time, one thread, one seed. It drives each endpoint as a driver does and
-/// watches what must always hold; a breach is an exception whose text says what happened.
+/// Endpoints on one virtual network in virtual time, one thread, one seed. It drives each endpoint
+/// as a driver does and watches what must always hold; a breach is an exception whose text says
+/// what happened.
 class quic_world {
  public:
   explicit quic_world(std::uint64_t seed);
@@ -60,7 +64,8 @@ class quic_world {
   quic_node& add(const transport::address& own, const quic::core::endpoint_config& config,
                  std::unique_ptr<quic::core::tls_backend> tls);
 
-  /// Runs until `done` or until nothing is left to happen; false when `limit` of virtual time passed first.
+  /// Runs until `done` or until nothing is left to happen; false when `limit` of virtual time
+  /// passed first.
   bool run(transport::duration limit, const std::function<bool()>& done);
   time_point now() const noexcept { return now_; }
 

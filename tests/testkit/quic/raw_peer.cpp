@@ -58,7 +58,8 @@ void raw_peer::start() {
   const bool null = tls_.null_protection();
   auto initial = core::derive_initial_protection(peer_id_, null).value();
   keys(encryption_level::initial) = {std::move(initial.server), std::move(initial.client)};
-  std::vector<std::byte> memory(core::transport_parameters::max_encoded_size + extra_parameters.size());
+  std::vector<std::byte> memory(core::transport_parameters::max_encoded_size +
+                                extra_parameters.size());
   transport::buffer_writer writer(memory);
   encode(parameters, writer);
   writer.put(extra_parameters);
@@ -79,14 +80,16 @@ std::vector<std::byte> raw_peer::make_packet(const raw_packet& packet) {
   constexpr std::size_t number_size = 4;
   std::size_t length_offset = 0;
   if (packet.level == encryption_level::application) {
-    core::write_short_header(writer, {.destination = destination.bytes(), .packet_number = number, .packet_number_size = number_size});
+    core::write_short_header(writer, {.destination = destination.bytes(),
+                                      .packet_number = number,
+                                      .packet_number_size = number_size});
   } else {
     length_offset = core::write_long_header(writer, {.type = packet_type_of(packet.level),
-                                               .destination = destination.bytes(),
-                                               .source = own_id_.bytes(),
-                                               .token = {},
-                                               .packet_number = number,
-                                               .packet_number_size = number_size})
+                                                     .destination = destination.bytes(),
+                                                     .source = own_id_.bytes(),
+                                                     .token = {},
+                                                     .packet_number = number,
+                                                     .packet_number_size = number_size})
                         .length_offset;
   }
   const std::size_t header_size = writer.size();
@@ -113,7 +116,8 @@ void raw_peer::send(const raw_packet& packet) { send_datagram(make_packet(packet
 void raw_peer::send_datagram(std::vector<std::byte> datagram) {
   bytes_sent_ += datagram.size();
   const auto stride = static_cast<std::uint16_t>(datagram.size());
-  endpoint_.receive(now, {datagram, stride, transport::ecn::not_ect, own_address_, endpoint_address_});
+  endpoint_.receive(now,
+                    {datagram, stride, transport::ecn::not_ect, own_address_, endpoint_address_});
   drain_events();
   endpoint_.release_input();
 }
@@ -123,7 +127,8 @@ void raw_peer::drain_events() {
   while (endpoint_.poll_event(occurred)) {
     events.push_back(occurred);
     if (occurred.kind == core::event_kind::incoming) {
-      if (const auto accepted = endpoint_.decide(now, occurred.value, core::decision::accept)) connection_ = *accepted;
+      if (const auto accepted = endpoint_.decide(now, occurred.value, core::decision::accept))
+        connection_ = *accepted;
     }
     if (occurred.kind == core::event_kind::ready) ready_ = true;
   }
@@ -156,7 +161,9 @@ void raw_peer::receive(mutable_bytes datagram) {
   while (!datagram.empty()) {
     const auto header = core::parse_header(datagram, own_id_.size());
     if (!header) return;
-    if (header->type == core::packet_type::retry || header->type == core::packet_type::version_negotiation) return;
+    if (header->type == core::packet_type::retry ||
+        header->type == core::packet_type::version_negotiation)
+      return;
     receive_packet(datagram.first(header->size), *header);
     datagram = datagram.subspan(header->size);
   }
@@ -170,13 +177,14 @@ void raw_peer::receive_packet(mutable_bytes packet, const core::packet_header& h
   const std::byte* sample = packet.data() + number_offset + 4;
   core::header_mask mask;
   read.header_masks({&sample, 1}, {&mask, 1});
-  const std::byte first = packet[0] ^ (mask[0] & (core::is_long_header(packet[0]) ? std::byte{0x0f} : std::byte{0x1f}));
+  const std::byte first =
+      packet[0] ^ (mask[0] & (core::is_long_header(packet[0]) ? std::byte{0x0f} : std::byte{0x1f}));
   const std::size_t number_size = core::packet_number_size_of(first);
   core::apply_header_mask(packet.data(), number_offset, number_size, mask);
   auto& largest = largest_[static_cast<std::size_t>(space_of(level))];
   transport::buffer_reader reader(packet.subspan(number_offset, number_size));
-  const std::uint64_t number =
-      core::decode_packet_number(largest, reader.fixed(number_size), static_cast<unsigned>(8 * number_size));
+  const std::uint64_t number = core::decode_packet_number(largest, reader.fixed(number_size),
+                                                          static_cast<unsigned>(8 * number_size));
   const std::size_t header_size = number_offset + number_size;
   if (!read.open(number, packet.first(header_size), packet.subspan(header_size))) return;
   largest = std::max(largest.value_or(0), number);
@@ -185,7 +193,8 @@ void raw_peer::receive_packet(mutable_bytes packet, const core::packet_header& h
     peer_id_known_ = true;
   }
   to_acknowledge_[static_cast<std::size_t>(space_of(level))].push_back(number);
-  const mutable_bytes payload = packet.subspan(header_size, packet.size() - header_size - core::aead_tag_size);
+  const mutable_bytes payload =
+      packet.subspan(header_size, packet.size() - header_size - core::aead_tag_size);
   payloads_.emplace_back(payload.begin(), payload.end());
   receive_frames(level, payloads_.back());
 }
@@ -196,13 +205,15 @@ void raw_peer::receive_frames(encryption_level level, bytes payload) {
     const auto decoded = core::decode_frame(reader);
     if (!decoded) throw std::logic_error("the endpoint sent a frame that does not decode");
     const std::uint64_t type = type_of(*decoded);
-    if (!core::is_allowed(type, packet_type_of(level))) throw std::logic_error("the endpoint sent a frame where it may not");
+    if (!core::is_allowed(type, packet_type_of(level)))
+      throw std::logic_error("the endpoint sent a frame where it may not");
     received_.push_back({level, type, *decoded});
     if (const auto* crypto = std::get_if<core::crypto_frame>(&*decoded)) {
       static_cast<void>(handshake_.on(level, *crypto));
       install_secrets();
     }
-    if (const auto* close = std::get_if<core::connection_close_frame>(&*decoded); close != nullptr && !close_) {
+    if (const auto* close = std::get_if<core::connection_close_frame>(&*decoded);
+        close != nullptr && !close_) {
       close_reason_.assign(close->reason_phrase.begin(), close->reason_phrase.end());
       close_ = *close;
       close_->reason_phrase = close_reason_;
@@ -216,7 +227,8 @@ void raw_peer::install_secrets() {
   while (handshake_.poll_secret(secret)) {
     auto made = core::packet_protection::from_secret(secret.cipher, secret.view()).value();
     auto& level = keys(secret.level);
-    (secret.way == core::traffic_secret::direction::read ? level.read : level.write) = std::move(made);
+    (secret.way == core::traffic_secret::direction::read ? level.read : level.write) =
+        std::move(made);
   }
 }
 
@@ -251,7 +263,9 @@ void raw_peer::acknowledge(encryption_level level) {
   transport::buffer_writer writer(payload);
   core::encode_ack({.ranges = ranges, .ack_delay = 0, .ecn_counts = {}}, writer);
   payload.resize(writer.size());
-  send({.level = level, .payload = std::move(payload), .pad_datagram_to = level == encryption_level::initial ? 1200u : 0u});
+  send({.level = level,
+        .payload = std::move(payload),
+        .pad_datagram_to = level == encryption_level::initial ? 1200u : 0u});
 }
 
 bool raw_peer::complete_handshake() {
@@ -259,7 +273,8 @@ bool raw_peer::complete_handshake() {
     pump();
     send_handshake_bytes();
     if (acknowledges) {
-      for (const auto level : {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
+      for (const auto level : {encryption_level::initial, encryption_level::handshake,
+                               encryption_level::application}) {
         acknowledge(level);
       }
     }

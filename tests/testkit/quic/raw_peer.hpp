@@ -2,8 +2,8 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -22,11 +22,11 @@ namespace core = quic::core;
 /// One packet as the raw peer sends it, rules or no rules.
 struct raw_packet {
   quic::encryption_level level = quic::encryption_level::application;
-  std::vector<std::byte> payload;                  ///< Frames, or anything else.
-  std::optional<std::uint64_t> number;             ///< Otherwise the next of its space.
-  std::byte flip_first_byte{};                     ///< Exclusive-ored into the first byte before it is protected.
-  bool corrupt = false;                            ///< One bit of the sealed packet is flipped.
-  std::size_t pad_datagram_to = 0;                 ///< With PADDING inside the packet.
+  std::vector<std::byte> payload;       ///< Frames, or anything else.
+  std::optional<std::uint64_t> number;  ///< Otherwise the next of its space.
+  std::byte flip_first_byte{};      ///< Exclusive-ored into the first byte before it is protected.
+  bool corrupt = false;             ///< One bit of the sealed packet is flipped.
+  std::size_t pad_datagram_to = 0;  ///< With PADDING inside the packet.
   std::optional<quic::connection_id> destination;  ///< Otherwise the one the other side chose.
 };
 
@@ -38,8 +38,9 @@ struct raw_frame {
   core::frame content;
 };
 
-/// A QUIC client that obeys nobody: it completes a real handshake with a core::endpoint that is driven here too, and then, or
-/// at any point before, sends whatever packet a test makes, protected with the right keys. No network and no time of its own.
+/// A QUIC client that obeys nobody: it completes a real handshake with a core::endpoint that is
+/// driven here too, and then, or at any point before, sends whatever packet a test makes, protected
+/// with the right keys. No network and no time of its own.
 class raw_peer {
  public:
   /// `tls` makes the client's TLS session and must fit the endpoint's.
@@ -54,9 +55,11 @@ class raw_peer {
 
   /// Sends the first flight.
   void start();
-  /// Exchanges datagrams until the endpoint's connection is ready and confirmed here; false when it was closed before.
+  /// Exchanges datagrams until the endpoint's connection is ready and confirmed here; false when it
+  /// was closed before.
   bool complete_handshake();
-  /// Acknowledges what has come, as a peaceful peer would. On by default; off, nothing is acknowledged.
+  /// Acknowledges what has come, as a peaceful peer would. On by default; off, nothing is
+  /// acknowledged.
   bool acknowledges = true;
 
   void send(const raw_packet& packet);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "testkit/quic/test_tls.hpp"
 
-#include "strata/quic/core/openssl_tls.hpp"
 #include "strata/quic/core/null_tls.hpp"
+#include "strata/quic/core/openssl_tls.hpp"
 #include "testkit/certificates.hpp"
 #include "testkit/fake_random.hpp"
 
@@ -17,11 +17,12 @@ class seeded_null_tls final : public quic::core::tls_backend {
     options.server_flight_size = 500 + random_.below(8000);
     inner_ = quic::core::make_null_tls(random_, options);
   }
-  transport::result<std::unique_ptr<quic::core::tls_session>> connect(std::string_view name,
-                                                                     transport::bytes parameters) override {
+  transport::result<std::unique_ptr<quic::core::tls_session>> connect(
+      std::string_view name, transport::bytes parameters) override {
     return inner_->connect(name, parameters);
   }
-  transport::result<std::unique_ptr<quic::core::tls_session>> accept(transport::bytes parameters) override {
+  transport::result<std::unique_ptr<quic::core::tls_session>> accept(
+      transport::bytes parameters) override {
     return inner_->accept(parameters);
   }
   bool null_protection() const noexcept override { return true; }

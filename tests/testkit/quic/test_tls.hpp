@@ -16,7 +16,8 @@ transport::tls_context test_client_tls();
 /// OpenSSL for both roles with these.
 std::unique_ptr<quic::core::tls_backend> make_openssl_test_tls();
 
-/// The null backend, with randomness of its own that follows from the seed; the sizes of the flights do too.
+/// The null backend, with randomness of its own that follows from the seed; the sizes of the
+/// flights do too.
 std::unique_ptr<quic::core::tls_backend> make_null_test_tls(std::uint64_t seed);
 
 }  // namespace strata::testkit

@@ -78,7 +78,8 @@ void transfer_application::on_event(quic_node& node, const event& occurred) {
   if (closed_) breach("an event after closed");
   switch (occurred.kind) {
     case event_kind::incoming: {
-      const auto accepted = node.endpoint.decide(node.now, occurred.value, quic::core::decision::accept);
+      const auto accepted =
+          node.endpoint.decide(node.now, occurred.value, quic::core::decision::accept);
       if (accepted && !connected_) {
         connection_ = *accepted;
         connected_ = true;
@@ -117,8 +118,9 @@ void transfer_application::on_turn(quic_node& node) {
   accept_streams(node);
   for (auto& [id, stream] : streams_) serve(node, id, stream);
   if (!is_client_ || complete_) return;
-  complete_ = bidirectional_left_ == 0 && unidirectional_left_ == 0 &&
-              std::ranges::all_of(streams_, [](const auto& entry) { return entry.second.operator_done(); });
+  complete_ =
+      bidirectional_left_ == 0 && unidirectional_left_ == 0 &&
+      std::ranges::all_of(streams_, [](const auto& entry) { return entry.second.operator_done(); });
   if (complete_ && plan_.close_when_done) node.endpoint.at(connection_).close(node.now, 7, "done");
 }
 
@@ -139,7 +141,8 @@ void transfer_application::serve(quic_node& node, std::uint64_t id, progress& st
 void transfer_application::write(quic::core::stream_view view, progress& stream) {
   while (!stream.write_ended) {
     const std::uint64_t left = stream.to_write - stream.written;
-    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(left, 1 + random_.below(plan_.write_size)));
+    const std::size_t size = static_cast<std::size_t>(
+        std::min<std::uint64_t>(left, 1 + random_.below(plan_.write_size)));
     std::vector<std::byte> data(size);
     for (std::size_t i = 0; i < size; ++i) data[i] = pattern(view.id(), stream.written + i);
     const bytes piece(data);
@@ -157,7 +160,8 @@ void transfer_application::write(quic::core::stream_view view, progress& stream)
 
 void transfer_application::write_borrowed(quic::core::stream_view view, progress& stream) {
   stream.borrowed.resize(stream.to_write);
-  for (std::size_t i = 0; i < stream.borrowed.size(); ++i) stream.borrowed[i] = pattern(view.id(), i);
+  for (std::size_t i = 0; i < stream.borrowed.size(); ++i)
+    stream.borrowed[i] = pattern(view.id(), i);
   const std::uint64_t token = next_token_++;
   tokens_[token] = true;
   const auto taken = view.write_borrowed(stream.borrowed, token, true);
@@ -168,7 +172,8 @@ void transfer_application::write_borrowed(quic::core::stream_view view, progress
 
 void transfer_application::check(std::uint64_t id, std::uint64_t offset, bytes data) const {
   for (std::size_t i = 0; i < data.size(); ++i) {
-    if (data[i] != pattern(id, offset + i)) breach("wrong byte at offset " + std::to_string(offset + i));
+    if (data[i] != pattern(id, offset + i))
+      breach("wrong byte at offset " + std::to_string(offset + i));
   }
 }
 

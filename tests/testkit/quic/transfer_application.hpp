@@ -9,24 +9,25 @@
 
 namespace strata::testkit {
 
-/// What a transfer is to do. Every byte of every stream follows from the stream's id and its offset, so whoever reads it can
-/// check it without having seen what was written.
+/// What a transfer is to do. Every byte of every stream follows from the stream's id and its
+/// offset, so whoever reads it can check it without having seen what was written.
 struct transfer_plan {
   unsigned bidirectional_streams = 1;
   unsigned unidirectional_streams = 0;
   std::uint64_t bytes_per_stream = 100'000;  ///< Each way on bidirectional ones.
   std::size_t write_size = 20'000;
   std::size_t read_size = 10'000;
-  double borrowed = 0;      ///< Chance that a stream is written from the caller's memory.
-  double peeked = 0.3;      ///< Chance that a read is a peek and a consume.
+  double borrowed = 0;  ///< Chance that a stream is written from the caller's memory.
+  double peeked = 0.3;  ///< Chance that a read is a peek and a consume.
   bool close_when_done = true;
 };
 
-/// Sends and receives by a plan and keeps the books: in order, exact, the end once, one terminal event per stream, every
-/// token exactly once.
+/// Sends and receives by a plan and keeps the books: in order, exact, the end once, one terminal
+/// event per stream, every token exactly once.
 class transfer_application final : public quic_application {
  public:
-  transfer_application(const transfer_plan& plan, std::uint64_t seed) : plan_(plan), random_(seed) {}
+  transfer_application(const transfer_plan& plan, std::uint64_t seed)
+      : plan_(plan), random_(seed) {}
 
   /// Client: the connection to run the plan on.
   void start(quic_node& node, quic::core::connection_handle connection);

@@ -28,9 +28,10 @@ struct endpoint_options {
   std::optional<transport::tls_context> client_tls;
   /// For connections that are accepted; without it nothing is.
   std::optional<transport::tls_context> server_tls;
-  /// Asked for every client that wants in, before any state of it exists; without it everybody is accepted, with a Retry
-  /// first once many handshakes are under way.
-  std::function<core::decision(const core::incoming_attempt&, const core::endpoint_statistics&)> admit;
+  /// Asked for every client that wants in, before any state of it exists; without it everybody is
+  /// accepted, with a Retry first once many handshakes are under way.
+  std::function<core::decision(const core::incoming_attempt&, const core::endpoint_statistics&)>
+      admit;
   /// Accepted connections that wait for async_accept(); beyond, clients are refused.
   std::size_t accept_backlog = 256;
   /// Bytes the socket asks the system to buffer each way.
@@ -39,9 +40,9 @@ struct endpoint_options {
   std::shared_ptr<spdlog::logger> log;
 };
 
-/// QUIC on one UDP socket: dials and listens at once (hole punching needs that). A move-only handle on a driver; everything
-/// runs on the one serial executor it was opened with. Destroying it stops accepting and dialling only: connections that
-/// were handed out live on.
+/// QUIC on one UDP socket: dials and listens at once (hole punching needs that). A move-only handle
+/// on a driver; everything runs on the one serial executor it was opened with. Destroying it stops
+/// accepting and dialling only: connections that were handed out live on.
 class STRATA_QUIC_API endpoint {
  public:
   using executor_type = asio::any_io_executor;
@@ -58,26 +59,29 @@ class STRATA_QUIC_API endpoint {
   transport::address local_address() const noexcept;
   core::endpoint_statistics statistics() const noexcept;
 
-  /// Dials and completes when the handshake is complete. `server_name`, a DNS name or an IP literal, is what the
-  /// certificate must name. When it fails, the connection that is handed over says why with closed(), if it began at all.
+  /// Dials and completes when the handshake is complete. `server_name`, a DNS name or an IP
+  /// literal, is what the certificate must name. When it fails, the connection that is handed over
+  /// says why with closed(), if it began at all.
   template <asio::completion_token_for<connection_signature> Token = asio::deferred_t>
-  auto async_connect(const transport::address& remote, std::string server_name, const core::connection_config& config,
-                     Token&& token = Token()) {
-    return asio::async_initiate<Token, connection_signature>(initiate_connect{driver_}, token, remote,
-                                                             std::move(server_name), config);
+  auto async_connect(const transport::address& remote, std::string server_name,
+                     const core::connection_config& config, Token&& token = Token()) {
+    return asio::async_initiate<Token, connection_signature>(
+        initiate_connect{driver_}, token, remote, std::move(server_name), config);
   }
-  /// The next connection whose handshake is complete, in the order in which they complete. One may be outstanding.
+  /// The next connection whose handshake is complete, in the order in which they complete. One may
+  /// be outstanding.
   template <asio::completion_token_for<connection_signature> Token = asio::deferred_t>
   auto async_accept(Token&& token = Token()) {
     return asio::async_initiate<Token, connection_signature>(initiate_accept{driver_}, token);
   }
   /// No further client is accepted; those that wait for async_accept() are refused.
   void stop_accepting();
-  /// Closes every connection with `code` and completes when the last CONNECTION_CLOSE has left, without waiting out the
-  /// draining periods.
+  /// Closes every connection with `code` and completes when the last CONNECTION_CLOSE has left,
+  /// without waiting out the draining periods.
   template <asio::completion_token_for<transport::status_signature> Token = asio::deferred_t>
   auto async_close(std::uint64_t code, Token&& token = Token()) {
-    return asio::async_initiate<Token, transport::status_signature>(initiate_close{driver_}, token, code);
+    return asio::async_initiate<Token, transport::status_signature>(initiate_close{driver_}, token,
+                                                                    code);
   }
 
  private:
@@ -85,31 +89,34 @@ class STRATA_QUIC_API endpoint {
     using executor_type = asio::any_io_executor;
     std::shared_ptr<detail::endpoint_driver> driver;
     executor_type get_executor() const noexcept;
-    void connect(const transport::address& remote, std::string server_name, const core::connection_config& config,
+    void connect(const transport::address& remote, std::string server_name,
+                 const core::connection_config& config,
                  transport::completion<connection_signature> waiting) const;
     void accept(transport::completion<connection_signature> waiting) const;
-    void close(std::uint64_t code, transport::completion<transport::status_signature> waiting) const;
+    void close(std::uint64_t code,
+               transport::completion<transport::status_signature> waiting) const;
   };
   struct initiate_connect : initiate_base {
     template <class Handler>
     void operator()(Handler&& handler, const transport::address& remote, std::string server_name,
                     const core::connection_config& config) const {
       this->connect(remote, std::move(server_name), config,
-                    transport::make_completion<connection_signature>(std::forward<Handler>(handler), this->get_executor()));
+                    transport::make_completion<connection_signature>(std::forward<Handler>(handler),
+                                                                     this->get_executor()));
     }
   };
   struct initiate_accept : initiate_base {
     template <class Handler>
     void operator()(Handler&& handler) const {
-      this->accept(
-          transport::make_completion<connection_signature>(std::forward<Handler>(handler), this->get_executor()));
+      this->accept(transport::make_completion<connection_signature>(std::forward<Handler>(handler),
+                                                                    this->get_executor()));
     }
   };
   struct initiate_close : initiate_base {
     template <class Handler>
     void operator()(Handler&& handler, std::uint64_t code) const {
-      this->close(code, transport::make_completion<transport::status_signature>(std::forward<Handler>(handler),
-                                                                                this->get_executor()));
+      this->close(code, transport::make_completion<transport::status_signature>(
+                            std::forward<Handler>(handler), this->get_executor()));
     }
   };
 

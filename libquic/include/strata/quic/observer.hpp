@@ -29,7 +29,15 @@ struct subject {
   role side = role::client;
 };
 
-enum class packet_kind : std::uint8_t { initial, zero_rtt, handshake, one_rtt, retry, version_negotiation, unknown };
+enum class packet_kind : std::uint8_t {
+  initial,
+  zero_rtt,
+  handshake,
+  one_rtt,
+  retry,
+  version_negotiation,
+  unknown
+};
 
 struct connection_started {
   subject about;
@@ -42,7 +50,8 @@ struct connection_closed {
 };
 struct connection_state_updated {
   subject about;
-  std::string_view state;  ///< "attempted", "handshake_complete", "handshake_confirmed", "closing", "draining", "closed".
+  std::string_view state;  ///< "attempted", "handshake_complete", "handshake_confirmed", "closing",
+                           ///< "draining", "closed".
 };
 struct parameters_set {
   subject about;
@@ -53,21 +62,22 @@ struct packet_sent {
   subject about;
   packet_kind kind = packet_kind::one_rtt;
   std::uint64_t number = 0;
-  std::size_t size = 0;            ///< Of the packet in its datagram, tag included.
-  transport::bytes payload;        ///< The frames, unencrypted.
+  std::size_t size = 0;      ///< Of the packet in its datagram, tag included.
+  transport::bytes payload;  ///< The frames, unencrypted.
 };
 struct packet_received {
   subject about;
   packet_kind kind = packet_kind::one_rtt;
   std::uint64_t number = 0;
   std::size_t size = 0;
-  transport::bytes payload;        ///< The frames, decrypted; not validated yet.
+  transport::bytes payload;  ///< The frames, decrypted; not validated yet.
 };
 struct packet_dropped {
   subject about;
   packet_kind kind = packet_kind::unknown;
   std::size_t size = 0;
-  std::string_view trigger;        ///< qlog's words: "key_unavailable", "decryption_failure", "duplicate", ...
+  std::string_view
+      trigger;  ///< qlog's words: "key_unavailable", "decryption_failure", "duplicate", ...
 };
 struct packet_lost {
   subject about;
@@ -89,7 +99,7 @@ struct key_updated {
   subject about;
   encryption_level level = encryption_level::initial;
   std::optional<std::uint64_t> key_phase;
-  std::string_view trigger;        ///< "tls", "remote_update", "local_update".
+  std::string_view trigger;  ///< "tls", "remote_update", "local_update".
 };
 struct key_discarded {
   subject about;
@@ -98,11 +108,18 @@ struct key_discarded {
 
 }  // namespace observed
 
-/// Looks on. It must not call into the endpoint, and what it does is on the connection's path: qlog, metrics and debug logs
-/// are observers. Events of categories it does not ask for are never built.
+/// Looks on. It must not call into the endpoint, and what it does is on the connection's path:
+/// qlog, metrics and debug logs are observers. Events of categories it does not ask for are never
+/// built.
 class observer {
  public:
-  enum category : unsigned { connectivity = 1, transport = 2, recovery = 4, security = 8, everything = 15 };
+  enum category : unsigned {
+    connectivity = 1,
+    transport = 2,
+    recovery = 4,
+    security = 8,
+    everything = 15
+  };
 
   virtual ~observer() = default;
   virtual unsigned categories() const noexcept = 0;

@@ -10,9 +10,10 @@
 namespace strata::quic {
 inline namespace v0 {
 
-/// Writes one qlog file per connection into `directory`, which must exist: `<original destination connection id>_<client or
-/// server>.sqlog`, JSON text sequences (RFC 7464) after the main and QUIC event schemas of qlog. A file that cannot be
-/// written ends quietly: the connection is more important. Files are flushed when their connection closes, and every 64 KiB.
+/// Writes one qlog file per connection into `directory`, which must exist: `<original destination
+/// connection id>_<client or server>.sqlog`, JSON text sequences (RFC 7464) after the main and QUIC
+/// event schemas of qlog. A file that cannot be written ends quietly: the connection is more
+/// important. Files are flushed when their connection closes, and every 64 KiB.
 STRATA_QUIC_API std::shared_ptr<observer> make_qlog_observer(std::filesystem::path directory);
 
 }  // namespace v0

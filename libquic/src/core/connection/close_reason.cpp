@@ -11,11 +11,23 @@ namespace {
 
 using transport::errc;
 
-constexpr std::array<std::string_view, 17> transport_error_names{
-    "NO_ERROR", "INTERNAL_ERROR", "CONNECTION_REFUSED", "FLOW_CONTROL_ERROR", "STREAM_LIMIT_ERROR",
-    "STREAM_STATE_ERROR", "FINAL_SIZE_ERROR", "FRAME_ENCODING_ERROR", "TRANSPORT_PARAMETER_ERROR",
-    "CONNECTION_ID_LIMIT_ERROR", "PROTOCOL_VIOLATION", "INVALID_TOKEN", "APPLICATION_ERROR",
-    "CRYPTO_BUFFER_EXCEEDED", "KEY_UPDATE_ERROR", "AEAD_LIMIT_REACHED", "NO_VIABLE_PATH"};
+constexpr std::array<std::string_view, 17> transport_error_names{"NO_ERROR",
+                                                                 "INTERNAL_ERROR",
+                                                                 "CONNECTION_REFUSED",
+                                                                 "FLOW_CONTROL_ERROR",
+                                                                 "STREAM_LIMIT_ERROR",
+                                                                 "STREAM_STATE_ERROR",
+                                                                 "FINAL_SIZE_ERROR",
+                                                                 "FRAME_ENCODING_ERROR",
+                                                                 "TRANSPORT_PARAMETER_ERROR",
+                                                                 "CONNECTION_ID_LIMIT_ERROR",
+                                                                 "PROTOCOL_VIOLATION",
+                                                                 "INVALID_TOKEN",
+                                                                 "APPLICATION_ERROR",
+                                                                 "CRYPTO_BUFFER_EXCEEDED",
+                                                                 "KEY_UPDATE_ERROR",
+                                                                 "AEAD_LIMIT_REACHED",
+                                                                 "NO_VIABLE_PATH"};
 
 std::string hexadecimal(std::uint64_t value) {
   std::string digits;
@@ -26,9 +38,12 @@ std::string hexadecimal(std::uint64_t value) {
 
 bool is_tls_alert(std::uint64_t code) { return code >= 0x100 && code <= 0x1ff; }
 
-/// bad_certificate, unsupported_certificate, certificate_revoked, certificate_expired, certificate_unknown, unknown_ca
-/// (RFC 8446 section 6.2): what is sent when the peer's certificate is not believed.
-bool is_certificate_alert(std::uint64_t code) { return (code >= 0x100 + 42 && code <= 0x100 + 46) || code == 0x100 + 48; }
+/// bad_certificate, unsupported_certificate, certificate_revoked, certificate_expired,
+/// certificate_unknown, unknown_ca (RFC 8446 section 6.2): what is sent when the peer's certificate
+/// is not believed.
+bool is_certificate_alert(std::uint64_t code) {
+  return (code >= 0x100 + 42 && code <= 0x100 + 46) || code == 0x100 + 48;
+}
 
 std::string transport_code_name(std::uint64_t code) {
   if (code < transport_error_names.size()) return std::string(transport_error_names[code]);
@@ -64,7 +79,9 @@ std::error_code close_reason::code_for_operations() const noexcept {
     case origin_kind::stateless_reset: return errc::closed_by_peer;
     case origin_kind::peer_transport:
       if (is_tls_alert(code)) return errc::tls_failed;
-      return code == static_cast<std::uint64_t>(transport_error::connection_refused) ? errc::refused : errc::closed_by_peer;
+      return code == static_cast<std::uint64_t>(transport_error::connection_refused)
+                 ? errc::refused
+                 : errc::closed_by_peer;
     case origin_kind::idle_timeout:
     case origin_kind::handshake_timeout: return errc::timed_out;
     case origin_kind::version_negotiation: return errc::not_supported;
@@ -76,10 +93,16 @@ std::error_code close_reason::code_for_operations() const noexcept {
 std::string close_reason::describe() const {
   std::string out;
   switch (origin) {
-    case origin_kind::local_application: out = "closed here with application code " + hexadecimal(code); break;
+    case origin_kind::local_application:
+      out = "closed here with application code " + hexadecimal(code);
+      break;
     case origin_kind::local_transport: out = "closed here: " + transport_code_name(code); break;
-    case origin_kind::peer_application: out = "closed by the peer with application code " + hexadecimal(code); break;
-    case origin_kind::peer_transport: out = "closed by the peer: " + transport_code_name(code); break;
+    case origin_kind::peer_application:
+      out = "closed by the peer with application code " + hexadecimal(code);
+      break;
+    case origin_kind::peer_transport:
+      out = "closed by the peer: " + transport_code_name(code);
+      break;
     case origin_kind::idle_timeout: out = "idle timeout"; break;
     case origin_kind::handshake_timeout: out = "handshake timeout"; break;
     case origin_kind::stateless_reset: out = "stateless reset by the peer"; break;

@@ -11,7 +11,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Why a connection ends, and how often its CONNECTION_CLOSE is repeated to a peer that goes on sending.
+/// Why a connection ends, and how often its CONNECTION_CLOSE is repeated to a peer that goes on
+/// sending.
 class close_sequence {
  public:
   const close_reason* reason() const noexcept { return reason_ ? &*reason_ : nullptr; }

@@ -9,10 +9,12 @@ inline namespace v0 {
 namespace core {
 void connection_state::fail(time_point now, const protocol_failure& failure) {
   if (phase_ != phase::open) return;
-  enter_closing(now, {.origin = close_reason::origin_kind::local_transport,
-                      .code = static_cast<std::uint64_t>(failure.code),
-                      .frame_type = failure.frame_type,
-                      .reason = std::string(std::string_view(failure.reason).substr(0, limits::max_reason_size))});
+  enter_closing(
+      now,
+      {.origin = close_reason::origin_kind::local_transport,
+       .code = static_cast<std::uint64_t>(failure.code),
+       .frame_type = failure.frame_type,
+       .reason = std::string(std::string_view(failure.reason).substr(0, limits::max_reason_size))});
 }
 
 transport::duration connection_state::close_period() const {
@@ -27,7 +29,8 @@ void connection_state::report_closed(time_point now, close_reason reason) {
   closing_.set(std::move(reason));
   streams_.on_connection_closed();
   events_.push(event_kind::closed);
-  observe(observer::connectivity, [&](observer& who) { who.connection_closed({subject(now), *closing_.reason()}); });
+  observe(observer::connectivity,
+          [&](observer& who) { who.connection_closed({subject(now), *closing_.reason()}); });
   undecryptable_.clear();
   touch();
 }
@@ -64,24 +67,32 @@ void connection_state::on_stateless_reset(time_point now) {
   //# If the last 16 bytes of the datagram are identical in value to a stateless reset token, the endpoint
   //# MUST enter the draining period and not send any further packets on this connection.
   if (phase_ != phase::open) return;
-  enter_draining(now, {.origin = close_reason::origin_kind::stateless_reset, .code = 0, .frame_type = 0, .reason = {}});
+  enter_draining(now, {.origin = close_reason::origin_kind::stateless_reset,
+                       .code = 0,
+                       .frame_type = 0,
+                       .reason = {}});
 }
 
 void connection_state::on_network_failure(time_point now, std::error_code why) {
   if (phase_ != phase::open) return;
-  end_silently(now, {.origin = close_reason::origin_kind::network, .code = 0, .frame_type = 0, .reason = why.message()});
+  end_silently(now, {.origin = close_reason::origin_kind::network,
+                     .code = 0,
+                     .frame_type = 0,
+                     .reason = why.message()});
 }
 
-/// The packets of one datagram that tell the peer: in every level whose keys there are, because it cannot be known which of
-/// them the peer has (RFC 9000 section 10.2.3).
+/// The packets of one datagram that tell the peer: in every level whose keys there are, because it
+/// cannot be known which of them the peer has (RFC 9000 section 10.2.3).
 std::optional<transmit> connection_state::transmit_close(time_point now, mutable_bytes out) {
   if (phase_ != phase::closing || !closing_.packet_pending()) return std::nullopt;
   closing_.on_packet_sent();
-  const std::size_t room = std::min<std::uint64_t>({out.size(), max_datagram_size_, path_.allowance()});
+  const std::size_t room =
+      std::min<std::uint64_t>({out.size(), max_datagram_size_, path_.allowance()});
   std::size_t size = 0;
-  for (const auto level : {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
-    const bool unusable = level == encryption_level::application && side_ == role::server && !handshake_done_ &&
-                          keys_.can_write(encryption_level::handshake);
+  for (const auto level :
+       {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
+    const bool unusable = level == encryption_level::application && side_ == role::server &&
+                          !handshake_done_ && keys_.can_write(encryption_level::handshake);
     if (!keys_.can_write(level) || unusable) continue;
     size += write_close_packet(now, level, out.subspan(size, room - size), close_frame(level));
   }

@@ -42,22 +42,29 @@ struct connection_state::frame_handler {
   outcome operator()(const max_stream_data_frame& frame) const { return self.streams_.on(frame); }
   outcome operator()(const max_streams_frame& frame) const { return self.streams_.on(frame); }
   outcome operator()(const data_blocked_frame& frame) const { return self.streams_.on(frame); }
-  outcome operator()(const stream_data_blocked_frame& frame) const { return self.streams_.on(frame); }
+  outcome operator()(const stream_data_blocked_frame& frame) const {
+    return self.streams_.on(frame);
+  }
   outcome operator()(const streams_blocked_frame& frame) const { return self.streams_.on(frame); }
-  outcome operator()(const new_connection_id_frame& frame) const { return self.peer_ids_.on(frame); }
+  outcome operator()(const new_connection_id_frame& frame) const {
+    return self.peer_ids_.on(frame);
+  }
   outcome operator()(const retire_connection_id_frame& frame) const {
-    return self.local_ids_.on_retired(frame.sequence_number, connection_id(self.current_destination_));
+    return self.local_ids_.on_retired(frame.sequence_number,
+                                      connection_id(self.current_destination_));
   }
   outcome operator()(const path_challenge_frame& frame) const {
     self.path_.on_challenge(frame.data);
     return {};
   }
-  // No challenge of ours is under way: RFC 9000 section 19.18 lets a stray response be an error or nothing.
+  // No challenge of ours is under way: RFC 9000 section 19.18 lets a stray response be an error or
+  // nothing.
   outcome operator()(const path_response_frame&) const { return {}; }
   outcome operator()(const new_token_frame&) const {
     //= RFC 9000 section 19.7
     //# A server MUST treat receipt of a NEW_TOKEN frame as a connection error of type PROTOCOL_VIOLATION.
-    if (self.side_ == role::server) return violation(frame_type::new_token, "NEW_TOKEN from a client");
+    if (self.side_ == role::server)
+      return violation(frame_type::new_token, "NEW_TOKEN from a client");
     return {};
   }
   outcome operator()(const connection_close_frame& frame) const {
@@ -68,13 +75,15 @@ struct connection_state::frame_handler {
     //= RFC 9000 section 19.20
     //# A server MUST treat receipt of a HANDSHAKE_DONE frame as a connection error of type
     //# PROTOCOL_VIOLATION.
-    if (self.side_ == role::server) return violation(frame_type::handshake_done, "HANDSHAKE_DONE from a client");
+    if (self.side_ == role::server)
+      return violation(frame_type::handshake_done, "HANDSHAKE_DONE from a client");
     self.confirm_handshake(now);
     return {};
   }
 };
 
-connection_state::outcome connection_state::receive_frames(time_point now, encryption_level level, bytes payload) {
+connection_state::outcome connection_state::receive_frames(time_point now, encryption_level level,
+                                                           bytes payload) {
   transport::buffer_reader reader(payload);
   const packet_type packet = packet_type_of(level);
   while (!reader.empty() && phase_ == phase::open) {
@@ -84,14 +93,16 @@ connection_state::outcome connection_state::receive_frames(time_point now, encry
     //= RFC 9000 section 12.4
     //# An endpoint MUST treat receipt of a frame in a packet type that is not permitted as a connection
     //# error of type PROTOCOL_VIOLATION.
-    if (!is_allowed(type, packet)) return violation(type, "frame not allowed in this type of packet");
+    if (!is_allowed(type, packet))
+      return violation(type, "frame not allowed in this type of packet");
     if (is_ack_eliciting(type)) ++frames_eliciting_;
     if (auto done = std::visit(frame_handler{*this, now, level}, *frame); !done) return done;
   }
   return {};
 }
 
-connection_state::outcome connection_state::on_ack(time_point now, encryption_level level, const ack_frame& frame) {
+connection_state::outcome connection_state::on_ack(time_point now, encryption_level level,
+                                                   const ack_frame& frame) {
   std::vector<ack_range>& ranges = surroundings_.scratch.ack_ranges;
   ranges.clear();
   frame.for_each_range([&ranges](std::uint64_t smallest, std::uint64_t largest) {
@@ -101,14 +112,16 @@ connection_state::outcome connection_state::on_ack(time_point now, encryption_le
   const packet_number_space space = space_of(level);
   transport::duration delay{};
   if (space == packet_number_space::application) {
-    // The exponent is at most 20 and the delay below 2^62: bounded before it is shifted, or it would overflow.
+    // The exponent is at most 20 and the delay below 2^62: bounded before it is shifted, or it
+    // would overflow.
     const std::uint64_t raw = std::min<std::uint64_t>(frame.ack_delay, std::uint64_t{1} << 24);
     delay = std::chrono::microseconds(raw << peer_parameters_.ack_delay_exponent);
   }
   if (auto done = recovery_.on_ack_received(now, {space, ranges, delay}); !done) return done;
   settle_acked(space);
   settle_lost(now);
-  if (space == packet_number_space::application) keys_.on_application_acknowledged(frame.largest_acknowledged);
+  if (space == packet_number_space::application)
+    keys_.on_application_acknowledged(frame.largest_acknowledged);
   if (side_ == role::client && level == encryption_level::handshake) {
     recovery_.on_peer_completed_address_validation(now);
   }
@@ -132,7 +145,9 @@ void connection_state::settle_acked(packet_number_space space) {
   using kind = sent_frame::kind;
   for (const sent_frame& frame : recovery_.acked_frames()) {
     switch (frame.what) {
-      case kind::ack: acks_[static_cast<std::size_t>(space)].on_ack_acknowledged(frame.offset); break;
+      case kind::ack:
+        acks_[static_cast<std::size_t>(space)].on_ack_acknowledged(frame.offset);
+        break;
       case kind::crypto: handshake_.stream(space).on_acked(frame); break;
       case kind::retire_connection_id: peer_ids_.on_acked(frame.offset); break;
       case kind::new_connection_id:
@@ -165,16 +180,18 @@ void connection_state::settle_lost(time_point now) {
     }
   }
   observe(observer::recovery, [&](observer& who) {
-    const auto kind_of_space = space == packet_number_space::initial     ? observed::packet_kind::initial
-                               : space == packet_number_space::handshake ? observed::packet_kind::handshake
-                                                                         : observed::packet_kind::one_rtt;
+    const auto kind_of_space =
+        space == packet_number_space::initial     ? observed::packet_kind::initial
+        : space == packet_number_space::handshake ? observed::packet_kind::handshake
+                                                  : observed::packet_kind::one_rtt;
     for (const std::uint64_t number : recovery_.lost_packet_numbers()) {
       who.packet_lost({subject(now), kind_of_space, number});
     }
   });
 }
 
-connection_state::outcome connection_state::on_crypto(time_point now, encryption_level level, const crypto_frame& frame) {
+connection_state::outcome connection_state::on_crypto(time_point now, encryption_level level,
+                                                      const crypto_frame& frame) {
   if (auto done = handshake_.on(level, frame); !done) return done;
   if (level == encryption_level::application && confirmed_) {
     release_tls_at_ = now + 3 * recovery_.probe_timeout(packet_number_space::application);
@@ -193,7 +210,8 @@ connection_state::outcome connection_state::after_handshake_progress(time_point 
     //# quic_transport_parameters extension MUST close the connection with an error of type 0x016d
     constexpr std::uint8_t alert_missing_extension = 109;
     if (!parameters_known_) {
-      return std::unexpected(protocol_failure{crypto_alert(alert_missing_extension), frame_type::crypto,
+      return std::unexpected(protocol_failure{crypto_alert(alert_missing_extension),
+                                              frame_type::crypto,
                                               "the peer sent no QUIC transport parameters"});
     }
     on_handshake_complete(now);
@@ -212,9 +230,11 @@ connection_state::outcome connection_state::take_peer_parameters(time_point now)
     seen.original_destination = original_destination_;
     seen.retry_source = retry_source_;
   }
-  if (auto verified = verify_connection_ids(*peer, opposite(side_), seen); !verified) return verified;
+  if (auto verified = verify_connection_ids(*peer, opposite(side_), seen); !verified)
+    return verified;
   set_peer_parameters(*peer);
-  observe(observer::transport, [&](observer& who) { who.parameters_set({subject(now), false, *peer}); });
+  observe(observer::transport,
+          [&](observer& who) { who.parameters_set({subject(now), false, *peer}); });
   return {};
 }
 
@@ -223,7 +243,8 @@ connection_state::outcome connection_state::install_secrets(time_point now) {
   while (handshake_.poll_secret(secret)) {
     if (secret.level == encryption_level::early_data) continue;
     if (auto done = keys_.install(secret); !done) {
-      return std::unexpected(protocol_failure{transport_error::internal_error, 0, "key derivation failed"});
+      return std::unexpected(
+          protocol_failure{transport_error::internal_error, 0, "key derivation failed"});
     }
     if (secret.level == encryption_level::handshake) recovery_.on_handshake_keys(now);
     observe(observer::security, [&](observer& who) {

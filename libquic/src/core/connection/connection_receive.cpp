@@ -11,8 +11,8 @@ inline namespace v0 {
 namespace core {
 namespace {
 
-/// Where header protection takes its sample: four bytes after the start of the packet number, whatever its size
-/// (RFC 9001 section 5.4.2).
+/// Where header protection takes its sample: four bytes after the start of the packet number,
+/// whatever its size (RFC 9001 section 5.4.2).
 constexpr std::size_t sample_distance = 4;
 
 std::optional<encryption_level> level_of(packet_type type) {
@@ -53,18 +53,20 @@ std::size_t connection_state::masks_for_batch(const input& datagrams) {
   for (std::size_t offset = 0; offset < datagrams.payload.size(); offset += datagrams.stride) {
     const mutable_bytes datagram = datagrams.payload.subspan(offset);
     const bool fits = datagram.size() >= number_offset + sample_distance + header_sample_size;
-    if (!fits || is_long_header(datagram[0]) || count == surroundings_.scratch.samples.size()) break;
+    if (!fits || is_long_header(datagram[0]) || count == surroundings_.scratch.samples.size())
+      break;
     surroundings_.scratch.samples[count++] = datagram.data() + number_offset + sample_distance;
   }
   workspace& scratch = surroundings_.scratch;
-  keys->header_masks(std::span(scratch.samples).first(count), std::span(scratch.masks).first(count));
+  keys->header_masks(std::span(scratch.samples).first(count),
+                     std::span(scratch.masks).first(count));
   return count;
 }
 
 void connection_state::receive(time_point now, const input& datagrams) {
   touch();
-  // Migration is not offered (disable_active_migration): packets of another address may be an attacker's copies, and
-  // RFC 9000 section 9 lets us drop them.
+  // Migration is not offered (disable_active_migration): packets of another address may be an
+  // attacker's copies, and RFC 9000 section 9 lets us drop them.
   if (datagrams.remote != path_.remote()) {
     return drop(now, nullptr, datagrams.payload.size(), "unexpected_source_address");
   }
@@ -72,8 +74,10 @@ void connection_state::receive(time_point now, const input& datagrams) {
 
   const std::size_t masked = masks_for_batch(datagrams);
   std::size_t index = 0;
-  for (std::size_t offset = 0; offset < datagrams.payload.size(); offset += datagrams.stride, ++index) {
-    const std::size_t size = std::min<std::size_t>(datagrams.stride, datagrams.payload.size() - offset);
+  for (std::size_t offset = 0; offset < datagrams.payload.size();
+       offset += datagrams.stride, ++index) {
+    const std::size_t size =
+        std::min<std::size_t>(datagrams.stride, datagrams.payload.size() - offset);
     const header_mask* mask = index < masked ? &surroundings_.scratch.masks[index] : nullptr;
     receive_datagram(now, datagrams.payload.subspan(offset, size), datagrams.mark, mask);
   }
@@ -96,8 +100,8 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
 }
 
 /// Size of the packet, or zero when the rest of the datagram cannot be read.
-std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes datagram, transport::ecn mark,
-                                                   const header_mask* mask) {
+std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes datagram,
+                                                   transport::ecn mark, const header_mask* mask) {
   const auto header = parse_header(datagram, local_connection_ids::id_size);
   if (!header) {
     drop(now, nullptr, datagram.size(), "header_parse_error");
@@ -106,7 +110,9 @@ std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes
   switch (header->type) {
     case packet_type::version_negotiation: receive_version_negotiation(now, datagram); return 0;
     case packet_type::retry: receive_retry(now, datagram); return 0;
-    case packet_type::unknown_version: drop(now, &*header, datagram.size(), "unexpected_version"); return 0;
+    case packet_type::unknown_version:
+      drop(now, &*header, datagram.size(), "unexpected_version");
+      return 0;
     default: break;
   }
   receive_protected(now, {*header, datagram.first(header->size), mark, mask});
@@ -118,7 +124,8 @@ bool connection_state::is_expected_source(const packet_header& header) const noe
   //= RFC 9000 section 7.2
   //# Once a client has received a valid Initial packet from the server, it MUST discard any subsequent
   //# packet it receives on that connection with a different Source Connection ID.
-  return header.type == packet_type::one_rtt || !peer_source_known_ || peer_initial_source_ == header.source;
+  return header.type == packet_type::one_rtt || !peer_source_known_ ||
+         peer_initial_source_ == header.source;
 }
 
 void connection_state::receive_protected(time_point now, const received_packet& packet) {
@@ -130,7 +137,8 @@ void connection_state::receive_protected(time_point now, const received_packet& 
   //= RFC 9001 section 5.7
   //# Even if it has 1-RTT secrets, a server MUST NOT process incoming 1-RTT protected packets before the
   //# TLS handshake is complete.
-  const bool too_early = side_ == role::server && *level == encryption_level::application && !handshake_done_;
+  const bool too_early =
+      side_ == role::server && *level == encryption_level::application && !handshake_done_;
   if (!keys_.can_read(*level) || too_early) {
     const bool keys_may_come = *level != encryption_level::initial && !confirmed_;
     if (keys_may_come) keep_undecryptable(packet.whole, packet.mark);
@@ -141,8 +149,8 @@ void connection_state::receive_protected(time_point now, const received_packet& 
   if (phase_ == phase::open) on_authentic(now, packet, *level, opened);
 }
 
-bool connection_state::open_packet(time_point now, const received_packet& packet, encryption_level level,
-                                   opened_packet& out) {
+bool connection_state::open_packet(time_point now, const received_packet& packet,
+                                   encryption_level level, opened_packet& out) {
   const std::size_t number_offset = packet.header.packet_number_offset;
   if (packet.whole.size() < number_offset + sample_distance + header_sample_size) {
     drop(now, &packet.header, packet.whole.size(), "payload_too_short");
@@ -157,7 +165,8 @@ bool connection_state::open_packet(time_point now, const received_packet& packet
     keys.header_masks({&sample, 1}, {&mask, 1});
   }
   std::byte* const start = packet.whole.data();
-  const std::byte first = start[0] ^ (mask[0] & (is_long_header(start[0]) ? std::byte{0x0f} : std::byte{0x1f}));
+  const std::byte first =
+      start[0] ^ (mask[0] & (is_long_header(start[0]) ? std::byte{0x0f} : std::byte{0x1f}));
   const std::size_t number_size = packet_number_size_of(first);
   apply_header_mask(start, number_offset, number_size, mask);
 
@@ -196,11 +205,12 @@ bool connection_state::open_packet(time_point now, const received_packet& packet
   return false;
 }
 
-void connection_state::on_authentic(time_point now, const received_packet& packet, encryption_level level,
-                                    const opened_packet& opened) {
+void connection_state::on_authentic(time_point now, const received_packet& packet,
+                                    encryption_level level, const opened_packet& opened) {
   ack_tracker& acks = acks_[static_cast<std::size_t>(space_of(level))];
   // Only now, so that a forged duplicate takes the same time as any other forgery.
-  if (acks.is_duplicate(opened.number)) return drop(now, &packet.header, packet.whole.size(), "duplicate");
+  if (acks.is_duplicate(opened.number))
+    return drop(now, &packet.header, packet.whole.size(), "duplicate");
   ++statistics_.packets_received;
   packet_processed_ = true;
   //= RFC 9000 section 17.2
@@ -215,13 +225,14 @@ void connection_state::on_authentic(time_point now, const received_packet& packe
     peer_ids_.set_initial(peer_initial_source_);
   }
   observe(observer::transport, [&](observer& who) {
-    who.packet_received({subject(now), kind_of(packet.header.type), opened.number, packet.whole.size(), opened.payload});
+    who.packet_received({subject(now), kind_of(packet.header.type), opened.number,
+                         packet.whole.size(), opened.payload});
   });
   last_received_ = now;
   eliciting_since_received_ = false;
   if (side_ == role::server && level == encryption_level::handshake) {
-    // The client has our Handshake keys, so it received what was sent to its address (RFC 9000 section 8.1), and Initial
-    // keys are of no more use (RFC 9001 section 4.9.1).
+    // The client has our Handshake keys, so it received what was sent to its address (RFC 9000
+    // section 8.1), and Initial keys are of no more use (RFC 9001 section 4.9.1).
     path_.set_validated();
     recovery_.on_peer_completed_address_validation(now);
     discard_keys(now, encryption_level::initial);
@@ -230,7 +241,8 @@ void connection_state::on_authentic(time_point now, const received_packet& packe
   //= RFC 9000 section 12.4
   //# An endpoint MUST treat receipt of a packet containing no frames as a connection error of type
   //# PROTOCOL_VIOLATION.
-  if (payload.empty()) return fail(now, {transport_error::protocol_violation, 0, "packet without frames"});
+  if (payload.empty())
+    return fail(now, {transport_error::protocol_violation, 0, "packet without frames"});
   const std::uint64_t eliciting_before = frames_eliciting_;
   current_destination_ = packet.header.destination;
   if (auto done = receive_frames(now, level, payload); !done) return fail(now, done.error());
@@ -246,7 +258,8 @@ void connection_state::receive_version_negotiation(time_point now, bytes packet)
   //# any other packet, including an earlier Version Negotiation packet.
   const bool wanted = parsed && side_ == role::client && !packet_processed_ && !retry_source_;
   if (!wanted || parsed->source.size() != original_destination_.size() ||
-      !(original_destination_ == parsed->source) || !(local_ids_.initial() == parsed->destination)) {
+      !(original_destination_ == parsed->source) ||
+      !(local_ids_.initial() == parsed->destination)) {
     return drop(now, nullptr, packet.size(), "unexpected_packet");
   }
   //= RFC 9000 section 6.2
@@ -271,13 +284,15 @@ void connection_state::receive_retry(time_point now, bytes packet) {
       original_destination_ == retry->source) {
     return drop(now, nullptr, packet.size(), "unexpected_packet");
   }
-  const auto expected = retry_integrity_tag(original_destination_, packet.first(packet.size() - aead_tag_size));
+  const auto expected =
+      retry_integrity_tag(original_destination_, packet.first(packet.size() - aead_tag_size));
   //= RFC 9000 section 17.2.5.2
   //# Clients MUST discard Retry packets that have a Retry Integrity Tag that cannot be validated
   if (!expected || !transport::equal_bytes(*expected, retry->integrity_tag)) {
     return drop(now, nullptr, packet.size(), "decryption_failure");
   }
-  auto keys = derive_initial_protection(connection_id(retry->source), surroundings_.tls.null_protection());
+  auto keys =
+      derive_initial_protection(connection_id(retry->source), surroundings_.tls.null_protection());
   if (!keys) return fail(now, {transport_error::internal_error, 0, "key derivation failed"});
   keys_.set_initial(std::move(keys->server), std::move(keys->client));
   retry_source_ = connection_id(retry->source);
@@ -293,7 +308,8 @@ void connection_state::keep_undecryptable(mutable_bytes packet, transport::ecn m
   undecryptable_.push_back({{packet.begin(), packet.end()}, mark});
 }
 
-/// Packets that overtook the ones with their keys. Those that still cannot be read go back into the list.
+/// Packets that overtook the ones with their keys. Those that still cannot be read go back into the
+/// list.
 void connection_state::replay_undecryptable(time_point now) {
   std::vector<kept_packet> waiting;
   waiting.swap(undecryptable_);
@@ -303,7 +319,8 @@ void connection_state::replay_undecryptable(time_point now) {
   }
 }
 
-void connection_state::drop(time_point now, const packet_header* header, std::size_t size, std::string_view trigger) {
+void connection_state::drop(time_point now, const packet_header* header, std::size_t size,
+                            std::string_view trigger) {
   ++statistics_.packets_dropped;
   observe(observer::transport, [&](observer& who) {
     const auto kind = header != nullptr ? kind_of(header->type) : observed::packet_kind::unknown;

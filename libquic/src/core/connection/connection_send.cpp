@@ -14,7 +14,8 @@ constexpr std::array levels_in_order{encryption_level::initial, encryption_level
                                      encryption_level::application};
 /// A packet behind another in a datagram is worth its header only with so much room.
 constexpr std::size_t min_coalesced_room = 128;
-/// A packet this close to full, with more waiting, is filled up, so that the batch goes on with datagrams of one size.
+/// A packet this close to full, with more waiting, is filled up, so that the batch goes on with
+/// datagrams of one size.
 constexpr std::size_t padded_to_segment = 32;
 
 packet_type type_of(encryption_level level) noexcept {
@@ -26,7 +27,8 @@ packet_type type_of(encryption_level level) noexcept {
 }
 
 bool holds_ack_eliciting(std::span<const sent_frame> frames) noexcept {
-  return std::ranges::any_of(frames, [](const sent_frame& frame) { return frame.what != sent_frame::kind::ack; });
+  return std::ranges::any_of(
+      frames, [](const sent_frame& frame) { return frame.what != sent_frame::kind::ack; });
 }
 
 }  // namespace
@@ -34,7 +36,8 @@ bool holds_ack_eliciting(std::span<const sent_frame> frames) noexcept {
 std::uint64_t connection_state::next_packet_number(packet_number_space space) {
   std::uint64_t& next = next_number_[static_cast<std::size_t>(space)];
   if (space == packet_number_space::application && next == next_skip_) {
-    // An acknowledgement of a number that was never sent gives an optimistic acknowledger away (RFC 9000 section 21.4).
+    // An acknowledgement of a number that was never sent gives an optimistic acknowledger away (RFC
+    // 9000 section 21.4).
     ++next;
     next_skip_ = next + 1 + surroundings_.random.below(2 * limits::packet_number_skip_period);
   }
@@ -48,10 +51,13 @@ bool connection_state::level_has_output(encryption_level level) const noexcept {
          path_.response_pending() || local_ids_.has_output() || peer_ids_.has_output();
 }
 
-connection_state::packet_plan connection_state::plan_for(time_point now, encryption_level level) const {
+connection_state::packet_plan connection_state::plan_for(time_point now,
+                                                         encryption_level level) const {
   packet_plan plan{.level = level};
-  // Before the handshake is complete the client is not authenticated: a server sends no application data yet.
-  const bool usable = level != encryption_level::application || side_ == role::client || handshake_done_;
+  // Before the handshake is complete the client is not authenticated: a server sends no application
+  // data yet.
+  const bool usable =
+      level != encryption_level::application || side_ == role::client || handshake_done_;
   if (!keys_.can_write(level) || !usable) return plan;
   const auto space = static_cast<std::size_t>(space_of(level));
   plan.ack = acks_[space].ack_due(now);
@@ -79,7 +85,8 @@ pacer::rate_source connection_state::pacing_rate() const noexcept {
           .max_datagram_size = max_datagram_size_};
 }
 
-std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_bytes out, unsigned max_segments) {
+std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_bytes out,
+                                                        unsigned max_segments) {
   if (phase_ != phase::open) return transmit_close(now, out);
   if (confirmed_ && keys_.update_due() && keys_.initiate_update()) {
     observe(observer::security, [&](observer& who) {
@@ -87,7 +94,8 @@ std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_
     });
   }
   if (keys_.confidentiality_exhausted()) {
-    fail(now, {transport_error::aead_limit_reached, 0, "no more packets may be sealed with these keys"});
+    fail(now,
+         {transport_error::aead_limit_reached, 0, "no more packets may be sealed with these keys"});
     return transmit_close(now, out);
   }
   budget_ = send_budget(now);
@@ -108,7 +116,8 @@ std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_
     if (datagrams == 1) segment = size;
     if (last) break;
   }
-  if (packet_protection* keys = keys_.writer(encryption_level::application)) surroundings_.scratch.batch.apply(*keys);
+  if (packet_protection* keys = keys_.writer(encryption_level::application))
+    surroundings_.scratch.batch.apply(*keys);
   after_transmit(now, total, datagrams);
   if (total == 0) return std::nullopt;
   return transmit{.size = static_cast<std::uint32_t>(total),
@@ -135,7 +144,8 @@ void connection_state::after_transmit(time_point now, std::size_t bytes, unsigne
   if (waiting && !window_full && path_.allowance() >= max_datagram_size_) {
     pacing_until_ = pacer_.next_send_time(now, pacing_rate());
   }
-  if (side_ == role::server) recovery_.set_amplification_limited(now, path_.allowance() < max_datagram_size_);
+  if (side_ == role::server)
+    recovery_.set_amplification_limited(now, path_.allowance() < max_datagram_size_);
 }
 
 std::size_t connection_state::build_datagram(time_point now, mutable_bytes room) {
@@ -157,12 +167,14 @@ std::size_t connection_state::build_datagram(time_point now, mutable_bytes room)
   return used;
 }
 
-connection_state::built_packet connection_state::begin_packet(const packet_plan& plan, mutable_bytes room) {
+connection_state::built_packet connection_state::begin_packet(const packet_plan& plan,
+                                                              mutable_bytes room) {
   built_packet built;
   const packet_number_space space = space_of(plan.level);
   built.start = room.data();
   built.number = next_packet_number(space);
-  const std::size_t number_size = packet_number_size(built.number, recovery_.largest_acknowledged(space));
+  const std::size_t number_size =
+      packet_number_size(built.number, recovery_.largest_acknowledged(space));
   transport::buffer_writer writer(room);
   if (plan.level == encryption_level::application) {
     write_short_header(writer, {.destination = peer_ids_.current().bytes(),
@@ -170,25 +182,26 @@ connection_state::built_packet connection_state::begin_packet(const packet_plan&
                                 .packet_number = built.number,
                                 .packet_number_size = number_size});
   } else {
-    const long_header_layout layout =
-        write_long_header(writer, {.type = type_of(plan.level),
-                                   .version = version_1,
-                                   .destination = peer_ids_.current().bytes(),
-                                   .source = local_ids_.initial().bytes(),
-                                   .token = plan.level == encryption_level::initial ? bytes(token_) : bytes(),
-                                   .packet_number = built.number,
-                                   .packet_number_size = number_size});
+    const long_header_layout layout = write_long_header(
+        writer, {.type = type_of(plan.level),
+                 .version = version_1,
+                 .destination = peer_ids_.current().bytes(),
+                 .source = local_ids_.initial().bytes(),
+                 .token = plan.level == encryption_level::initial ? bytes(token_) : bytes(),
+                 .packet_number = built.number,
+                 .packet_number_size = number_size});
     built.length_offset = layout.length_offset;
   }
   built.header_size = writer.size();
   built.number_size = number_size;
-  const bool fits = writer.ok() && room.size() > built.header_size + aead_tag_size + header_sample_size;
+  const bool fits =
+      writer.ok() && room.size() > built.header_size + aead_tag_size + header_sample_size;
   built.payload_room = fits ? room.size() - built.header_size - aead_tag_size : 0;
   return built;
 }
 
-std::size_t connection_state::build_packet(time_point now, const packet_plan& plan, mutable_bytes room,
-                                           std::size_t datagram_so_far) {
+std::size_t connection_state::build_packet(time_point now, const packet_plan& plan,
+                                           mutable_bytes room, std::size_t datagram_so_far) {
   built_packet built = begin_packet(plan, room);
   transport::buffer_writer writer({built.start + built.header_size, built.payload_room});
   std::vector<sent_frame>& frames = surroundings_.scratch.frames;
@@ -199,9 +212,11 @@ std::size_t connection_state::build_packet(time_point now, const packet_plan& pl
 
   built.ack_eliciting = holds_ack_eliciting(frames);
   built.in_flight = built.ack_eliciting;
-  if (plan.level == encryption_level::initial && (side_ == role::client || built.ack_eliciting)) needs_padding_ = true;
+  if (plan.level == encryption_level::initial && (side_ == role::client || built.ack_eliciting))
+    needs_padding_ = true;
 
-  // Header protection samples sixteen bytes from the fourth after the packet number's start (RFC 9001 section 5.4.2).
+  // Header protection samples sixteen bytes from the fourth after the packet number's start (RFC
+  // 9001 section 5.4.2).
   const std::size_t least = 4 - built.number_size;
   std::size_t padding = writer.size() < least ? least - writer.size() : 0;
   const std::size_t end = built.header_size + writer.size() + aead_tag_size;
@@ -211,7 +226,8 @@ std::size_t connection_state::build_packet(time_point now, const packet_plan& pl
     if (datagram < limits::min_initial_datagram) padding = limits::min_initial_datagram - datagram;
     needs_padding_ = false;
   }
-  const bool more = plan.level == encryption_level::application && plan.fresh && streams_.has_output();
+  const bool more =
+      plan.level == encryption_level::application && plan.fresh && streams_.has_output();
   if (more && writer.remaining() <= padded_to_segment) padding = writer.remaining();
   if (padding != 0) {
     writer.zeros(padding);
@@ -223,7 +239,8 @@ std::size_t connection_state::build_packet(time_point now, const packet_plan& pl
 }
 
 /// Seals and masks; from here on the packet number is used.
-void connection_state::seal_packet(time_point now, const packet_plan& plan, const built_packet& built) {
+void connection_state::seal_packet(time_point now, const packet_plan& plan,
+                                   const built_packet& built) {
   packet_protection& keys = *keys_.writer(plan.level);
   const packet_number_space space = space_of(plan.level);
   const std::size_t size = built.header_size + built.payload_size + aead_tag_size;
@@ -234,7 +251,11 @@ void connection_state::seal_packet(time_point now, const packet_plan& plan, cons
     const auto kind = plan.level == encryption_level::initial     ? observed::packet_kind::initial
                       : plan.level == encryption_level::handshake ? observed::packet_kind::handshake
                                                                   : observed::packet_kind::one_rtt;
-    who.packet_sent({subject(now), kind, built.number, size, {built.start + built.header_size, built.payload_size}});
+    who.packet_sent({subject(now),
+                     kind,
+                     built.number,
+                     size,
+                     {built.start + built.header_size, built.payload_size}});
   });
   if (plan.level == encryption_level::application) {
     keys.seal(built.number, built.start, built.header_size, built.payload_size);
@@ -242,7 +263,8 @@ void connection_state::seal_packet(time_point now, const packet_plan& plan, cons
     surroundings_.scratch.batch.add(keys, built.start, number_offset);
     return;
   }
-  patch_length(built.start, built.length_offset, built.number_size + built.payload_size + aead_tag_size);
+  patch_length(built.start, built.length_offset,
+               built.number_size + built.payload_size + aead_tag_size);
   keys.seal(built.number, built.start, built.header_size, built.payload_size);
   const std::byte* sample = built.start + number_offset + 4;
   header_mask mask;
@@ -250,7 +272,8 @@ void connection_state::seal_packet(time_point now, const packet_plan& plan, cons
   apply_header_mask(built.start, number_offset, built.number_size, mask);
 }
 
-void connection_state::finish_packet(time_point now, const packet_plan& plan, const built_packet& built) {
+void connection_state::finish_packet(time_point now, const packet_plan& plan,
+                                     const built_packet& built) {
   seal_packet(now, plan, built);
   const packet_number_space space = space_of(plan.level);
   const std::size_t size = built.header_size + built.payload_size + aead_tag_size;
@@ -275,7 +298,8 @@ void connection_state::finish_packet(time_point now, const packet_plan& plan, co
   }
 }
 
-void connection_state::write_payload(time_point now, const packet_plan& plan, packet_payload& payload) {
+void connection_state::write_payload(time_point now, const packet_plan& plan,
+                                     packet_payload& payload) {
   crypto_stream& crypto = handshake_.stream(space_of(plan.level));
   const bool application = plan.level == encryption_level::application;
   write_ack(now, plan.level, payload);
@@ -327,26 +351,29 @@ void connection_state::write_application_control(packet_payload& payload) {
 void connection_state::write_ack(time_point now, encryption_level level, packet_payload& payload) {
   ack_tracker& acks = acks_[static_cast<std::size_t>(space_of(level))];
   if (!acks.ack_pending()) return;
-  const auto delay = std::chrono::duration_cast<std::chrono::microseconds>(acks.ack_delay(now)).count();
+  const auto delay =
+      std::chrono::duration_cast<std::chrono::microseconds>(acks.ack_delay(now)).count();
   const ecn_counts& counts = acks.counts();
   const bool any_mark = counts.ect0 != 0 || counts.ect1 != 0 || counts.ecn_ce != 0;
-  const ack_content content{
-      .ranges = acks.ranges(),
-      .ack_delay = static_cast<std::uint64_t>(delay) >> transport_parameters::default_ack_delay_exponent,
-      .ecn_counts = any_mark ? std::optional(counts) : std::nullopt};
+  const ack_content content{.ranges = acks.ranges(),
+                            .ack_delay = static_cast<std::uint64_t>(delay) >>
+                                         transport_parameters::default_ack_delay_exponent,
+                            .ecn_counts = any_mark ? std::optional(counts) : std::nullopt};
   if (encode_ack(content, payload.writer) == 0) return;
-  payload.frames.push_back({.what = sent_frame::kind::ack, .offset = acks.ranges().front().largest});
+  payload.frames.push_back(
+      {.what = sent_frame::kind::ack, .offset = acks.ranges().front().largest});
   acks.on_ack_sent();
 }
 
-std::size_t connection_state::write_close_packet(time_point now, encryption_level level, mutable_bytes room,
-                                                 connection_close_frame frame) {
+std::size_t connection_state::write_close_packet(time_point now, encryption_level level,
+                                                 mutable_bytes room, connection_close_frame frame) {
   const packet_plan plan{.level = level};
   built_packet built = begin_packet(plan, room);
   if (built.payload_room < encoded_size(connection_close_frame{.application = frame.application,
                                                                .error_code = frame.error_code,
                                                                .frame_type = frame.frame_type,
-                                                               .reason_phrase = {}}) + 2) {
+                                                               .reason_phrase = {}}) +
+                               2) {
     return 0;
   }
   transport::buffer_writer writer({built.start + built.header_size, built.payload_room});

@@ -35,13 +35,15 @@ connection_state::connection_state(time_point now, const connection_surroundings
       config_(config),
       original_destination_(origin.original_destination),
       path_(origin.local, origin.remote, origin.address_validated || origin.side == role::client),
-      local_ids_({surroundings.router, surroundings.random, surroundings.tokens, origin.handle.slot}),
+      local_ids_(
+          {surroundings.router, surroundings.random, surroundings.tokens, origin.handle.slot}),
       peer_ids_(surroundings.router, origin.handle.slot),
       recovery_(recovery_config(origin.side, config)),
       acks_{ack_tracker(transport::duration::zero()), ack_tracker(transport::duration::zero()),
             ack_tracker(config.max_ack_delay)},
       streams_(stream_config(), events_, surroundings.pages),
-      max_datagram_size_(std::max<std::uint64_t>(config.max_datagram_size, limits::min_initial_datagram)),
+      max_datagram_size_(
+          std::max<std::uint64_t>(config.max_datagram_size, limits::min_initial_datagram)),
       started_(now),
       last_received_(now),
       last_eliciting_sent_(now),
@@ -102,10 +104,12 @@ void connection_state::start_client(time_point now, const connection_origin& ori
   surroundings_.random.fill(grease);
   const transport_parameters own = local_parameters(origin);
   encode(own, writer, config_.grease ? bytes(grease) : bytes());
-  observe(observer::transport, [&](observer& who) { who.parameters_set({subject(now), true, own}); });
+  observe(observer::transport,
+          [&](observer& who) { who.parameters_set({subject(now), true, own}); });
   auto session = surroundings_.tls.connect(origin.server_name, writer.written());
   if (!keys || !session) {
-    return fail(now, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
+    return fail(
+        now, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
   }
   keys_.set_initial(std::move(keys->server), std::move(keys->client));
   handshake_.start(std::move(*session));
@@ -123,17 +127,20 @@ void connection_state::start_server(const connection_origin& origin) {
   issue_new_tokens_ = origin.issue_new_token;
   local_ids_.add_provisional(origin.first_destination);
   next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
-  auto keys = derive_initial_protection(origin.first_destination, surroundings_.tls.null_protection());
+  auto keys =
+      derive_initial_protection(origin.first_destination, surroundings_.tls.null_protection());
   std::array<std::byte, transport_parameters::max_encoded_size> memory;
   transport::buffer_writer writer(memory);
   std::array<std::byte, transport_parameters::grease_size> grease;
   surroundings_.random.fill(grease);
   const transport_parameters own = local_parameters(origin);
   encode(own, writer, config_.grease ? bytes(grease) : bytes());
-  observe(observer::transport, [&](observer& who) { who.parameters_set({subject(started_), true, own}); });
+  observe(observer::transport,
+          [&](observer& who) { who.parameters_set({subject(started_), true, own}); });
   auto session = surroundings_.tls.accept(writer.written());
   if (!keys || !session) {
-    return fail(started_, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
+    return fail(started_, {transport_error::internal_error, 0,
+                           "the TLS library could not begin a handshake"});
   }
   keys_.set_initial(std::move(keys->client), std::move(keys->server));
   handshake_.start(std::move(*session));
@@ -151,7 +158,8 @@ void connection_state::set_peer_parameters(const transport_parameters& peer) {
   //# the minimum of the two advertised values (or the sole advertised value, if only one endpoint
   //# advertises a non-zero value).
   const auto theirs = to_milliseconds(peer.max_idle_timeout);
-  if (theirs.count() != 0) idle_timeout_ = idle_timeout_.count() == 0 ? theirs : std::min(idle_timeout_, theirs);
+  if (theirs.count() != 0)
+    idle_timeout_ = idle_timeout_.count() == 0 ? theirs : std::min(idle_timeout_, theirs);
   if (peer.stateless_reset_token) peer_ids_.set_initial_reset_token(*peer.stateless_reset_token);
 }
 

@@ -55,16 +55,18 @@ struct connection_origin {
   role side = role::client;
   transport::address local;
   transport::address remote;
-  std::string server_name;                   ///< Client: to be verified.
-  connection_id original_destination;        ///< Destination of the client's very first packet.
-  connection_id peer_source;                 ///< Server: Source of the client's Initial packet.
-  connection_id first_destination;           ///< Server: Destination of the Initial packet that is being accepted.
-  std::optional<connection_id> retry_source; ///< Server: of the Retry packet that it answered.
+  std::string server_name;             ///< Client: to be verified.
+  connection_id original_destination;  ///< Destination of the client's very first packet.
+  connection_id peer_source;           ///< Server: Source of the client's Initial packet.
+  connection_id
+      first_destination;  ///< Server: Destination of the Initial packet that is being accepted.
+  std::optional<connection_id> retry_source;  ///< Server: of the Retry packet that it answered.
   bool address_validated = false;
-  bool issue_new_token = false;              ///< Server: after the handshake.
+  bool issue_new_token = false;  ///< Server: after the handshake.
 };
 
-/// One connection: the state that the rooms of the core meet in. Its functions are in a file per matter:
+/// One connection: the state that the rooms of the core meet in. Its functions are in a file per
+/// matter:
 ///
 ///   connection_state.cpp     beginning, questions, commands of the application
 ///   connection_receive.cpp   datagrams to packets to frames
@@ -73,18 +75,20 @@ struct connection_origin {
 ///   connection_timers.cpp    deadlines
 ///   connection_closing.cpp   the three ways to end (RFC 9000 section 10)
 ///
-/// The endpoint calls receive(), handle_timeout() and poll_transmit(), then takes events; after each of them everything
-/// that follows from the input has been done.
+/// The endpoint calls receive(), handle_timeout() and poll_transmit(), then takes events; after
+/// each of them everything that follows from the input has been done.
 class connection_state {
  public:
-  connection_state(time_point now, const connection_surroundings&, const connection_origin&, const connection_config&);
+  connection_state(time_point now, const connection_surroundings&, const connection_origin&,
+                   const connection_config&);
   ~connection_state();
   connection_state(const connection_state&) = delete;
   connection_state& operator=(const connection_state&) = delete;
 
   // From the network.
   struct input {
-    mutable_bytes payload;       ///< Datagrams of `stride` bytes, the last may be shorter; all for this connection.
+    mutable_bytes payload;  ///< Datagrams of `stride` bytes, the last may be shorter; all for this
+                            ///< connection.
     std::uint16_t stride = 0;
     transport::ecn mark = transport::ecn::not_ect;
     const transport::address& remote;
@@ -92,7 +96,8 @@ class connection_state {
   };
   void receive(time_point now, const input& datagrams);
   void release_input();
-  /// A datagram of unknown destination ended with a stateless reset token of this connection's peer.
+  /// A datagram of unknown destination ended with a stateless reset token of this connection's
+  /// peer.
   void on_stateless_reset(time_point now);
   void on_network_failure(time_point now, std::error_code why);
 
@@ -140,7 +145,9 @@ class connection_state {
   transport_parameters local_parameters(const connection_origin& origin) const;
   stream_table::config stream_config() const;
   void set_peer_parameters(const transport_parameters& peer);
-  observed::subject subject(time_point now) const noexcept { return {now, original_destination_, side_}; }
+  observed::subject subject(time_point now) const noexcept {
+    return {now, original_destination_, side_};
+  }
   template <class Build>
   void observe(observer::category category, Build&& build) const {
     if (surroundings_.watcher != nullptr && (surroundings_.watcher->categories() & category) != 0) {
@@ -155,19 +162,24 @@ class connection_state {
     transport::ecn mark;
     const header_mask* mask = nullptr;  ///< When it was computed for the batch.
   };
-  void receive_datagram(time_point now, mutable_bytes datagram, transport::ecn mark, const header_mask* mask);
-  std::size_t receive_first_packet(time_point now, mutable_bytes datagram, transport::ecn mark, const header_mask* mask);
+  void receive_datagram(time_point now, mutable_bytes datagram, transport::ecn mark,
+                        const header_mask* mask);
+  std::size_t receive_first_packet(time_point now, mutable_bytes datagram, transport::ecn mark,
+                                   const header_mask* mask);
   void receive_protected(time_point now, const received_packet& packet);
   struct opened_packet;
-  bool open_packet(time_point now, const received_packet& packet, encryption_level level, opened_packet& out);
+  bool open_packet(time_point now, const received_packet& packet, encryption_level level,
+                   opened_packet& out);
   bool is_expected_source(const packet_header& header) const noexcept;
-  void on_authentic(time_point now, const received_packet& packet, encryption_level level, const opened_packet& opened);
+  void on_authentic(time_point now, const received_packet& packet, encryption_level level,
+                    const opened_packet& opened);
   outcome receive_frames(time_point now, encryption_level level, bytes payload);
   void receive_version_negotiation(time_point now, bytes packet);
   void receive_retry(time_point now, bytes packet);
   void keep_undecryptable(mutable_bytes packet, transport::ecn mark);
   void replay_undecryptable(time_point now);
-  void drop(time_point now, const packet_header* header, std::size_t size, std::string_view trigger);
+  void drop(time_point now, const packet_header* header, std::size_t size,
+            std::string_view trigger);
   std::size_t masks_for_batch(const input& datagrams);
 
   // connection_frames.cpp
@@ -187,8 +199,9 @@ class connection_state {
   // connection_send.cpp
   struct packet_plan {
     encryption_level level = encryption_level::initial;
-    bool ack = false;    ///< An acknowledgement is due.
-    bool probe = false;  ///< Something ack-eliciting must leave, whatever the congestion window says.
+    bool ack = false;  ///< An acknowledgement is due.
+    bool probe =
+        false;  ///< Something ack-eliciting must leave, whatever the congestion window says.
     bool fresh = false;  ///< There is something to send, and it may leave.
     bool anything() const noexcept { return ack || probe || fresh; }
   };
@@ -207,14 +220,16 @@ class connection_state {
   packet_plan plan_for(time_point now, encryption_level level) const;
   bool anything_after(time_point now, encryption_level level) const;
   bool level_has_output(encryption_level level) const noexcept;
-  std::size_t build_packet(time_point now, const packet_plan& plan, mutable_bytes room, std::size_t datagram_so_far);
+  std::size_t build_packet(time_point now, const packet_plan& plan, mutable_bytes room,
+                           std::size_t datagram_so_far);
   built_packet begin_packet(const packet_plan& plan, mutable_bytes room);
   void write_payload(time_point now, const packet_plan& plan, packet_payload& payload);
   void write_application_control(packet_payload& payload);
   void write_ack(time_point now, encryption_level level, packet_payload& payload);
   void seal_packet(time_point now, const packet_plan& plan, const built_packet& built);
   void finish_packet(time_point now, const packet_plan& plan, const built_packet& built);
-  std::size_t write_close_packet(time_point now, encryption_level level, mutable_bytes room, connection_close_frame frame);
+  std::size_t write_close_packet(time_point now, encryption_level level, mutable_bytes room,
+                                 connection_close_frame frame);
   void after_transmit(time_point now, std::size_t bytes, unsigned datagrams);
   std::uint64_t next_packet_number(packet_number_space space);
   std::uint64_t send_budget(time_point now);
@@ -258,31 +273,32 @@ class connection_state {
 
   // Handshake facts.
   transport_parameters peer_parameters_;
-  std::vector<std::byte> token_;                 ///< Client: for its Initial packets, from a Retry.
-  std::optional<connection_id> retry_source_;    ///< Client: of the Retry packet it followed.
+  std::vector<std::byte> token_;               ///< Client: for its Initial packets, from a Retry.
+  std::optional<connection_id> retry_source_;  ///< Client: of the Retry packet it followed.
   connection_id peer_initial_source_;
   bool peer_source_known_ = false;
   bool parameters_known_ = false;
   bool handshake_done_ = false;
   bool confirmed_ = false;
-  bool handshake_done_pending_ = false;          ///< Server: HANDSHAKE_DONE is to be sent.
-  bool new_token_pending_ = false;               ///< Server: NEW_TOKEN is to be sent.
+  bool handshake_done_pending_ = false;  ///< Server: HANDSHAKE_DONE is to be sent.
+  bool new_token_pending_ = false;       ///< Server: NEW_TOKEN is to be sent.
   bool issue_new_tokens_ = false;
-  bool packet_processed_ = false;                ///< Something authentic has arrived.
+  bool packet_processed_ = false;  ///< Something authentic has arrived.
 
   // Sending.
   std::array<std::uint64_t, packet_number_space_count> next_number_{};
-  std::uint64_t next_skip_ = 0;                  ///< Application packet number that is left out on purpose.
+  std::uint64_t next_skip_ = 0;  ///< Application packet number that is left out on purpose.
   std::array<unsigned, packet_number_space_count> probes_{};
-  std::uint64_t budget_ = 0;                     ///< Bytes of packets in flight that may still leave in this batch.
+  std::uint64_t budget_ = 0;  ///< Bytes of packets in flight that may still leave in this batch.
   std::optional<time_point> pacing_until_;
-  std::uint64_t max_datagram_size_ = 1200;       ///< Bytes; ours and the peer's.
+  std::uint64_t max_datagram_size_ = 1200;  ///< Bytes; ours and the peer's.
   bool ping_pending_ = false;
-  bool needs_padding_ = false;                   ///< The datagram being built holds an Initial packet that asks for it.
+  bool needs_padding_ =
+      false;  ///< The datagram being built holds an Initial packet that asks for it.
 
   // Receiving.
-  std::uint64_t frames_eliciting_ = 0;           ///< Ack-eliciting frames received so far.
-  bytes current_destination_;                    ///< Connection ID that the packet being received was sent to.
+  std::uint64_t frames_eliciting_ = 0;  ///< Ack-eliciting frames received so far.
+  bytes current_destination_;  ///< Connection ID that the packet being received was sent to.
   struct kept_packet {
     std::vector<std::byte> packet;
     transport::ecn mark;
@@ -294,7 +310,7 @@ class connection_state {
   time_point last_received_;
   time_point last_eliciting_sent_;
   bool eliciting_since_received_ = false;
-  std::chrono::milliseconds idle_timeout_{0};    ///< The smaller of both sides'; zero: none.
+  std::chrono::milliseconds idle_timeout_{0};  ///< The smaller of both sides'; zero: none.
   std::optional<time_point> release_tls_at_;
   std::optional<time_point> over_at_;
 

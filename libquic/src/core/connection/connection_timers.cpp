@@ -12,7 +12,9 @@ void earlier(std::optional<time_point>& earliest, const std::optional<time_point
   if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
 }
 
-bool reached(const std::optional<time_point>& deadline, time_point now) { return deadline && *deadline <= now; }
+bool reached(const std::optional<time_point>& deadline, time_point now) {
+  return deadline && *deadline <= now;
+}
 
 }  // namespace
 
@@ -23,7 +25,9 @@ std::optional<time_point> connection_state::idle_deadline() const {
   //# be at least three times the current Probe Timeout (PTO).
   const transport::duration least = 3 * recovery_.probe_timeout(packet_number_space::application);
   const transport::duration period = std::max<transport::duration>(idle_timeout_, least);
-  return std::max(last_received_, eliciting_since_received_ ? last_eliciting_sent_ : last_received_) + period;
+  return std::max(last_received_,
+                  eliciting_since_received_ ? last_eliciting_sent_ : last_received_) +
+         period;
 }
 
 std::optional<time_point> connection_state::keep_alive_deadline() const {
@@ -40,7 +44,8 @@ std::optional<time_point> connection_state::next_timeout() const {
   if (phase_ == phase::over) return std::nullopt;
   if (phase_ != phase::open) return over_at_;
   std::optional<time_point> earliest = recovery_.next_timeout();
-  earlier(earliest, acks_[static_cast<std::size_t>(packet_number_space::application)].next_timeout());
+  earlier(earliest,
+          acks_[static_cast<std::size_t>(packet_number_space::application)].next_timeout());
   earlier(earliest, idle_deadline());
   earlier(earliest, keep_alive_deadline());
   earlier(earliest, handshake_deadline());
@@ -57,10 +62,16 @@ void connection_state::handle_timeout(time_point now) {
   }
   if (phase_ == phase::over) return;
   if (reached(handshake_deadline(), now)) {
-    return end_silently(now, {.origin = close_reason::origin_kind::handshake_timeout, .code = 0, .frame_type = 0, .reason = {}});
+    return end_silently(now, {.origin = close_reason::origin_kind::handshake_timeout,
+                              .code = 0,
+                              .frame_type = 0,
+                              .reason = {}});
   }
   if (reached(idle_deadline(), now)) {
-    return end_silently(now, {.origin = close_reason::origin_kind::idle_timeout, .code = 0, .frame_type = 0, .reason = {}});
+    return end_silently(now, {.origin = close_reason::origin_kind::idle_timeout,
+                              .code = 0,
+                              .frame_type = 0,
+                              .reason = {}});
   }
   if (reached(recovery_.next_timeout(), now)) {
     const probe_request request = recovery_.on_timeout(now);

@@ -12,7 +12,8 @@ namespace {
 /// What operations on a connection that is over fail with.
 std::unexpected<std::error_code> gone(const connection_state& connection) {
   const close_reason* reason = connection.closed();
-  return std::unexpected(reason != nullptr ? reason->code_for_operations() : make_error_code(transport::errc::closed));
+  return std::unexpected(reason != nullptr ? reason->code_for_operations()
+                                           : make_error_code(transport::errc::closed));
 }
 
 }  // namespace
@@ -29,17 +30,20 @@ result<void> stream_view::write_borrowed(bytes data, send_token token, bool fin)
   return connection_->streams().write_borrowed(id_, data, token, fin);
 }
 
-// Reading goes on after the connection has ended: what had arrived in order stays readable (streams.md).
+// Reading goes on after the connection has ended: what had arrived in order stays readable
+// (streams.md).
 result<std::size_t> stream_view::read(mutable_bytes out, bool& fin) {
   auto done = connection_->streams().read(connection_->last_received(), id_, out, fin);
   if (done) connection_->touch();
-  if (!done && done.error() == transport::errc::would_block && !connection_->is_open()) return gone(*connection_);
+  if (!done && done.error() == transport::errc::would_block && !connection_->is_open())
+    return gone(*connection_);
   return done;
 }
 
 result<bytes> stream_view::peek(bool& fin) const {
   auto view = connection_->streams().peek(id_, fin);
-  if (!view && view.error() == transport::errc::would_block && !connection_->is_open()) return gone(*connection_);
+  if (!view && view.error() == transport::errc::would_block && !connection_->is_open())
+    return gone(*connection_);
   return view;
 }
 
@@ -78,15 +82,22 @@ std::optional<std::uint64_t> connection_view::accept(bool bidirectional) {
   return connection_->streams().accept(bidirectional);
 }
 
-void connection_view::close(transport::time_point now, std::uint64_t code, std::string_view reason) {
+void connection_view::close(transport::time_point now, std::uint64_t code,
+                            std::string_view reason) {
   connection_->close(now, code, reason);
 }
 
-bool connection_view::all_sent_acknowledged() const noexcept { return connection_->streams().all_sent_acknowledged(); }
+bool connection_view::all_sent_acknowledged() const noexcept {
+  return connection_->streams().all_sent_acknowledged();
+}
 const close_reason* connection_view::closed() const noexcept { return connection_->closed(); }
 void connection_view::release() { connection_->release(); }
-bool connection_view::handshake_complete() const noexcept { return connection_->handshake_complete(); }
-bool connection_view::handshake_confirmed() const noexcept { return connection_->handshake_confirmed(); }
+bool connection_view::handshake_complete() const noexcept {
+  return connection_->handshake_complete();
+}
+bool connection_view::handshake_confirmed() const noexcept {
+  return connection_->handshake_confirmed();
+}
 role connection_view::side() const noexcept { return connection_->side(); }
 const transport::address& connection_view::remote_address() const noexcept {
   return connection_->current_path().remote();
@@ -95,9 +106,15 @@ const transport::address& connection_view::local_address() const noexcept {
   return connection_->current_path().local();
 }
 const tls_summary& connection_view::security() const noexcept { return connection_->security(); }
-const transport_parameters& connection_view::peer_parameters() const noexcept { return connection_->peer_parameters(); }
-connection_statistics connection_view::statistics() const noexcept { return connection_->statistics(); }
-connection_id connection_view::original_destination() const noexcept { return connection_->original_destination(); }
+const transport_parameters& connection_view::peer_parameters() const noexcept {
+  return connection_->peer_parameters();
+}
+connection_statistics connection_view::statistics() const noexcept {
+  return connection_->statistics();
+}
+connection_id connection_view::original_destination() const noexcept {
+  return connection_->original_destination();
+}
 void connection_view::ping() { connection_->ping(); }
 
 }  // namespace core

@@ -34,13 +34,15 @@ std::expected<void, protocol_failure> crypto_stream::on(const crypto_frame& fram
   //= RFC 9000 section 7.5
   //# Endpoints that are unable to buffer the data in CRYPTO frames ... MUST close the connection with a
   //# CRYPTO_BUFFER_EXCEEDED error code.
-  if (end - consumed_ > limits::max_crypto_buffer || received_ranges_.size() > limits::max_crypto_gaps) {
-    return std::unexpected(protocol_failure{transport_error::crypto_buffer_exceeded, frame_type::crypto,
-                                            "handshake bytes too far ahead"});
+  if (end - consumed_ > limits::max_crypto_buffer ||
+      received_ranges_.size() > limits::max_crypto_gaps) {
+    return std::unexpected(protocol_failure{transport_error::crypto_buffer_exceeded,
+                                            frame_type::crypto, "handshake bytes too far ahead"});
   }
   const std::uint64_t begin = std::max(frame.offset, readable_end_);
   if (received_.size() < end - consumed_) received_.resize(end - consumed_);
-  transport::copy_bytes(received_.data() + (begin - consumed_), frame.data.subspan(begin - frame.offset));
+  transport::copy_bytes(received_.data() + (begin - consumed_),
+                        frame.data.subspan(begin - frame.offset));
 
   if (begin > readable_end_) {
     insert(received_ranges_, {begin, end});
@@ -68,13 +70,15 @@ void crypto_stream::write_frames(packet_payload& payload) {
     const bool again = !lost_.empty();
     const std::uint64_t begin = again ? lost_.front().begin : next_;
     const std::uint64_t end = again ? lost_.front().end : sent_.size();
-    const std::size_t header = crypto_header_size(begin, std::min<std::uint64_t>(end - begin, payload.remaining()));
+    const std::size_t header =
+        crypto_header_size(begin, std::min<std::uint64_t>(end - begin, payload.remaining()));
     if (payload.remaining() <= header) return;
     const std::uint64_t size = std::min<std::uint64_t>(end - begin, payload.remaining() - header);
     encode_crypto_header(begin, size, payload.writer);
     payload.writer.put(transport::bytes(sent_).subspan(begin, size));
-    payload.frames.push_back(
-        {.what = sent_frame::kind::crypto, .length = static_cast<std::uint32_t>(size), .offset = begin});
+    payload.frames.push_back({.what = sent_frame::kind::crypto,
+                              .length = static_cast<std::uint32_t>(size),
+                              .offset = begin});
     if (!again) {
       next_ += size;
     } else if ((lost_.front().begin += size) == end) {
@@ -94,7 +98,8 @@ void crypto_stream::on_acked(const sent_frame& frame) {
 }
 
 void crypto_stream::on_lost(const sent_frame& frame) {
-  if (frame.offset + frame.length <= acked_below_ || frame.offset + frame.length > sent_.size()) return;
+  if (frame.offset + frame.length <= acked_below_ || frame.offset + frame.length > sent_.size())
+    return;
   insert(lost_, {std::max(frame.offset, acked_below_), frame.offset + frame.length});
   for (const range& acked : acked_) erase(lost_, acked);
 }

@@ -14,8 +14,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The handshake bytes of one level, both ways (RFC 9000 section 19.6): no flow control, a few kilobytes, gone with the
-/// keys of the level. It therefore keeps everything it sent in one piece, and everything that arrived early in one buffer.
+/// The handshake bytes of one level, both ways (RFC 9000 section 19.6): no flow control, a few
+/// kilobytes, gone with the keys of the level. It therefore keeps everything it sent in one piece,
+/// and everything that arrived early in one buffer.
 class crypto_stream {
  public:
   // Receiving.
@@ -45,14 +46,14 @@ class crypto_stream {
   static void insert(std::vector<range>& ranges, range added);
   static void erase(std::vector<range>& ranges, range removed);
 
-  std::vector<std::byte> received_;      ///< From consumed_ on; holes hold garbage.
-  std::vector<range> received_ranges_;   ///< Beyond readable_end_, sorted, apart from each other.
+  std::vector<std::byte> received_;     ///< From consumed_ on; holes hold garbage.
+  std::vector<range> received_ranges_;  ///< Beyond readable_end_, sorted, apart from each other.
   std::uint64_t consumed_ = 0;
   std::uint64_t readable_end_ = 0;
 
   std::vector<std::byte> sent_;
-  std::vector<range> lost_;              ///< To be sent again, sorted, apart from each other.
-  std::vector<range> acked_;             ///< Beyond acked_below_.
+  std::vector<range> lost_;   ///< To be sent again, sorted, apart from each other.
+  std::vector<range> acked_;  ///< Beyond acked_below_.
   std::uint64_t next_ = 0;
   std::uint64_t acked_below_ = 0;
 };

@@ -11,8 +11,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// First in, first out, in a ring that grows by doubling and is reused: the queue of one connection. Who pushes keeps the
-/// rule that an edge is in it at most once.
+/// First in, first out, in a ring that grows by doubling and is reused: the queue of one
+/// connection. Who pushes keeps the rule that an edge is in it at most once.
 class event_queue {
  public:
   bool empty() const noexcept { return count_ == 0; }

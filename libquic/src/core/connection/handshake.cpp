@@ -26,7 +26,8 @@ void handshake::start(std::unique_ptr<tls_session> session) {
   static_cast<void>(pump());
 }
 
-std::expected<void, protocol_failure> handshake::on(encryption_level level, const crypto_frame& frame) {
+std::expected<void, protocol_failure> handshake::on(encryption_level level,
+                                                    const crypto_frame& frame) {
   crypto_stream& stream = streams_[static_cast<std::size_t>(space_of(level))];
   if (auto kept = stream.on(frame); !kept) return kept;
   const bytes input = stream.readable();
@@ -35,10 +36,11 @@ std::expected<void, protocol_failure> handshake::on(encryption_level level, cons
     //= RFC 9001 section 6
     //# Endpoints MUST treat the receipt of a TLS KeyUpdate message as a connection error of type 0x010a,
     //# equivalent to a fatal TLS alert of unexpected_message; see Section 4.8.
-    // The session is freed only when no message of the peer would be legal but tickets for a client, and those are wanted
-    // no more.
+    // The session is freed only when no message of the peer would be legal but tickets for a
+    // client, and those are wanted no more.
     if (expects_nothing_) {
-      return std::unexpected(protocol_failure{crypto_alert(alert_unexpected_message), frame_type::crypto,
+      return std::unexpected(protocol_failure{crypto_alert(alert_unexpected_message),
+                                              frame_type::crypto,
                                               "TLS message after the handshake"});
     }
     stream.consume(input.size());
@@ -57,7 +59,8 @@ std::expected<void, protocol_failure> handshake::pump() {
     output_.clear();
   }
   if (const tls_failure* failed = session_->failure()) {
-    const auto code = failed->protocol_violation ? transport_error::protocol_violation : crypto_alert(failed->alert);
+    const auto code = failed->protocol_violation ? transport_error::protocol_violation
+                                                 : crypto_alert(failed->alert);
     return std::unexpected(protocol_failure{code, frame_type::crypto, failed->reason.c_str()});
   }
   if (!complete_ && session_->handshake_complete()) {

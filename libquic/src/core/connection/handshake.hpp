@@ -14,8 +14,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The TLS session and the CRYPTO streams that carry it: bytes in, secrets and bytes out. The session is freed once nothing
-/// more can come of it, because it is most of what an idle connection would weigh.
+/// The TLS session and the CRYPTO streams that carry it: bytes in, secrets and bytes out. The
+/// session is freed once nothing more can come of it, because it is most of what an idle connection
+/// would weigh.
 class handshake {
  public:
   void start(std::unique_ptr<tls_session> session);
@@ -24,7 +25,9 @@ class handshake {
   std::expected<void, protocol_failure> on(encryption_level level, const crypto_frame& frame);
   bool poll_secret(traffic_secret& out) { return session_ && session_->poll_secret(out); }
 
-  crypto_stream& stream(packet_number_space space) noexcept { return streams_[static_cast<std::size_t>(space)]; }
+  crypto_stream& stream(packet_number_space space) noexcept {
+    return streams_[static_cast<std::size_t>(space)];
+  }
   const crypto_stream& stream(packet_number_space space) const noexcept {
     return streams_[static_cast<std::size_t>(space)];
   }

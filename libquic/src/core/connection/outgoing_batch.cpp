@@ -11,7 +11,8 @@ void outgoing_batch::apply(packet_protection& keys) noexcept {
   if (count_ == 0) return;
   keys.header_masks(std::span(samples_).first(count_), std::span(masks_).first(count_));
   for (std::size_t i = 0; i < count_; ++i) {
-    apply_header_mask(packets_[i], number_offset_, packet_number_size_of(packets_[i][0]), masks_[i]);
+    apply_header_mask(packets_[i], number_offset_, packet_number_size_of(packets_[i][0]),
+                      masks_[i]);
   }
   count_ = 0;
 }

@@ -11,8 +11,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The 1-RTT packets of one poll_transmit() that are sealed but not yet masked: header protection of a whole batch costs one
-/// call of the cipher (2.7 ns a packet instead of 16).
+/// The 1-RTT packets of one poll_transmit() that are sealed but not yet masked: header protection
+/// of a whole batch costs one call of the cipher (2.7 ns a packet instead of 16).
 class outgoing_batch {
  public:
   /// `packet` is sealed, its packet number at `number_offset`.
@@ -23,7 +23,8 @@ class outgoing_batch {
     number_offset_ = number_offset;
     ++count_;
   }
-  /// Masks what was added; the offsets of a batch are all the same, because its Destination Connection ID is.
+  /// Masks what was added; the offsets of a batch are all the same, because its Destination
+  /// Connection ID is.
   void apply(packet_protection& keys) noexcept;
   bool empty() const noexcept { return count_ == 0; }
 
@@ -35,8 +36,8 @@ class outgoing_batch {
   std::size_t count_ = 0;
 };
 
-/// Masks, or with the same mask unmasks, first byte and packet number of a packet whose Packet Number field has `size` bytes
-/// (RFC 9001 section 5.4.1).
+/// Masks, or with the same mask unmasks, first byte and packet number of a packet whose Packet
+/// Number field has `size` bytes (RFC 9001 section 5.4.1).
 inline void apply_header_mask(std::byte* packet, std::size_t number_offset, std::size_t size,
                               const header_mask& mask) noexcept {
   const bool is_long = (packet[0] & std::byte{0x80}) != std::byte{};

@@ -64,7 +64,8 @@ bool packet_keys::rotate_write() {
 }
 
 std::expected<packet_keys::opened, protocol_failure> packet_keys::open_application(
-    transport::time_point now, const protected_packet& packet, transport::duration keep_previous_for) {
+    transport::time_point now, const protected_packet& packet,
+    transport::duration keep_previous_for) {
   if (previous_until_ && now >= *previous_until_) {
     previous_read_ = {};
     previous_until_.reset();
@@ -75,10 +76,11 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
     first_read_in_phase_ = std::min(first_read_in_phase_, packet.number);
     return opened::yes;
   }
-  // A lower number is of the phase before, whose keys are kept for a while so that reordering costs nothing
-  // (RFC 9001 section 6.5).
+  // A lower number is of the phase before, whose keys are kept for a while so that reordering costs
+  // nothing (RFC 9001 section 6.5).
   if (packet.number < first_read_in_phase_) {
-    const bool authentic = previous_read_ && previous_read_.open(packet.number, packet.header, packet.ciphertext);
+    const bool authentic =
+        previous_read_ && previous_read_.open(packet.number, packet.header, packet.ciphertext);
     return authentic ? opened::yes : opened::forged;
   }
   if (!next_read_.open(packet.number, packet.header, packet.ciphertext)) return opened::forged;
@@ -86,7 +88,8 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
   //= RFC 9001 section 6.2
   //# An endpoint MAY treat such consecutive key updates as a connection error of type KEY_UPDATE_ERROR.
   if (read_phase_ > 0 && write_phase_ == read_phase_ && !first_sealed_in_phase_) {
-    return std::unexpected(protocol_failure{transport_error::key_update_error, 0, "second key update before an answer"});
+    return std::unexpected(protocol_failure{transport_error::key_update_error, 0,
+                                            "second key update before an answer"});
   }
   previous_read_ = std::exchange(current, std::move(next_read_));
   previous_until_ = now + keep_previous_for;
@@ -97,7 +100,8 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
   //# Section 6.1.
   const bool follow = write_phase_ < read_phase_;
   if (!derive_next_read() || (follow && !rotate_write())) {
-    return std::unexpected(protocol_failure{transport_error::internal_error, 0, "key derivation failed"});
+    return std::unexpected(
+        protocol_failure{transport_error::internal_error, 0, "key derivation failed"});
   }
   return opened::updated;
 }
@@ -125,7 +129,8 @@ std::expected<void, protocol_failure> packet_keys::on_forged() {
   //# keys, exceeds the integrity limit for the selected AEAD, the endpoint MUST immediately close the
   //# connection with a connection error of type AEAD_LIMIT_REACHED and not process any more packets.
   if (++forged_ <= integrity_limit_) return {};
-  return std::unexpected(protocol_failure{transport_error::aead_limit_reached, 0, "too many forged packets"});
+  return std::unexpected(
+      protocol_failure{transport_error::aead_limit_reached, 0, "too many forged packets"});
 }
 
 }  // namespace core

@@ -15,9 +15,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The keys of a connection: per level and direction while they are needed, and for 1-RTT packets the key phases of
-/// RFC 9001 section 6: the one before for packets that were delayed, and the one after, derived ahead so that the first
-/// packet of an update takes no longer than any other.
+/// The keys of a connection: per level and direction while they are needed, and for 1-RTT packets
+/// the key phases of RFC 9001 section 6: the one before for packets that were delayed, and the one
+/// after, derived ahead so that the first packet of an update takes no longer than any other.
 class packet_keys {
  public:
   void set_initial(packet_protection read, packet_protection write);
@@ -25,10 +25,18 @@ class packet_keys {
   result<void> install(const traffic_secret& secret);
   void discard(encryption_level level);
 
-  packet_protection* reader(encryption_level level) noexcept { return present(level_of(level).read); }
-  packet_protection* writer(encryption_level level) noexcept { return present(level_of(level).write); }
-  bool can_read(encryption_level level) const noexcept { return static_cast<bool>(level_of(level).read); }
-  bool can_write(encryption_level level) const noexcept { return static_cast<bool>(level_of(level).write); }
+  packet_protection* reader(encryption_level level) noexcept {
+    return present(level_of(level).read);
+  }
+  packet_protection* writer(encryption_level level) noexcept {
+    return present(level_of(level).write);
+  }
+  bool can_read(encryption_level level) const noexcept {
+    return static_cast<bool>(level_of(level).read);
+  }
+  bool can_write(encryption_level level) const noexcept {
+    return static_cast<bool>(level_of(level).write);
+  }
 
   enum class opened : std::uint8_t { yes, forged, updated };
   struct protected_packet {
@@ -37,9 +45,10 @@ class packet_keys {
     bytes header;
     mutable_bytes ciphertext;
   };
-  /// Opens a 1-RTT packet with the keys its number and Key Phase bit ask for. `updated` means that the peer began a new key
-  /// phase with it, which this side's packets follow from now on.
-  std::expected<opened, protocol_failure> open_application(transport::time_point now, const protected_packet& packet,
+  /// Opens a 1-RTT packet with the keys its number and Key Phase bit ask for. `updated` means that
+  /// the peer began a new key phase with it, which this side's packets follow from now on.
+  std::expected<opened, protocol_failure> open_application(transport::time_point now,
+                                                           const protected_packet& packet,
                                                            transport::duration keep_previous_for);
 
   /// The Key Phase bit of what is sealed now.
@@ -47,27 +56,38 @@ class packet_keys {
   std::uint64_t phase() const noexcept { return write_phase_; }
   void on_application_sealed(std::uint64_t packet_number) noexcept;
   void on_application_acknowledged(std::uint64_t largest) noexcept;
-  /// True when so many packets were sealed with these keys that the next phase should begin (RFC 9001 section 6.6).
+  /// True when so many packets were sealed with these keys that the next phase should begin (RFC
+  /// 9001 section 6.6).
   bool update_due() const noexcept { return sealed_in_phase_ >= update_after_; }
-  /// Begins a new key phase; false when the peer has not acknowledged the present one yet (section 6.1).
+  /// Begins a new key phase; false when the peer has not acknowledged the present one yet
+  /// (section 6.1).
   bool initiate_update();
   /// Forged packets that were seen; AEAD_LIMIT_REACHED when there were too many (section 6.6).
   std::expected<void, protocol_failure> on_forged();
-  bool confidentiality_exhausted() const noexcept { return sealed_in_phase_ >= confidentiality_limit_; }
+  bool confidentiality_exhausted() const noexcept {
+    return sealed_in_phase_ >= confidentiality_limit_;
+  }
 
  private:
   struct pair {
     packet_protection read;
     packet_protection write;
   };
-  pair& level_of(encryption_level level) noexcept { return levels_[static_cast<std::size_t>(level)]; }
-  const pair& level_of(encryption_level level) const noexcept { return levels_[static_cast<std::size_t>(level)]; }
-  static packet_protection* present(packet_protection& keys) noexcept { return keys ? &keys : nullptr; }
+  pair& level_of(encryption_level level) noexcept {
+    return levels_[static_cast<std::size_t>(level)];
+  }
+  const pair& level_of(encryption_level level) const noexcept {
+    return levels_[static_cast<std::size_t>(level)];
+  }
+  static packet_protection* present(packet_protection& keys) noexcept {
+    return keys ? &keys : nullptr;
+  }
   bool derive_next_read();
   bool rotate_write();
 
   std::array<pair, encryption_level_count> levels_;
-  traffic_secret read_secret_;   ///< Of the phase after the present one, once derive_next_read() has run.
+  traffic_secret
+      read_secret_;  ///< Of the phase after the present one, once derive_next_read() has run.
   traffic_secret write_secret_;  ///< Of the present phase.
   packet_protection next_read_;
   packet_protection previous_read_;

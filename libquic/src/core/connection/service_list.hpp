@@ -8,8 +8,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The connections, by slot, that may have events, output or a new deadline since the endpoint last looked. Each is in it at
-/// most once.
+/// The connections, by slot, that may have events, output or a new deadline since the endpoint last
+/// looked. Each is in it at most once.
 class service_list {
  public:
   void touch(std::uint32_t slot) {

@@ -11,32 +11,38 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Which connection a packet belongs to, by its Destination Connection ID, and which a stateless reset speaks of, by its
-/// token. Keys are hashed with a secret: clients choose the first Destination Connection ID, and could otherwise fill one
-/// bucket.
+/// Which connection a packet belongs to, by its Destination Connection ID, and which a stateless
+/// reset speaks of, by its token. Keys are hashed with a secret: clients choose the first
+/// Destination Connection ID, and could otherwise fill one bucket.
 class connection_id_router {
  public:
-  explicit connection_id_router(std::uint64_t hash_key) : ids_(16, connection_id_hash{hash_key}), tokens_(16, token_hash{hash_key}) {}
+  explicit connection_id_router(std::uint64_t hash_key)
+      : ids_(16, connection_id_hash{hash_key}), tokens_(16, token_hash{hash_key}) {}
 
   /// False when the ID is taken: choose another.
   bool add(const connection_id& id, std::uint32_t slot) { return ids_.emplace(id, slot).second; }
   /// Removes the ID if it is of that connection.
   void remove(const connection_id& id, std::uint32_t slot) {
-    if (const auto found = ids_.find(id); found != ids_.end() && found->second == slot) ids_.erase(found);
+    if (const auto found = ids_.find(id); found != ids_.end() && found->second == slot)
+      ids_.erase(found);
   }
   std::optional<std::uint32_t> find(const connection_id& id) const {
     const auto found = ids_.find(id);
     return found == ids_.end() ? std::nullopt : std::optional(found->second);
   }
 
-  void add_reset_token(const stateless_reset_token& token, std::uint32_t slot) { tokens_.insert_or_assign(token, slot); }
+  void add_reset_token(const stateless_reset_token& token, std::uint32_t slot) {
+    tokens_.insert_or_assign(token, slot);
+  }
   void remove_reset_token(const stateless_reset_token& token, std::uint32_t slot) {
-    if (const auto found = tokens_.find(token); found != tokens_.end() && found->second == slot) tokens_.erase(found);
+    if (const auto found = tokens_.find(token); found != tokens_.end() && found->second == slot)
+      tokens_.erase(found);
   }
   //= RFC 9000 section 10.3.1
   //# When comparing a datagram to stateless reset token values, endpoints MUST perform the comparison
   //# without leaking information about the value of the token.
-  // The look-up goes by a hash with a secret key, so its time says nothing about how much of a guess was right.
+  // The look-up goes by a hash with a secret key, so its time says nothing about how much of a
+  // guess was right.
   std::optional<std::uint32_t> find_reset_token(const stateless_reset_token& token) const {
     const auto found = tokens_.find(token);
     return found == tokens_.end() ? std::nullopt : std::optional(found->second);

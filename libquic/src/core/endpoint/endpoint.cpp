@@ -31,8 +31,8 @@ endpoint::state::state(const endpoint_config& configuration, transport::random_s
       incoming(random_key(source)),
       responder(source, tokens, backend.null_protection()) {}
 
-endpoint::endpoint(const endpoint_config& config, transport::random_source& random, transport::wall_clock& clock,
-                   tls_backend& tls)
+endpoint::endpoint(const endpoint_config& config, transport::random_source& random,
+                   transport::wall_clock& clock, tls_backend& tls)
     : state_(std::make_unique<state>(config, random, clock, tls)) {}
 
 endpoint::~endpoint() = default;
@@ -44,7 +44,8 @@ connection_surroundings endpoint::state::surroundings() noexcept {
 }
 
 connection_state* endpoint::state::find(connection_handle handle) noexcept {
-  if (handle.slot >= slots.size() || slots[handle.slot].generation != handle.generation) return nullptr;
+  if (handle.slot >= slots.size() || slots[handle.slot].generation != handle.generation)
+    return nullptr;
   return slots[handle.slot].connection.get();
 }
 
@@ -67,12 +68,14 @@ void endpoint::receive(time_point now, const datagram_batch& batch) {
     return;
   }
   assert(batch.stride != 0);
-  for (std::size_t offset = 0; offset < batch.payload.size();) offset += state_->receive_run(now, batch, offset);
+  for (std::size_t offset = 0; offset < batch.payload.size();)
+    offset += state_->receive_run(now, batch, offset);
 }
 
 void endpoint::release_input() {
   for (const std::uint32_t place : state_->received_since_release) {
-    if (connection_state* connection = state_->slots[place].connection.get()) connection->release_input();
+    if (connection_state* connection = state_->slots[place].connection.get())
+      connection->release_input();
   }
   state_->received_since_release.clear();
 }
@@ -91,17 +94,19 @@ void endpoint::handle_timeout(time_point now) {
 
 std::optional<time_point> endpoint::next_timeout() const {
   std::optional<time_point> earliest = state_->timers.earliest();
-  // Connections that still have output waiting (the socket was full) have no entry of today; what is due for them already
-  // will be done when they get their turn.
+  // Connections that still have output waiting (the socket was full) have no entry of today; what
+  // is due for them already will be done when they get their turn.
   state_->services.for_each([&](std::uint32_t place) {
     const connection_state* connection = state_->slots[place].connection.get();
     const auto deadline = connection != nullptr ? connection->next_timeout() : std::nullopt;
-    if (deadline && *deadline > state_->last_now && (!earliest || *deadline < *earliest)) earliest = deadline;
+    if (deadline && *deadline > state_->last_now && (!earliest || *deadline < *earliest))
+      earliest = deadline;
   });
   return earliest;
 }
 
-std::optional<transmit> endpoint::poll_transmit(time_point now, mutable_bytes out, unsigned max_segments) {
+std::optional<transmit> endpoint::poll_transmit(time_point now, mutable_bytes out,
+                                                unsigned max_segments) {
   state& self = *state_;
   self.last_now = now;
   assert(out.size() >= limits::max_batch_bytes);
@@ -143,20 +148,26 @@ void endpoint::state::settle(std::uint32_t place) {
 }
 
 void endpoint::state::note_handshake(slot& place) {
-  if (!place.half_open || (!place.connection->handshake_complete() && place.connection->is_open())) return;
+  if (!place.half_open || (!place.connection->handshake_complete() && place.connection->is_open()))
+    return;
   place.half_open = false;
   --statistics.half_open;
 }
 
 void endpoint::transmit_failed(const transmit& batch, std::error_code why) {
-  const bool unreachable = why == std::errc::network_unreachable || why == std::errc::host_unreachable ||
-                           why == std::errc::operation_not_permitted || why == transport::errc::unreachable;
+  const bool unreachable =
+      why == std::errc::network_unreachable || why == std::errc::host_unreachable ||
+      why == std::errc::operation_not_permitted || why == transport::errc::unreachable;
   if (!unreachable) return;
-  // A connection that has worked waits for the network to come back; a dial that cannot even begin fails at once.
+  // A connection that has worked waits for the network to come back; a dial that cannot even begin
+  // fails at once.
   for (state::slot& place : state_->slots) {
     connection_state* connection = place.connection.get();
-    if (connection == nullptr || connection->side() == role::server || connection->handshake_complete()) continue;
-    if (connection->current_path().remote() == batch.remote) connection->on_network_failure(state_->last_now, why);
+    if (connection == nullptr || connection->side() == role::server ||
+        connection->handshake_complete())
+      continue;
+    if (connection->current_path().remote() == batch.remote)
+      connection->on_network_failure(state_->last_now, why);
   }
 }
 
@@ -172,13 +183,15 @@ bool endpoint::poll_event(event& out) {
     }
     self.reporters.pop();
     // Its last event is out: it may be forgotten now.
-    if (connection != nullptr && connection->is_over() && connection->is_released()) self.services.touch(place);
+    if (connection != nullptr && connection->is_over() && connection->is_released())
+      self.services.touch(place);
   }
   return false;
 }
 
 result<connection_handle> endpoint::connect(time_point now, const transport::address& remote,
-                                            std::string_view server_name, const connection_config& config) {
+                                            std::string_view server_name,
+                                            const connection_config& config) {
   state& self = *state_;
   self.last_now = now;
   const auto place = self.take_slot();
@@ -221,7 +234,8 @@ void endpoint::state::refuse(const incoming_attempts::attempt& attempt, decision
   responder.close(to, *header, transport_error::connection_refused);
 }
 
-result<connection_handle> endpoint::state::accept(time_point now, incoming_attempts::attempt attempt) {
+result<connection_handle> endpoint::state::accept(time_point now,
+                                                  incoming_attempts::attempt attempt) {
   const auto place = take_slot();
   if (!place) {
     refuse(attempt, decision::refuse);
@@ -240,13 +254,14 @@ result<connection_handle> endpoint::state::accept(time_point now, incoming_attem
                                  .retry_source = attempt.retry_source,
                                  .address_validated = attempt.visible.address_validated,
                                  .issue_new_token = config.issue_new_tokens};
-  target.connection = std::make_unique<connection_state>(now, surroundings(), origin, config.connection);
+  target.connection =
+      std::make_unique<connection_state>(now, surroundings(), origin, config.connection);
   target.half_open = true;
   ++statistics.connections;
   ++statistics.half_open;
   for (std::vector<std::byte>& datagram : attempt.datagrams) {
-    target.connection->receive(now, {datagram, static_cast<std::uint16_t>(datagram.size()), attempt.mark,
-                                     attempt.visible.remote, attempt.visible.local});
+    target.connection->receive(now, {datagram, static_cast<std::uint16_t>(datagram.size()),
+                                     attempt.mark, attempt.visible.remote, attempt.visible.local});
     target.connection->release_input();
   }
   note_handshake(target);
@@ -254,7 +269,9 @@ result<connection_handle> endpoint::state::accept(time_point now, incoming_attem
   return handle;
 }
 
-connection_view endpoint::at(connection_handle handle) noexcept { return connection_view(state_->find(handle)); }
+connection_view endpoint::at(connection_handle handle) noexcept {
+  return connection_view(state_->find(handle));
+}
 
 endpoint_statistics endpoint::statistics() const noexcept {
   endpoint_statistics now = state_->statistics;

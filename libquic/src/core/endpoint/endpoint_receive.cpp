@@ -10,7 +10,8 @@ inline namespace v0 {
 namespace core {
 namespace {
 
-/// The Destination Connection ID, which stands at the same place in every version (RFC 8999); nothing in a stump.
+/// The Destination Connection ID, which stands at the same place in every version (RFC 8999);
+/// nothing in a stump.
 std::optional<bytes> destination_of(bytes datagram) {
   if (datagram.empty()) return std::nullopt;
   if (!is_long_header(datagram[0])) {
@@ -25,7 +26,8 @@ std::optional<bytes> destination_of(bytes datagram) {
 
 }  // namespace
 
-std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& batch, std::size_t offset) {
+std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& batch,
+                                         std::size_t offset) {
   const mutable_bytes rest = batch.payload.subspan(offset);
   const mutable_bytes first = rest.first(std::min<std::size_t>(batch.stride, rest.size()));
   const auto destination = destination_of(first);
@@ -47,7 +49,8 @@ std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& b
   }
   statistics.datagrams_received += (size + batch.stride - 1) / batch.stride;
   slot& target = slots[*place];
-  target.connection->receive(now, {rest.first(size), batch.stride, batch.mark, batch.remote, batch.local});
+  target.connection->receive(
+      now, {rest.first(size), batch.stride, batch.mark, batch.remote, batch.local});
   note_handshake(target);
   if (received_since_release.empty() || received_since_release.back() != *place) {
     received_since_release.push_back(*place);
@@ -55,7 +58,8 @@ std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& b
   return size;
 }
 
-void endpoint::state::receive_unrouted(time_point now, const datagram_batch& batch, bytes datagram) {
+void endpoint::state::receive_unrouted(time_point now, const datagram_batch& batch,
+                                       bytes datagram) {
   const stateless_responder::addresses from{batch.remote, batch.local};
   const auto header = parse_header(datagram, local_connection_ids::id_size);
   if (header && header->type == packet_type::unknown_version) {
@@ -86,7 +90,8 @@ bool endpoint::state::receive_reset(time_point now, bytes datagram) {
   return true;
 }
 
-void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagram, const packet_header& header) {
+void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagram,
+                                      const packet_header& header) {
   const stateless_responder::addresses from{batch.remote, batch.local};
   //= RFC 9000 section 14.1
   //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that is
@@ -116,7 +121,8 @@ void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagra
     //= RFC 9000 section 8.1.3
     //# If the token is invalid, then the server SHOULD proceed as if the client did not have a validated
     //# address
-    // but a Retry token that is no good would send the client round in circles: it is told (section 8.1.2).
+    // but a Retry token that is no good would send the client round in circles: it is told
+    // (section 8.1.2).
     if ((!token && looks_like_retry) || (of_retry && !(token->retry_source == destination))) {
       return responder.close(from, header, transport_error::invalid_token);
     }

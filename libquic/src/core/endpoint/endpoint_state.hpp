@@ -15,7 +15,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// What an endpoint holds. Routing of datagrams is in endpoint_receive.cpp, the rest in endpoint.cpp.
+/// What an endpoint holds. Routing of datagrams is in endpoint_receive.cpp, the rest in
+/// endpoint.cpp.
 struct endpoint::state {
   state(const endpoint_config&, transport::random_source&, transport::wall_clock&, tls_backend&);
 
@@ -38,7 +39,8 @@ struct endpoint::state {
   connection_surroundings surroundings() noexcept;
   result<connection_handle> accept(time_point now, incoming_attempts::attempt attempt);
   void refuse(const incoming_attempts::attempt& attempt, decision what);
-  /// The connection has nothing more to send now: its deadline is taken down, and it is forgotten when it is over.
+  /// The connection has nothing more to send now: its deadline is taken down, and it is forgotten
+  /// when it is over.
   void settle(std::uint32_t slot);
   void note_handshake(slot& place);
 
@@ -51,10 +53,10 @@ struct endpoint::state {
   stateless_responder responder;
   page_recycler pages;
   workspace scratch;
-  service_list services;    ///< Connections to ask for output.
-  service_list reporters;   ///< Connections to ask for events.
+  service_list services;   ///< Connections to ask for output.
+  service_list reporters;  ///< Connections to ask for events.
   timer_heap timers;
-  event_queue events;       ///< Of the endpoint itself: incoming attempts.
+  event_queue events;  ///< Of the endpoint itself: incoming attempts.
   observer* watcher = nullptr;
   std::vector<slot> slots;
   std::vector<std::uint32_t> free_slots;

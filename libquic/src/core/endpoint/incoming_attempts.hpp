@@ -13,13 +13,13 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Clients that want in and wait for a decision: a bounded number, each with a bounded number of bytes. Keyed by the
-/// Destination Connection ID the client chose, hashed with a secret.
+/// Clients that want in and wait for a decision: a bounded number, each with a bounded number of
+/// bytes. Keyed by the Destination Connection ID the client chose, hashed with a secret.
 class incoming_attempts {
  public:
   struct attempt {
     incoming_attempt visible;
-    connection_id destination;           ///< Of the first datagram.
+    connection_id destination;  ///< Of the first datagram.
     connection_id source;
     connection_id original_destination;  ///< The same as destination unless a Retry came between.
     std::optional<connection_id> retry_source;
@@ -28,10 +28,12 @@ class incoming_attempts {
     std::size_t bytes = 0;
   };
 
-  explicit incoming_attempts(std::uint64_t hash_key) : by_destination_(16, connection_id_hash{hash_key}) {}
+  explicit incoming_attempts(std::uint64_t hash_key)
+      : by_destination_(16, connection_id_hash{hash_key}) {}
 
   /// A further datagram of an attempt that waits; false when there is no such attempt.
-  bool append(const connection_id& destination, const transport::address& remote, transport::bytes datagram);
+  bool append(const connection_id& destination, const transport::address& remote,
+              transport::bytes datagram);
   /// Its number, or nothing when too many wait.
   std::optional<std::uint64_t> add(attempt first);
   const attempt* find(std::uint64_t number) const;

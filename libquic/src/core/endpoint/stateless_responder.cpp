@@ -15,10 +15,13 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// UDP services that answer anything: a spoofed source port of theirs would make two of them talk for ever.
+/// UDP services that answer anything: a spoofed source port of theirs would make two of them talk
+/// for ever.
 bool stateless_responder::may_answer(const addresses& to) const noexcept {
-  constexpr std::array<std::uint16_t, 13> reflecting{0, 7, 17, 19, 53, 111, 123, 137, 161, 389, 520, 1900, 11211};
-  return queue_.size() < max_queued && std::ranges::find(reflecting, to.remote.port()) == reflecting.end();
+  constexpr std::array<std::uint16_t, 13> reflecting{0,   7,   17,  19,  53,   111,  123,
+                                                     137, 161, 389, 520, 1900, 11211};
+  return queue_.size() < max_queued &&
+         std::ranges::find(reflecting, to.remote.port()) == reflecting.end();
 }
 
 void stateless_responder::enqueue(const addresses& to, transport::bytes datagram) {
@@ -30,7 +33,9 @@ void stateless_responder::negotiate_version(const addresses& to, const packet_he
   std::array<std::byte, 5> random;
   random_.fill(random);
   // A reserved version keeps clients used to ones they do not know (RFC 9000 section 6.3).
-  const auto nibbles = [&random](std::size_t i) { return std::to_integer<std::uint32_t>(random[i]) & 0xf0u; };
+  const auto nibbles = [&random](std::size_t i) {
+    return std::to_integer<std::uint32_t>(random[i]) & 0xf0u;
+  };
   const std::uint32_t reserved =
       0x0a0a0a0au | nibbles(1) << 24 | nibbles(2) << 16 | nibbles(3) << 8 | nibbles(4);
   const std::array versions{version_1, reserved};
@@ -54,7 +59,10 @@ void stateless_responder::retry(const addresses& to, const packet_header& header
   const std::vector<std::byte> token = tokens_.mint_retry(to.remote, original, source);
   std::array<std::byte, 1200> memory;
   transport::buffer_writer writer(memory);
-  encode_retry(writer, {.destination = header.source, .source = source.bytes(), .token = token, .integrity_tag = {}});
+  encode_retry(writer, {.destination = header.source,
+                        .source = source.bytes(),
+                        .token = token,
+                        .integrity_tag = {}});
   const auto tag = retry_integrity_tag(original, writer.written());
   if (!tag) return;
   writer.put(*tag);
@@ -63,7 +71,8 @@ void stateless_responder::retry(const addresses& to, const packet_header& header
   ++counters_.retries;
 }
 
-void stateless_responder::close(const addresses& to, const packet_header& header, transport_error code) {
+void stateless_responder::close(const addresses& to, const packet_header& header,
+                                transport_error code) {
   if (!may_answer(to)) return;
   auto keys = derive_initial_protection(connection_id(header.destination), null_protection_);
   if (!keys) return;
@@ -94,7 +103,8 @@ void stateless_responder::close(const addresses& to, const packet_header& header
 }
 
 bool stateless_responder::take_reset_credit(transport::time_point now) noexcept {
-  if (now - credit_at_ >= std::chrono::seconds(1) || reset_credit_ > limits::stateless_resets_per_second) {
+  if (now - credit_at_ >= std::chrono::seconds(1) ||
+      reset_credit_ > limits::stateless_resets_per_second) {
     credit_at_ = now;
     reset_credit_ = limits::stateless_resets_per_second;
   }
@@ -103,9 +113,10 @@ bool stateless_responder::take_reset_credit(transport::time_point now) noexcept 
   return true;
 }
 
-void stateless_responder::reset(transport::time_point now, const addresses& to, transport::bytes destination,
-                                std::size_t datagram_size) {
-  constexpr std::size_t least = 21;     // Below, it could not pass for a packet (RFC 9000 section 10.3).
+void stateless_responder::reset(transport::time_point now, const addresses& to,
+                                transport::bytes destination, std::size_t datagram_size) {
+  constexpr std::size_t least =
+      21;  // Below, it could not pass for a packet (RFC 9000 section 10.3).
   constexpr std::size_t most = 43;
   //= RFC 9000 section 10.3.3
   //# An endpoint MUST ensure that every Stateless Reset that it sends is smaller than the packet that
@@ -121,7 +132,8 @@ void stateless_responder::reset(transport::time_point now, const addresses& to, 
   ++counters_.resets;
 }
 
-std::optional<transport::transmit> stateless_responder::poll_transmit(transport::mutable_bytes out) {
+std::optional<transport::transmit> stateless_responder::poll_transmit(
+    transport::mutable_bytes out) {
   if (queue_.empty()) return std::nullopt;
   const response next = std::move(queue_.front());
   queue_.pop_front();

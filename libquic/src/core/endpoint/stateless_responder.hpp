@@ -16,8 +16,9 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// Answers that need no connection: Version Negotiation, Retry, refusals and stateless resets. They wait in a short queue;
-/// when it is full the newest are not made, because whoever floods us deserves no memory.
+/// Answers that need no connection: Version Negotiation, Retry, refusals and stateless resets. They
+/// wait in a short queue; when it is full the newest are not made, because whoever floods us
+/// deserves no memory.
 class stateless_responder {
  public:
   /// Addresses of the datagram that is answered.
@@ -39,9 +40,10 @@ class stateless_responder {
   void retry(const addresses& to, const packet_header& header);
   /// Closes an attempt in one Initial packet: CONNECTION_REFUSED, INVALID_TOKEN.
   void close(const addresses& to, const packet_header& header, transport_error code);
-  /// `datagram_size` is of the datagram that could not be understood; the reset is smaller, so that two endpoints cannot
-  /// keep each other busy (RFC 9000 section 10.3.3).
-  void reset(transport::time_point now, const addresses& to, transport::bytes destination, std::size_t datagram_size);
+  /// `datagram_size` is of the datagram that could not be understood; the reset is smaller, so that
+  /// two endpoints cannot keep each other busy (RFC 9000 section 10.3.3).
+  void reset(transport::time_point now, const addresses& to, transport::bytes destination,
+             std::size_t datagram_size);
 
   std::optional<transport::transmit> poll_transmit(transport::mutable_bytes out);
   bool empty() const noexcept { return queue_.empty(); }

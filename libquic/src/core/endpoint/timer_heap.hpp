@@ -12,7 +12,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// One deadline per connection slot, the earliest on top: a binary heap that knows where each slot stands.
+/// One deadline per connection slot, the earliest on top: a binary heap that knows where each slot
+/// stands.
 class timer_heap {
  public:
   std::optional<transport::time_point> earliest() const noexcept {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "strata/quic/core/limits.hpp"
 #include "core/wire/frame.hpp"
+#include "strata/quic/core/limits.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -50,8 +50,8 @@ void local_connection_ids::issue(std::uint64_t limit) {
   }
 }
 
-std::expected<void, protocol_failure> local_connection_ids::on_retired(std::uint64_t sequence,
-                                                                       const connection_id& destination) {
+std::expected<void, protocol_failure> local_connection_ids::on_retired(
+    std::uint64_t sequence, const connection_id& destination) {
   constexpr std::uint64_t frame_type = 0x19;
   //= RFC 9000 section 19.16
   //# Receipt of a RETIRE_CONNECTION_ID frame containing a sequence number greater than any previously
@@ -79,13 +79,15 @@ std::expected<void, protocol_failure> local_connection_ids::on_retired(std::uint
 void local_connection_ids::write_frames(packet_payload& payload) {
   for (issued_id& entry : issued_) {
     if (!entry.pending) continue;
-    const new_connection_id_frame frame{.sequence_number = entry.sequence,
-                                        .retire_prior_to = 0,
-                                        .connection_id = entry.id,
-                                        .stateless_reset_token = context_.tokens.reset_token(entry.id)};
+    const new_connection_id_frame frame{
+        .sequence_number = entry.sequence,
+        .retire_prior_to = 0,
+        .connection_id = entry.id,
+        .stateless_reset_token = context_.tokens.reset_token(entry.id)};
     if (payload.remaining() < encoded_size(frame)) return;
     encode(frame, payload.writer);
-    payload.frames.push_back({.what = sent_frame::kind::new_connection_id, .offset = entry.sequence});
+    payload.frames.push_back(
+        {.what = sent_frame::kind::new_connection_id, .offset = entry.sequence});
     entry.pending = false;
     --pending_;
   }

@@ -16,8 +16,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The connection IDs that this side gave the peer to put into packets (RFC 9000 section 5.1): issues them, routes them to
-/// the connection, and takes them back when the peer retires them.
+/// The connection IDs that this side gave the peer to put into packets (RFC 9000 section 5.1):
+/// issues them, routes them to the connection, and takes them back when the peer retires them.
 class local_connection_ids {
  public:
   /// Bytes of every ID we choose: enough to be unguessable and to collide never.
@@ -37,14 +37,17 @@ class local_connection_ids {
   local_connection_ids& operator=(const local_connection_ids&) = delete;
 
   const connection_id& initial() const noexcept { return initial_; }
-  /// Routes a further ID to the connection until the handshake is over: the one a client chose for the server.
+  /// Routes a further ID to the connection until the handshake is over: the one a client chose for
+  /// the server.
   void add_provisional(const connection_id& id);
   void drop_provisional();
 
-  /// The peer keeps at most `limit` IDs (its active_connection_id_limit): issues up to that, and up to ours.
+  /// The peer keeps at most `limit` IDs (its active_connection_id_limit): issues up to that, and up
+  /// to ours.
   void issue(std::uint64_t limit);
   /// RETIRE_CONNECTION_ID in a packet that was sent to `destination`.
-  std::expected<void, protocol_failure> on_retired(std::uint64_t sequence, const connection_id& destination);
+  std::expected<void, protocol_failure> on_retired(std::uint64_t sequence,
+                                                   const connection_id& destination);
 
   bool has_output() const noexcept { return pending_ != 0; }
   void write_frames(packet_payload& payload);

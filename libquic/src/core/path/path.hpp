@@ -14,8 +14,8 @@ namespace core {
 
 using path_challenge = std::array<std::byte, 8>;
 
-/// The pair of addresses a connection uses, what may be sent there before the peer's address is validated, and the answers
-/// to the peer's challenges.
+/// The pair of addresses a connection uses, what may be sent there before the peer's address is
+/// validated, and the answers to the peer's challenges.
 class path {
  public:
   path(const transport::address& local, const transport::address& remote, bool validated) noexcept
@@ -31,11 +31,12 @@ class path {
 
   void on_received(std::uint64_t bytes) noexcept { received_ += bytes; }
   void on_sent(std::uint64_t bytes) noexcept { sent_ += bytes; }
-  /// Bytes that may be sent now: an address that might be spoofed gets at most three times what came from it.
+  /// Bytes that may be sent now: an address that might be spoofed gets at most three times what
+  /// came from it.
   std::uint64_t allowance() const noexcept;
 
-  /// PATH_CHALLENGE: remembered to be answered, the newest limits::max_path_responses of them. A flood is answered in part
-  /// and never queued (the attack of CVE-2023-49295).
+  /// PATH_CHALLENGE: remembered to be answered, the newest limits::max_path_responses of them. A
+  /// flood is answered in part and never queued (the attack of CVE-2023-49295).
   void on_challenge(const path_challenge& challenge) noexcept;
   bool response_pending() const noexcept { return responses_ != 0; }
   void write_responses(packet_payload& payload);

@@ -36,13 +36,16 @@ void peer_connection_ids::set_initial_reset_token(const stateless_reset_token& t
 }
 
 std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t sequence) {
-  if (std::ranges::find(retirements_, sequence, &retirement::sequence) != retirements_.end()) return {};
+  if (std::ranges::find(retirements_, sequence, &retirement::sequence) != retirements_.end())
+    return {};
   //= RFC 9000 section 5.1.2
   //# An endpoint SHOULD limit the number of connection IDs it has retired locally for which
   //# RETIRE_CONNECTION_ID frames have not yet been acknowledged.
-  // A peer that withholds acknowledgements and keeps raising Retire Prior To would grow the list (CVE-2024-22189).
+  // A peer that withholds acknowledgements and keeps raising Retire Prior To would grow the list
+  // (CVE-2024-22189).
   if (retirements_.size() == limits::max_pending_retirements) {
-    return fail(transport_error::connection_id_limit_error, "too many connection IDs retired without acknowledgement");
+    return fail(transport_error::connection_id_limit_error,
+                "too many connection IDs retired without acknowledgement");
   }
   retirements_.push_back({sequence, true});
   return {};
@@ -62,11 +65,13 @@ std::expected<void, protocol_failure> peer_connection_ids::retire_prior_to(std::
   return {};
 }
 
-std::expected<void, protocol_failure> peer_connection_ids::on(const new_connection_id_frame& frame) {
+std::expected<void, protocol_failure> peer_connection_ids::on(
+    const new_connection_id_frame& frame) {
   //= RFC 9000 section 19.15
   //# An endpoint that is sending packets with a zero-length Destination Connection ID MUST treat
   //# receipt of a NEW_CONNECTION_ID frame as a connection error of type PROTOCOL_VIOLATION.
-  if (current().empty()) return fail(transport_error::protocol_violation, "NEW_CONNECTION_ID to a peer without IDs");
+  if (current().empty())
+    return fail(transport_error::protocol_violation, "NEW_CONNECTION_ID to a peer without IDs");
 
   for (const active_id& entry : active_) {
     const bool same_sequence = entry.sequence == frame.sequence_number;
@@ -75,7 +80,8 @@ std::expected<void, protocol_failure> peer_connection_ids::on(const new_connecti
     //# if a sequence number is used for different connection IDs, the endpoint MAY treat that receipt as
     //# a connection error of type PROTOCOL_VIOLATION.
     if (same_sequence || entry.id == frame.connection_id) {
-      return fail(transport_error::protocol_violation, "a connection ID or its sequence number was used twice");
+      return fail(transport_error::protocol_violation,
+                  "a connection ID or its sequence number was used twice");
     }
     if (entry.token == frame.stateless_reset_token) {
       return fail(transport_error::protocol_violation, "a stateless reset token was used twice");
@@ -88,7 +94,8 @@ std::expected<void, protocol_failure> peer_connection_ids::on(const new_connecti
   //# done so for that sequence number.
   if (frame.sequence_number < retired_below_) return retire(frame.sequence_number);
 
-  const auto place = std::ranges::lower_bound(active_, frame.sequence_number, {}, &active_id::sequence);
+  const auto place =
+      std::ranges::lower_bound(active_, frame.sequence_number, {}, &active_id::sequence);
   active_.insert(place, {frame.sequence_number, frame.connection_id, frame.stateless_reset_token});
   router_.add_reset_token(frame.stateless_reset_token, slot_);
   if (auto done = retire_prior_to(frame.retire_prior_to); !done) return done;
@@ -98,7 +105,8 @@ std::expected<void, protocol_failure> peer_connection_ids::on(const new_connecti
   //# transport parameter, an endpoint MUST close the connection with an error of type
   //# CONNECTION_ID_LIMIT_ERROR.
   if (active_.size() > limits::active_connection_id_limit) {
-    return fail(transport_error::connection_id_limit_error, "more connection IDs than active_connection_id_limit");
+    return fail(transport_error::connection_id_limit_error,
+                "more connection IDs than active_connection_id_limit");
   }
   return {};
 }
@@ -113,13 +121,15 @@ void peer_connection_ids::write_frames(packet_payload& payload) {
     const retire_connection_id_frame frame{.sequence_number = entry.sequence};
     if (payload.remaining() < encoded_size(frame)) return;
     encode(frame, payload.writer);
-    payload.frames.push_back({.what = sent_frame::kind::retire_connection_id, .offset = entry.sequence});
+    payload.frames.push_back(
+        {.what = sent_frame::kind::retire_connection_id, .offset = entry.sequence});
     entry.pending = false;
   }
 }
 
 void peer_connection_ids::on_acked(std::uint64_t sequence) noexcept {
-  std::erase_if(retirements_, [sequence](const retirement& entry) { return entry.sequence == sequence; });
+  std::erase_if(retirements_,
+                [sequence](const retirement& entry) { return entry.sequence == sequence; });
 }
 
 void peer_connection_ids::on_lost(std::uint64_t sequence) noexcept {

@@ -8,26 +8,29 @@
 
 #include "core/connection/packet_payload.hpp"
 #include "core/endpoint/connection_id_router.hpp"
+#include "core/wire/frame.hpp"
 #include "strata/quic/core/connection_id.hpp"
 #include "strata/quic/core/error.hpp"
-#include "core/wire/frame.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-/// The connection IDs that the peer gave us to put into packets, with the tokens of stateless resets that belong to them
-/// (RFC 9000 sections 5.1 and 10.3). The ID of the lowest sequence number is in use.
+/// The connection IDs that the peer gave us to put into packets, with the tokens of stateless
+/// resets that belong to them (RFC 9000 sections 5.1 and 10.3). The ID of the lowest sequence
+/// number is in use.
 class peer_connection_ids {
  public:
-  peer_connection_ids(connection_id_router& router, std::uint32_t slot) : router_(router), slot_(slot) {}
+  peer_connection_ids(connection_id_router& router, std::uint32_t slot)
+      : router_(router), slot_(slot) {}
   ~peer_connection_ids();
   peer_connection_ids(const peer_connection_ids&) = delete;
   peer_connection_ids& operator=(const peer_connection_ids&) = delete;
 
   /// The ID in use.
   const connection_id& current() const noexcept { return active_.front().id; }
-  /// Sets the ID of sequence number 0: the random one of a client's first flight, then a Retry's, then the peer's own.
+  /// Sets the ID of sequence number 0: the random one of a client's first flight, then a Retry's,
+  /// then the peer's own.
   void set_initial(const connection_id& id);
   /// The token that came as a transport parameter; it belongs to sequence number 0.
   void set_initial_reset_token(const stateless_reset_token& token);

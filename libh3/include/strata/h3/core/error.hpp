@@ -9,7 +9,8 @@
 namespace strata::h3 {
 inline namespace v0 {
 
-/// HTTP/3 and QPACK error codes as they stand on the wire (RFC 9114 section 8.1, RFC 9204 section 6).
+/// HTTP/3 and QPACK error codes as they stand on the wire (RFC 9114 section 8.1, RFC 9204 section
+/// 6).
 enum class error_code : std::uint64_t {
   datagram_error = 0x33,
   no_error = 0x100,

@@ -10,7 +10,8 @@
 namespace strata::quic {
 inline namespace v0 {
 
-/// Transport error codes as they stand on the wire (RFC 9000 section 20.1). crypto_error + alert is 0x0100..0x01ff.
+/// Transport error codes as they stand on the wire (RFC 9000 section 20.1). crypto_error + alert is
+/// 0x0100..0x01ff.
 enum class transport_error : std::uint64_t {
   no_error = 0x00,
   internal_error = 0x01,
@@ -37,7 +38,8 @@ constexpr transport_error crypto_alert(std::uint8_t alert) noexcept {
   return static_cast<transport_error>(0x0100u + alert);
 }
 
-/// What broke the protocol, inside the core: it becomes a CONNECTION_CLOSE. `reason` is a static string for people.
+/// What broke the protocol, inside the core: it becomes a CONNECTION_CLOSE. `reason` is a static
+/// string for people.
 struct protocol_failure {
   transport_error code = transport_error::no_error;
   std::uint64_t frame_type = 0;  ///< The frame that caused it; zero when none did.
@@ -47,24 +49,26 @@ struct protocol_failure {
 /// Why and by whom a connection was closed; `code` has wire meaning and fits no std::error_code.
 struct close_reason {
   enum class origin_kind : std::uint8_t {
-    local_application,   ///< close() here; `code` is the application's.
-    local_transport,     ///< This side found an error; `code` is a transport_error.
-    peer_application,    ///< CONNECTION_CLOSE of type 0x1d.
-    peer_transport,      ///< CONNECTION_CLOSE of type 0x1c.
-    idle_timeout,        ///< Silence for longer than the idle timeout (RFC 9000 section 10.1).
-    handshake_timeout,   ///< The handshake did not finish in time.
-    stateless_reset,     ///< The peer has forgotten the connection (RFC 9000 section 10.3).
-    version_negotiation, ///< The peer speaks no version of ours.
-    network,             ///< The socket failed for good.
+    local_application,    ///< close() here; `code` is the application's.
+    local_transport,      ///< This side found an error; `code` is a transport_error.
+    peer_application,     ///< CONNECTION_CLOSE of type 0x1d.
+    peer_transport,       ///< CONNECTION_CLOSE of type 0x1c.
+    idle_timeout,         ///< Silence for longer than the idle timeout (RFC 9000 section 10.1).
+    handshake_timeout,    ///< The handshake did not finish in time.
+    stateless_reset,      ///< The peer has forgotten the connection (RFC 9000 section 10.3).
+    version_negotiation,  ///< The peer speaks no version of ours.
+    network,              ///< The socket failed for good.
   };
   origin_kind origin = origin_kind::local_application;
   std::uint64_t code = 0;
   std::uint64_t frame_type = 0;
-  std::string reason;  ///< UTF-8 as far as the peer kept the rule; escape it before printing. At most 512 bytes are kept.
+  std::string reason;  ///< UTF-8 as far as the peer kept the rule; escape it before printing. At
+                       ///< most 512 bytes are kept.
 
   /// The same as an error code: what pending operations complete with.
   STRATA_QUIC_API std::error_code code_for_operations() const noexcept;
-  /// One line for people: who, which code by name where it has one, and the reason with unprintable bytes escaped.
+  /// One line for people: who, which code by name where it has one, and the reason with unprintable
+  /// bytes escaped.
   STRATA_QUIC_API std::string describe() const;
 };
 

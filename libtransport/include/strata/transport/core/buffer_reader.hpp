@@ -10,12 +10,14 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// A cursor over bytes whose failure is sticky: read every field in wire order, then ask ok() once. After a failure every
-/// read gives zeros and empty views, and nothing is consumed. Views it returns point into the input.
+/// A cursor over bytes whose failure is sticky: read every field in wire order, then ask ok() once.
+/// After a failure every read gives zeros and empty views, and nothing is consumed. Views it
+/// returns point into the input.
 class buffer_reader {
  public:
   buffer_reader() = default;
-  explicit buffer_reader(bytes input) noexcept : cursor_(input.data()), end_(input.data() + input.size()) {}
+  explicit buffer_reader(bytes input) noexcept
+      : cursor_(input.data()), end_(input.data() + input.size()) {}
 
   bool ok() const noexcept { return !failed_; }
   bool empty() const noexcept { return cursor_ == end_; }
@@ -35,7 +37,8 @@ class buffer_reader {
   std::uint64_t fixed(std::size_t size) noexcept {
     if (remaining() < size) return fail(), 0;
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) value = value << 8 | std::to_integer<std::uint64_t>(cursor_[i]);
+    for (std::size_t i = 0; i < size; ++i)
+      value = value << 8 | std::to_integer<std::uint64_t>(cursor_[i]);
     cursor_ += size;
     return value;
   }
@@ -57,7 +60,9 @@ class buffer_reader {
   bytes take_varint_prefixed() noexcept { return take(varint()); }
   void skip(std::uint64_t size) noexcept { take(size); }
   /// The next byte without consuming it; zero when there is none (not a failure).
-  std::uint8_t peek_u8() const noexcept { return empty() ? std::uint8_t{0} : std::to_integer<std::uint8_t>(*cursor_); }
+  std::uint8_t peek_u8() const noexcept {
+    return empty() ? std::uint8_t{0} : std::to_integer<std::uint8_t>(*cursor_);
+  }
 
  private:
   const std::byte* cursor_ = nullptr;

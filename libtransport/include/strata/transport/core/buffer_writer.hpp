@@ -10,8 +10,8 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// Writes into memory it was given, and never past it: the first write that does not fit makes the failure sticky, and
-/// nothing is written from then on. Write everything, then ask ok() once.
+/// Writes into memory it was given, and never past it: the first write that does not fit makes the
+/// failure sticky, and nothing is written from then on. Write everything, then ask ok() once.
 class buffer_writer {
  public:
   explicit buffer_writer(mutable_bytes output) noexcept
@@ -35,11 +35,14 @@ class buffer_writer {
   /// The low `size` bytes of `value`, big-endian; `size` is 1 to 8.
   void fixed(std::uint64_t value, std::size_t size) noexcept {
     if (!claim(size)) return;
-    for (std::size_t i = 0; i < size; ++i) cursor_[i] = static_cast<std::byte>(value >> (8 * (size - 1 - i)));
+    for (std::size_t i = 0; i < size; ++i)
+      cursor_[i] = static_cast<std::byte>(value >> (8 * (size - 1 - i)));
     cursor_ += size;
   }
   /// The shortest variable-length integer; `value` beyond varint_max is a failure.
-  void varint(std::uint64_t value) noexcept { varint(value, value > varint_max ? 0 : varint_size(value)); }
+  void varint(std::uint64_t value) noexcept {
+    varint(value, value > varint_max ? 0 : varint_size(value));
+  }
   /// A variable-length integer in exactly `size` bytes (1, 2, 4, 8), which `value` must fit.
   void varint(std::uint64_t value, std::size_t size) noexcept {
     if (size == 0 || value > varint_max || varint_size(value) > size) return fail();

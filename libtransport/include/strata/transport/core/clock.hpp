@@ -6,7 +6,8 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// Monotonic time, handed to cores as the first argument of everything that may depend on it; no core reads a clock.
+/// Monotonic time, handed to cores as the first argument of everything that may depend on it; no
+/// core reads a clock.
 using time_point = std::chrono::steady_clock::time_point;
 using duration = std::chrono::steady_clock::duration;
 

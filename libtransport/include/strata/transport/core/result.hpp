@@ -7,7 +7,8 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// What an operation that can fail returns in the cores; drivers hand the same std::error_code to the completion handler.
+/// What an operation that can fail returns in the cores; drivers hand the same std::error_code to
+/// the completion handler.
 template <class T>
 using result = std::expected<T, std::error_code>;
 

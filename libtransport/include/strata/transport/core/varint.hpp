@@ -24,10 +24,11 @@ constexpr std::size_t varint_size_from_first_byte(std::byte first) noexcept {
   return std::size_t{1} << (std::to_integer<unsigned>(first) >> 6);
 }
 
-/// Writes `value` in `size` bytes (1, 2, 4 or 8; it must fit) at `out`: longer than needed is legal, and lets a length be
-/// filled in after what it counts.
+/// Writes `value` in `size` bytes (1, 2, 4 or 8; it must fit) at `out`: longer than needed is
+/// legal, and lets a length be filled in after what it counts.
 inline void encode_varint(std::uint64_t value, std::size_t size, std::byte* out) noexcept {
-  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<std::byte>(value >> (8 * (size - 1 - i)));
+  for (std::size_t i = 0; i < size; ++i)
+    out[i] = static_cast<std::byte>(value >> (8 * (size - 1 - i)));
   out[0] |= static_cast<std::byte>(std::countr_zero(size) << 6);
 }
 
