@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/read_until.hpp>
+#include <asio/read.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
@@ -24,13 +24,14 @@ constexpr std::size_t max_request = 4096;
 constexpr std::size_t chunk_size = 64 * 1024;
 constexpr std::uint64_t not_found = 1;
 
-/// The path in a request line; empty when it is none.
+/// The path in a request line; empty when it is none. It reads to the end: a client that is told to
+/// stop while it ends its request may take that for a failure.
 asio::awaitable<std::string> read_path(quic::stream& stream) {
   std::string line;
   std::error_code error;
   auto buffer = asio::dynamic_buffer(line, max_request);
   auto token = asio::redirect_error(use_awaitable, error);
-  co_await asio::async_read_until(stream, buffer, '\n', token);
+  co_await asio::async_read(stream, buffer, token);
   const std::size_t end = line.find_first_of("\r\n");
   if (!line.starts_with("GET ") || end == std::string::npos) co_return std::string();
   co_return line.substr(4, end - 4);

@@ -116,6 +116,11 @@ void connection_state::begin_content(request_stream& stream) {
   if (stream.receive_part != message_part::body)
     return close(error_code::frame_unexpected,
                  "DATA before the header section or after the trailers");
+  if (stream.unwanted) {
+    stream.unwanted = false;
+    command(transport_command::kind_type::stop, stream, error_code::no_error);
+    return end_receiving(stream, false);
+  }
   stream.payload = payload_use::content;
   const std::uint64_t length = stream.frames.remaining();
   if (length == 0) charge();
@@ -367,6 +372,16 @@ void connection_state::stop_sending(time_point now, std::uint64_t stream_id, std
 void connection_state::stop_reading(std::uint64_t stream_id, error_code code) {
   request_stream* stream = requests_.find(stream_id);
   if (stream == nullptr || stream->receive_over) return;
+  // A request without content so far most likely has none, and its end is on the way: a client that
+  // is told not to send it takes the call that just ends its request for failed.
+  const bool only_the_end_is_missing = is_server() && code == error_code::no_error &&
+                                       stream->receive_part == message_part::body &&
+                                       stream->body_received == 0 && !stream->frames.in_payload() &&
+                                       !stream->tunnel && stream->body_expected.value_or(0) == 0;
+  if (only_the_end_is_missing) {
+    stream->unwanted = true;
+    return;
+  }
   command(transport_command::kind_type::stop, *stream, code);
   end_receiving(*stream, false);
 }
