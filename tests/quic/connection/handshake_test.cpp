@@ -126,6 +126,26 @@ TEST_CASE("handshake: small or strange first datagrams make no state", "[quic][h
                              [](const event& e) { return e.kind == event_kind::incoming; }));
 }
 
+TEST_CASE("handshake: an Initial that was not sealed for its ID asks for nothing",
+          "[quic][handshake]") {
+  hostile_client pair;
+  std::vector<std::byte> noise(1200, std::byte{0x5c});
+  noise[0] = std::byte{0xc3};
+  noise[1] = noise[2] = noise[3] = std::byte{0};
+  noise[4] = std::byte{1};
+  noise[5] = std::byte{8};
+  noise[14] = std::byte{8};
+  noise[23] = std::byte{0};
+  noise[24] = std::byte{0x44};
+  noise[25] = std::byte{0x90};
+  pair.peer.send_datagram(noise);
+
+  CHECK(pair.peer.events.empty());
+  CHECK(pair.endpoint.statistics().datagrams_dropped == 1);
+  pair.peer.start();
+  CHECK(pair.peer.complete_handshake());
+}
+
 TEST_CASE("handshake: an unknown version is answered with the ones we speak, however long the IDs",
           "[quic][handshake]") {
   hostile_client pair;

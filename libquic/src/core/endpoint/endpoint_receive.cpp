@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/connection/outgoing_batch.hpp"
+#include "core/crypto/key_schedule.hpp"
 #include "core/endpoint/endpoint_state.hpp"
 #include "strata/quic/core/limits.hpp"
 #include "strata/quic/core/version.hpp"
@@ -22,6 +24,28 @@ std::optional<bytes> destination_of(bytes datagram) {
   reader.skip(4);
   const bytes destination = reader.take(reader.u8());
   return reader.ok() ? std::optional(destination) : std::nullopt;
+}
+
+/// Whether the packet was really sealed for the Destination Connection ID it names. Anybody can do
+/// that, but noise cannot, and costs no more than this look at a copy.
+bool is_sealed_initial(bytes datagram, const packet_header& header, bool null_protection) {
+  auto keys = derive_initial_protection(connection_id(header.destination), null_protection);
+  const std::size_t number_offset = header.packet_number_offset;
+  constexpr std::size_t sample_distance = 4;
+  if (!keys || header.size < number_offset + sample_distance + header_sample_size) return false;
+  const bytes original = datagram.first(header.size);
+  std::vector<std::byte> packet(original.begin(), original.end());
+  const std::byte* sample = packet.data() + number_offset + sample_distance;
+  header_mask mask;
+  keys->client.header_masks({&sample, 1}, {&mask, 1});
+  const std::byte first = packet[0] ^ (mask[0] & std::byte{0x0f});
+  const std::size_t number_size = packet_number_size_of(first);
+  apply_header_mask(packet.data(), number_offset, number_size, mask);
+  transport::buffer_reader reader(bytes(packet).subspan(number_offset, number_size));
+  const std::uint64_t number = reader.fixed(number_size);
+  const mutable_bytes whole(packet);
+  const std::size_t header_size = number_offset + number_size;
+  return keys->client.open(number, whole.first(header_size), whole.subspan(header_size));
 }
 
 }  // namespace
@@ -105,6 +129,10 @@ void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagra
     return;
   }
   if (incoming.append(destination, batch.remote, datagram)) return;
+  if (!is_sealed_initial(datagram, header, tls.null_protection())) {
+    ++statistics.datagrams_dropped;
+    return;
+  }
 
   incoming_attempts::attempt attempt{.visible = {batch.remote, batch.local, false},
                                      .destination = destination,
