@@ -64,7 +64,8 @@ TEST_CASE("h3: shutdown answers what has come in and refuses the rest safely", "
     while (!client.going_away()) co_await pause(w, 1ms);
     const auto [error, none] = co_await client.async_request(get("/late"), use_tuple);
     CHECK(h3::is_retry_safe(error));
-    while (!down) co_await pause(w, 5ms);
+    // The server is done when everything is acknowledged; the client may still be reading.
+    while (!down || got.empty() || client.is_open()) co_await pause(w, 1ms);
     CHECK_FALSE(how);
     CHECK(got == pattern(3'000'000));
     CHECK_FALSE(client.is_open());
