@@ -10,4 +10,10 @@ namespace strata::testkit {
 /// replaced, which is why this is a library of its own.
 std::size_t allocations() noexcept;
 
+/// Bytes that are allocated now by those calls and by OpenSSL, of every thread, as the allocator
+/// rounds them. OpenSSL's are counted once count_openssl() has returned true; it must come before
+/// the first call of OpenSSL in the program.
+std::size_t held_bytes() noexcept;
+bool count_openssl() noexcept;
+
 }  // namespace strata::testkit

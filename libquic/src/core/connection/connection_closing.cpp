@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include "core/connection/connection_state.hpp"
 #include "strata/quic/core/limits.hpp"
@@ -31,11 +32,29 @@ void connection_state::report_closed(time_point now, close_reason reason) {
   events_.push(event_kind::closed);
   observe(observer::connectivity,
           [&](observer& who) { who.connection_closed({subject(now), *closing_.reason()}); });
-  undecryptable_.clear();
+  if (!handshake_flush_pending_) release_after_end(now);
   touch();
 }
 
+/// Only keys, connection IDs and the reason are needed from here on: what ends must not weigh for
+/// three probe timeouts as much as what lives (RFC 9000 section 10.2).
+void connection_state::release_after_end(time_point now) {
+  undecryptable_.clear();
+  undecryptable_.shrink_to_fit();
+  release_tls();
+  for (const auto space : {packet_number_space::initial, packet_number_space::handshake,
+                           packet_number_space::application}) {
+    handshake_.stream(space).discard();
+    recovery_.discard_space(now, space);
+  }
+  release_memory(now);
+}
+
 void connection_state::enter_closing(time_point now, close_reason reason) {
+  // A client that is done with its connection as soon as it is ready still owes its Finished: the
+  // server would never learn who was there.
+  handshake_flush_pending_ = side_ == role::client && handshake_done_ &&
+                             handshake_.stream(packet_number_space::handshake).has_output();
   phase_ = phase::closing;
   over_at_ = now + close_period();
   closing_.request_packet();
@@ -84,6 +103,11 @@ void connection_state::on_network_failure(time_point now, std::error_code why) {
 /// The packets of one datagram that tell the peer: in every level whose keys there are, because it
 /// cannot be known which of them the peer has (RFC 9000 section 10.2.3).
 std::optional<transmit> connection_state::transmit_close(time_point now, mutable_bytes out) {
+  if (phase_ == phase::closing && std::exchange(handshake_flush_pending_, false)) {
+    const std::size_t size = flush_handshake(now, out);
+    release_after_end(now);
+    if (size != 0) return count_sent(size);
+  }
   if (phase_ != phase::closing || !closing_.packet_pending()) return std::nullopt;
   closing_.on_packet_sent();
   const std::size_t room =
@@ -97,6 +121,16 @@ std::optional<transmit> connection_state::transmit_close(time_point now, mutable
     size += write_close_packet(now, level, out.subspan(size, room - size), close_frame(level));
   }
   if (size == 0) return std::nullopt;
+  return count_sent(size);
+}
+
+std::size_t connection_state::flush_handshake(time_point now, mutable_bytes out) {
+  const packet_plan plan{.level = encryption_level::handshake, .fresh = true};
+  const auto room = std::min<std::uint64_t>(out.size(), max_datagram_size_);
+  return build_packet(now, plan, out.first(static_cast<std::size_t>(room)), 0);
+}
+
+transmit connection_state::count_sent(std::size_t size) {
   path_.on_sent(size);
   statistics_.bytes_sent += size;
   ++statistics_.datagrams_sent;

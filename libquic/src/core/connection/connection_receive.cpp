@@ -229,6 +229,7 @@ void connection_state::on_authentic(time_point now, const received_packet& packe
                          packet.whole.size(), opened.payload});
   });
   last_received_ = now;
+  holds_memory_ = true;
   eliciting_since_received_ = false;
   if (side_ == role::server && level == encryption_level::handshake) {
     // The client has our Handshake keys, so it received what was sent to its address (RFC 9000

@@ -286,6 +286,7 @@ void connection_state::finish_packet(time_point now, const packet_plan& plan,
                            surroundings_.scratch.frames);
   if (built.in_flight) budget_ -= std::min<std::uint64_t>(budget_, size);
   if (built.ack_eliciting) {
+    holds_memory_ = true;
     unsigned& probes = probes_[static_cast<std::size_t>(space)];
     if (probes != 0) --probes;
     if (!eliciting_since_received_) last_eliciting_sent_ = now;

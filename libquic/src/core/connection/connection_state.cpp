@@ -48,13 +48,14 @@ connection_state::connection_state(time_point now, const connection_surroundings
       last_received_(now),
       last_eliciting_sent_(now),
       idle_timeout_(config.max_idle_timeout) {
+  keys_.set_update_after(config.key_update_after);
   observe(observer::connectivity, [&](observer& who) {
     who.connection_started({subject(now), path_.local(), path_.remote()});
   });
   if (side_ == role::client) {
     start_client(now, origin);
   } else {
-    start_server(origin);
+    start_server(now, origin);
   }
 }
 
@@ -96,8 +97,38 @@ transport_parameters connection_state::local_parameters(const connection_origin&
 
 void connection_state::start_client(time_point now, const connection_origin& origin) {
   peer_ids_.set_initial(origin.original_destination);
-  const bool null = surroundings_.tls.null_protection();
-  auto keys = derive_initial_protection(origin.original_destination, null);
+  begin_handshake(now, origin);
+}
+
+void connection_state::start_server(time_point now, const connection_origin& origin) {
+  peer_ids_.set_initial(origin.peer_source);
+  peer_initial_source_ = origin.peer_source;
+  peer_source_known_ = true;
+  issue_new_tokens_ = origin.issue_new_token;
+  local_ids_.add_provisional(origin.first_destination);
+  begin_handshake(now, origin);
+  if (path_.validated()) recovery_.on_peer_completed_address_validation(now);
+}
+
+void connection_state::begin_handshake(time_point now, const connection_origin& origin) {
+  next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
+  const bool client = side_ == role::client;
+  auto keys =
+      derive_initial_protection(client ? origin.original_destination : origin.first_destination,
+                                surroundings_.tls.null_protection());
+  auto session = begin_session(now, origin);
+  if (!keys || !session) {
+    return fail(
+        now, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
+  }
+  keys_.set_initial(std::move(client ? keys->server : keys->client),
+                    std::move(client ? keys->client : keys->server));
+  if (auto begun = handshake_.start(std::move(*session)); !begun) return fail(now, begun.error());
+  touch();
+}
+
+transport::result<std::unique_ptr<tls_session>> connection_state::begin_session(
+    time_point now, const connection_origin& origin) {
   std::array<std::byte, transport_parameters::max_encoded_size> memory;
   transport::buffer_writer writer(memory);
   std::array<std::byte, transport_parameters::grease_size> grease;
@@ -106,45 +137,8 @@ void connection_state::start_client(time_point now, const connection_origin& ori
   encode(own, writer, config_.grease ? bytes(grease) : bytes());
   observe(observer::transport,
           [&](observer& who) { who.parameters_set({subject(now), true, own}); });
-  auto session = surroundings_.tls.connect(origin.server_name, writer.written());
-  if (!keys || !session) {
-    return fail(
-        now, {transport_error::internal_error, 0, "the TLS library could not begin a handshake"});
-  }
-  keys_.set_initial(std::move(keys->server), std::move(keys->client));
-  handshake_.start(std::move(*session));
-  next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
-  if (const tls_failure* failed = handshake_.failure()) {
-    return fail(now, {crypto_alert(failed->alert), frame_type::crypto, failed->reason.c_str()});
-  }
-  touch();
-}
-
-void connection_state::start_server(const connection_origin& origin) {
-  peer_ids_.set_initial(origin.peer_source);
-  peer_initial_source_ = origin.peer_source;
-  peer_source_known_ = true;
-  issue_new_tokens_ = origin.issue_new_token;
-  local_ids_.add_provisional(origin.first_destination);
-  next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
-  auto keys =
-      derive_initial_protection(origin.first_destination, surroundings_.tls.null_protection());
-  std::array<std::byte, transport_parameters::max_encoded_size> memory;
-  transport::buffer_writer writer(memory);
-  std::array<std::byte, transport_parameters::grease_size> grease;
-  surroundings_.random.fill(grease);
-  const transport_parameters own = local_parameters(origin);
-  encode(own, writer, config_.grease ? bytes(grease) : bytes());
-  observe(observer::transport,
-          [&](observer& who) { who.parameters_set({subject(started_), true, own}); });
-  auto session = surroundings_.tls.accept(writer.written());
-  if (!keys || !session) {
-    return fail(started_, {transport_error::internal_error, 0,
-                           "the TLS library could not begin a handshake"});
-  }
-  keys_.set_initial(std::move(keys->client), std::move(keys->server));
-  handshake_.start(std::move(*session));
-  if (path_.validated()) recovery_.on_peer_completed_address_validation(started_);
+  if (side_ == role::server) return surroundings_.tls.accept(writer.written());
+  return surroundings_.tls.connect(origin.server_name, writer.written());
 }
 
 void connection_state::set_peer_parameters(const transport_parameters& peer) {
@@ -161,6 +155,14 @@ void connection_state::set_peer_parameters(const transport_parameters& peer) {
   if (theirs.count() != 0)
     idle_timeout_ = idle_timeout_.count() == 0 ? theirs : std::min(idle_timeout_, theirs);
   if (peer.stateless_reset_token) peer_ids_.set_initial_reset_token(*peer.stateless_reset_token);
+}
+
+void connection_state::release_memory(time_point now) {
+  holds_memory_ = false;
+  keys_.release_memory(now);
+  recovery_.release_memory();
+  streams_.shrink();
+  events_.shrink();
 }
 
 void connection_state::release_input() { streams_.release_input(); }

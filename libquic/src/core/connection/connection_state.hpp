@@ -141,9 +141,13 @@ class connection_state {
 
   // connection_state.cpp
   void start_client(time_point now, const connection_origin& origin);
-  void start_server(const connection_origin& origin);
+  void start_server(time_point now, const connection_origin& origin);
+  void begin_handshake(time_point now, const connection_origin& origin);
+  transport::result<std::unique_ptr<tls_session>> begin_session(time_point now,
+                                                                const connection_origin& origin);
   transport_parameters local_parameters(const connection_origin& origin) const;
   stream_table::config stream_config() const;
+  void release_memory(time_point now);
   void set_peer_parameters(const transport_parameters& peer);
   observed::subject subject(time_point now) const noexcept {
     return {now, original_destination_, side_};
@@ -239,6 +243,7 @@ class connection_state {
   std::optional<time_point> idle_deadline() const;
   std::optional<time_point> keep_alive_deadline() const;
   std::optional<time_point> handshake_deadline() const;
+  std::optional<time_point> memory_deadline() const;
 
   // connection_closing.cpp
   void fail(time_point now, const protocol_failure& failure);
@@ -246,8 +251,11 @@ class connection_state {
   void enter_draining(time_point now, close_reason reason);
   void end_silently(time_point now, close_reason reason);
   void report_closed(time_point now, close_reason reason);
+  void release_after_end(time_point now);
   void on_peer_close(time_point now, const connection_close_frame& frame);
   std::optional<transmit> transmit_close(time_point now, mutable_bytes out);
+  std::size_t flush_handshake(time_point now, mutable_bytes out);
+  transmit count_sent(std::size_t size);
   connection_close_frame close_frame(encryption_level level) const;
   transport::duration close_period() const;
 
@@ -280,8 +288,9 @@ class connection_state {
   bool parameters_known_ = false;
   bool handshake_done_ = false;
   bool confirmed_ = false;
-  bool handshake_done_pending_ = false;  ///< Server: HANDSHAKE_DONE is to be sent.
-  bool new_token_pending_ = false;       ///< Server: NEW_TOKEN is to be sent.
+  bool handshake_done_pending_ = false;   ///< Server: HANDSHAKE_DONE is to be sent.
+  bool handshake_flush_pending_ = false;  ///< Closing: unsent handshake bytes go first.
+  bool new_token_pending_ = false;        ///< Server: NEW_TOKEN is to be sent.
   bool issue_new_tokens_ = false;
   bool packet_processed_ = false;  ///< Something authentic has arrived.
 
@@ -312,6 +321,7 @@ class connection_state {
   bool eliciting_since_received_ = false;
   std::chrono::milliseconds idle_timeout_{0};  ///< The smaller of both sides'; zero: none.
   std::optional<time_point> release_tls_at_;
+  bool holds_memory_ = true;  ///< Rings and tables may be larger than an idle connection needs.
   std::optional<time_point> over_at_;
 
   connection_statistics statistics_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/connection/connection_state.hpp"
+#include "strata/quic/core/limits.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -40,6 +41,11 @@ std::optional<time_point> connection_state::handshake_deadline() const {
   return started_ + config_.handshake_timeout;
 }
 
+std::optional<time_point> connection_state::memory_deadline() const {
+  if (!holds_memory_ || recovery_.bytes_in_flight() != 0) return std::nullopt;
+  return std::max(last_received_, last_eliciting_sent_) + limits::memory_kept_when_idle;
+}
+
 std::optional<time_point> connection_state::next_timeout() const {
   if (phase_ == phase::over) return std::nullopt;
   if (phase_ != phase::open) return over_at_;
@@ -50,6 +56,7 @@ std::optional<time_point> connection_state::next_timeout() const {
   earlier(earliest, keep_alive_deadline());
   earlier(earliest, handshake_deadline());
   earlier(earliest, release_tls_at_);
+  earlier(earliest, memory_deadline());
   earlier(earliest, pacing_until_);
   return earliest;
 }
@@ -83,6 +90,7 @@ void connection_state::handle_timeout(time_point now) {
   }
   if (reached(keep_alive_deadline(), now)) ping_pending_ = true;
   if (reached(release_tls_at_, now)) release_tls();
+  if (reached(memory_deadline(), now)) release_memory(now);
   if (reached(pacing_until_, now)) pacing_until_.reset();
 }
 

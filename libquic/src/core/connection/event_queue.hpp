@@ -29,6 +29,12 @@ class event_queue {
     --count_;
     return true;
   }
+  /// Gives the memory back when nothing waits.
+  void shrink() noexcept {
+    if (count_ != 0) return;
+    ring_ = std::vector<event>();  // An assignment of {} would keep the memory.
+    first_ = 0;
+  }
 
  private:
   void grow() {

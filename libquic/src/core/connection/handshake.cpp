@@ -19,11 +19,10 @@ encryption_level level_of(packet_number_space space) {
 
 }  // namespace
 
-void handshake::start(std::unique_ptr<tls_session> session) {
+std::expected<void, protocol_failure> handshake::start(std::unique_ptr<tls_session> session) {
   session_ = std::move(session);
   session_->start();
-  // A failure to start shows in failure(), which the connection asks for.
-  static_cast<void>(pump());
+  return pump();
 }
 
 std::expected<void, protocol_failure> handshake::on(encryption_level level,

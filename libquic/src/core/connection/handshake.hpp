@@ -19,9 +19,11 @@ namespace core {
 /// would weigh.
 class handshake {
  public:
-  void start(std::unique_ptr<tls_session> session);
+  /// Takes the session and begins. Of this and on(), a failure closes the connection: a TLS alert
+  /// as CRYPTO_ERROR.
+  std::expected<void, protocol_failure> start(std::unique_ptr<tls_session> session);
 
-  /// A CRYPTO frame of a level; the failure closes the connection, a TLS alert as CRYPTO_ERROR.
+  /// A CRYPTO frame of a level.
   std::expected<void, protocol_failure> on(encryption_level level, const crypto_frame& frame);
   bool poll_secret(traffic_secret& out) { return session_ && session_->poll_secret(out); }
 
@@ -36,12 +38,13 @@ class handshake {
   /// The transport parameters of the peer, once.
   std::optional<bytes> take_peer_parameters();
   const tls_summary& summary() const noexcept { return summary_; }
-  const tls_failure* failure() const noexcept { return session_ ? session_->failure() : nullptr; }
 
   bool has_session() const noexcept { return session_ != nullptr; }
   /// `expects_nothing`: TLS bytes that still come are the peer's error; else they are dropped.
   void free_session(bool expects_nothing) {
     session_.reset();
+    output_.clear();
+    output_.shrink_to_fit();
     expects_nothing_ = expects_nothing;
   }
 

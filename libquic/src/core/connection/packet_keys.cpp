@@ -12,6 +12,14 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
+namespace {
+
+protocol_failure derivation_failed() {
+  return {transport_error::internal_error, 0, "key derivation failed"};
+}
+
+}  // namespace
+
 void packet_keys::set_initial(packet_protection read, packet_protection write) {
   level_of(encryption_level::initial) = {std::move(read), std::move(write)};
 }
@@ -26,26 +34,48 @@ result<void> packet_keys::install(const traffic_secret& secret) {
 
   if (reads) {
     integrity_limit_ = level.read.integrity_limit();
-    read_secret_ = secret;
-    if (!derive_next_read()) return std::unexpected(make_error_code(transport::errc::tls_failed));
+    const auto next = next_phase_secret(secret);
+    if (!next) return std::unexpected(make_error_code(transport::errc::tls_failed));
+    next_read_secret_ = *next;
   } else {
     write_secret_ = secret;
     confidentiality_limit_ = level.write.confidentiality_limit();
-    update_after_ = std::min(limits::key_update_after_packets, confidentiality_limit_ / 2);
+    update_after_ = std::min(update_after_, confidentiality_limit_ / 2);
   }
   return {};
 }
 
 void packet_keys::discard(encryption_level level) { level_of(level) = {}; }
 
-bool packet_keys::derive_next_read() {
-  const auto secret = next_phase_secret(read_secret_);
-  if (!secret) return false;
-  auto keys = level_of(encryption_level::application).read.next_phase(secret->view());
+bool packet_keys::prepare_next_read() {
+  if (next_read_) return true;
+  const packet_protection& current = level_of(encryption_level::application).read;
+  auto keys = current.next_phase(next_read_secret_.view());
   if (!keys) return false;
   next_read_ = std::move(*keys);
-  read_secret_ = *secret;
   return true;
+}
+
+bool packet_keys::rotate_read() {
+  const auto secret = next_phase_secret(next_read_secret_);
+  if (!secret) return false;
+  next_read_secret_ = *secret;
+  previous_read_ =
+      std::exchange(level_of(encryption_level::application).read, std::move(next_read_));
+  next_read_ = {};
+  ++read_phase_;
+  return true;
+}
+
+void packet_keys::drop_previous_read(transport::time_point now) noexcept {
+  if (!previous_until_ || now < *previous_until_) return;
+  previous_read_ = {};
+  previous_until_.reset();
+}
+
+void packet_keys::release_memory(transport::time_point now) noexcept {
+  drop_previous_read(now);
+  next_read_ = {};
 }
 
 bool packet_keys::rotate_write() {
@@ -66,10 +96,10 @@ bool packet_keys::rotate_write() {
 std::expected<packet_keys::opened, protocol_failure> packet_keys::open_application(
     transport::time_point now, const protected_packet& packet,
     transport::duration keep_previous_for) {
-  if (previous_until_ && now >= *previous_until_) {
-    previous_read_ = {};
-    previous_until_.reset();
-  }
+  drop_previous_read(now);
+  // For every packet, not for those that ask for it, so that time does not tell which did (RFC 9001
+  // section 9.5).
+  if (!prepare_next_read()) return std::unexpected(derivation_failed());
   packet_protection& current = level_of(encryption_level::application).read;
   if (packet.key_phase == ((read_phase_ & 1) != 0)) {
     if (!current.open(packet.number, packet.header, packet.ciphertext)) return opened::forged;
@@ -91,18 +121,14 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
     return std::unexpected(protocol_failure{transport_error::key_update_error, 0,
                                             "second key update before an answer"});
   }
-  previous_read_ = std::exchange(current, std::move(next_read_));
+  if (!rotate_read()) return std::unexpected(derivation_failed());
   previous_until_ = now + keep_previous_for;
-  ++read_phase_;
   first_read_in_phase_ = packet.number;
   //= RFC 9001 section 6.2
   //# The endpoint MUST update its send keys to the corresponding key phase in response, as described in
   //# Section 6.1.
   const bool follow = write_phase_ < read_phase_;
-  if (!derive_next_read() || (follow && !rotate_write())) {
-    return std::unexpected(
-        protocol_failure{transport_error::internal_error, 0, "key derivation failed"});
-  }
+  if (follow && !rotate_write()) return std::unexpected(derivation_failed());
   return opened::updated;
 }
 

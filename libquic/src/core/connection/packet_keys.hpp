@@ -20,6 +20,8 @@ namespace core {
 /// after, derived ahead so that the first packet of an update takes no longer than any other.
 class packet_keys {
  public:
+  /// Packets sealed in one key phase before update_due(); less where the cipher's limit is near.
+  void set_update_after(std::uint64_t packets) noexcept { update_after_ = packets; }
   void set_initial(packet_protection read, packet_protection write);
   /// A secret from the handshake. The failure is the TLS library's.
   result<void> install(const traffic_secret& secret);
@@ -64,6 +66,8 @@ class packet_keys {
   bool initiate_update();
   /// Forged packets that were seen; AEAD_LIMIT_REACHED when there were too many (section 6.6).
   std::expected<void, protocol_failure> on_forged();
+  /// Long idle: gives back what can be made again.
+  void release_memory(transport::time_point now) noexcept;
   bool confidentiality_exhausted() const noexcept {
     return sealed_in_phase_ >= confidentiality_limit_;
   }
@@ -82,14 +86,15 @@ class packet_keys {
   static packet_protection* present(packet_protection& keys) noexcept {
     return keys ? &keys : nullptr;
   }
-  bool derive_next_read();
+  bool prepare_next_read();
+  bool rotate_read();
   bool rotate_write();
+  void drop_previous_read(transport::time_point now) noexcept;
 
   std::array<pair, encryption_level_count> levels_;
-  traffic_secret
-      read_secret_;  ///< Of the phase after the present one, once derive_next_read() has run.
-  traffic_secret write_secret_;  ///< Of the present phase.
-  packet_protection next_read_;
+  traffic_secret next_read_secret_;  ///< Of the phase after the present one.
+  traffic_secret write_secret_;      ///< Of the present phase.
+  packet_protection next_read_;      ///< Made when the first packet since release_memory() comes.
   packet_protection previous_read_;
   std::optional<transport::time_point> previous_until_;
   std::uint64_t read_phase_ = 0;

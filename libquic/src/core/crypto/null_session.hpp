@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "strata/quic/core/endpoint_role.hpp"
 #include "strata/quic/core/null_tls.hpp"
+#include "strata/quic/core/role.hpp"
 #include "strata/transport/core/buffer_reader.hpp"
 
 namespace strata::quic {

@@ -8,7 +8,7 @@
 
 #include "core/crypto/openssl_handles.hpp"
 #include "core/crypto/post_handshake_filter.hpp"
-#include "strata/quic/core/endpoint_role.hpp"
+#include "strata/quic/core/role.hpp"
 #include "strata/quic/core/tls_backend.hpp"
 #include "strata/transport/tls.hpp"
 

@@ -25,23 +25,21 @@ struct packet_protection::keys {
   static constexpr std::size_t iv_size = 12;
   static constexpr std::size_t max_key_size = 32;
 
+  /// One for all key phases.
+  struct header_protection {
+    null_cipher null;
+    cipher_context_handle context;
+  };
+
   cipher_suite suite = cipher_suite::null;
   null_cipher null_aead;
-  null_cipher null_header;
   cipher_context_handle aead;
-  cipher_context_handle header;
   std::array<std::byte, iv_size> iv{};
-  /// Kept for the next phase, whose header context it starts.
-  std::array<std::byte, max_key_size> header_key{};
+  std::shared_ptr<header_protection> header;
   std::shared_ptr<const algorithms> library;
 
-  keys() = default;
-  keys(const keys&) = delete;
-  keys& operator=(const keys&) = delete;
-  ~keys() { OPENSSL_cleanse(header_key.data(), header_key.size()); }
-
   bool start_aead(bytes secret);
-  bool start_header();
+  bool start_header(bytes secret);
   std::array<std::byte, iv_size> nonce(std::uint64_t packet_number) const noexcept;
   bool seal(std::uint64_t packet_number, std::byte* packet, std::size_t header_size,
             std::size_t plaintext_size) noexcept;
@@ -81,16 +79,24 @@ bool packet_protection::keys::start_aead(bytes secret) {
   return ready;
 }
 
-bool packet_protection::keys::start_header() {
+bool packet_protection::keys::start_header(bytes secret) {
+  std::array<std::byte, max_key_size> key{};
+  if (!expand_label(suite, secret, "quic hp", mutable_bytes(key).first(key_size(suite))))
+    return false;
+  header = std::make_shared<header_protection>();
+  bool ready = true;
   if (suite == cipher_suite::null) {
-    null_header = null_cipher(header_key);
-    return true;
+    header->null = null_cipher(key);
+  } else {
+    EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
+    header->context.reset(context);
+    ready = context != nullptr && library->header(suite) != nullptr &&
+            EVP_EncryptInit_ex2(context, library->header(suite), octets(key.data()), nullptr,
+                                nullptr) == 1 &&
+            EVP_CIPHER_CTX_set_padding(context, 0) == 1;
   }
-  header.reset(EVP_CIPHER_CTX_new());
-  return header && library->header(suite) != nullptr &&
-         EVP_EncryptInit_ex2(header.get(), library->header(suite), octets(header_key.data()),
-                             nullptr, nullptr) == 1 &&
-         EVP_CIPHER_CTX_set_padding(header.get(), 0) == 1;
+  OPENSSL_cleanse(key.data(), key.size());
+  return ready;
 }
 
 std::array<std::byte, packet_protection::keys::iv_size> packet_protection::keys::nonce(
@@ -146,7 +152,8 @@ void packet_protection::keys::aes_masks(std::span<const std::byte* const> sample
       std::memcpy(blocks.data() + i * header_sample_size, samples[i], header_sample_size);
     }
     int written = 0;
-    if (EVP_EncryptUpdate(header.get(), octets(blocks.data()), &written, octets(blocks.data()),
+    if (EVP_EncryptUpdate(header->context.get(), octets(blocks.data()), &written,
+                          octets(blocks.data()),
                           static_cast<int>(count * header_sample_size)) != 1) {
       blocks.fill(std::byte{});
     }
@@ -165,8 +172,9 @@ void packet_protection::keys::chacha20_mask(const std::byte* sample, header_mask
   // nonce.
   mask.fill(std::byte{});
   int written = 0;
-  if (EVP_EncryptInit_ex2(header.get(), nullptr, nullptr, octets(sample), nullptr) != 1) return;
-  EVP_EncryptUpdate(header.get(), octets(mask.data()), &written, octets(mask.data()),
+  EVP_CIPHER_CTX* const context = header->context.get();
+  if (EVP_EncryptInit_ex2(context, nullptr, nullptr, octets(sample), nullptr) != 1) return;
+  EVP_EncryptUpdate(context, octets(mask.data()), &written, octets(mask.data()),
                     static_cast<int>(mask.size()));
 }
 
@@ -185,9 +193,7 @@ result<packet_protection> packet_protection::from_secret(cipher_suite cipher, by
   auto made = std::make_unique<keys>();
   made->suite = cipher;
   if (!null) made->library = algorithms::shared();
-  const mutable_bytes header_key = mutable_bytes(made->header_key).first(key_size(cipher));
-  if ((!null && !made->library) || !made->start_aead(secret) ||
-      !expand_label(cipher, secret, "quic hp", header_key) || !made->start_header()) {
+  if ((!null && !made->library) || !made->start_aead(secret) || !made->start_header(secret)) {
     return std::unexpected(make_error_code(errc::tls_failed));
   }
   return packet_protection(std::move(made));
@@ -200,9 +206,8 @@ result<packet_protection> packet_protection::next_phase(bytes secret) const {
   made->library = impl_->library;
   //= RFC 9001 section 6.1
   //# The header protection key is not updated.
-  made->header_key = impl_->header_key;
-  if (!made->start_aead(secret) || !made->start_header())
-    return std::unexpected(make_error_code(errc::tls_failed));
+  made->header = impl_->header;
+  if (!made->start_aead(secret)) return std::unexpected(make_error_code(errc::tls_failed));
   return packet_protection(std::move(made));
 }
 
@@ -244,7 +249,7 @@ void packet_protection::header_masks(std::span<const std::byte* const> samples,
       return;
     case cipher_suite::null:
       for (std::size_t i = 0; i < samples.size(); ++i)
-        masks[i] = impl_->null_header.mask(samples[i]);
+        masks[i] = impl_->header->null.mask(samples[i]);
       return;
   }
 }

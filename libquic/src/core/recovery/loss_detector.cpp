@@ -531,10 +531,14 @@ void loss_detector::on_ecn_congestion(transport::time_point now, transport::time
 }
 
 void loss_detector::release_memory() noexcept {
-  for (space_state& s : spaces_) s.packets.release_memory();
-  acked_frames_ = {};
-  lost_frames_ = {};
-  lost_numbers_ = {};
+  // What is left when nothing is in flight are acknowledgements, which nobody need acknowledge.
+  for (space_state& s : spaces_) {
+    if (bytes_in_flight_ == 0) s.packets.clear();
+  }
+  begin_call(packet_number_space::application);
+  acked_frames_.shrink_to_fit();
+  lost_frames_.shrink_to_fit();
+  lost_numbers_.shrink_to_fit();
 }
 
 std::uint64_t loss_detector::available_window() const noexcept {

@@ -71,8 +71,9 @@ void sent_packets::clear() noexcept {
 
 void sent_packets::release_memory() noexcept {
   if (!empty()) return;
-  ring_ = {};
-  frames_ = {};
+  // An assignment of {} would keep the memory.
+  ring_ = std::vector<record>();
+  frames_ = std::vector<sent_frame>();
   mask_ = 0;
   frame_mask_ = 0;
 }

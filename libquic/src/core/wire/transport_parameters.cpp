@@ -232,7 +232,7 @@ void encode(const transport_parameters& parameters, buffer_writer& writer, bytes
 }
 
 std::expected<transport_parameters, protocol_failure> decode_transport_parameters(
-    bytes content, endpoint_role sender) noexcept {
+    bytes content, role sender) noexcept {
   transport_parameters parameters;
   std::uint32_t seen = 0;
   for (buffer_reader reader(content); !reader.empty();) {
@@ -250,7 +250,7 @@ std::expected<transport_parameters, protocol_failure> decode_transport_parameter
     //# A server MUST treat
     //# receipt of any of these transport parameters as a connection error of type
     //# TRANSPORT_PARAMETER_ERROR.
-    if (sender == endpoint_role::client && is_server_only(parameter)) {
+    if (sender == role::client && is_server_only(parameter)) {
       return invalid("client sent a parameter that only servers send");
     }
     //= RFC 9000 section 7.4
@@ -263,7 +263,7 @@ std::expected<transport_parameters, protocol_failure> decode_transport_parameter
 }
 
 std::expected<void, protocol_failure> verify_connection_ids(
-    const transport_parameters& received, endpoint_role sender,
+    const transport_parameters& received, role sender,
     const handshake_connection_ids& seen) noexcept {
   //= RFC 9000 section 7.3
   //# An endpoint MUST treat the absence of the initial_source_connection_id transport
@@ -277,7 +277,7 @@ std::expected<void, protocol_failure> verify_connection_ids(
   if (received.initial_source_connection_id != seen.peer_initial_source) {
     return invalid("initial_source_connection_id is missing or wrong");
   }
-  if (sender == endpoint_role::client) return {};
+  if (sender == role::client) return {};
   if (!received.original_destination_connection_id ||
       received.original_destination_connection_id != seen.original_destination) {
     return invalid("original_destination_connection_id is missing or wrong");

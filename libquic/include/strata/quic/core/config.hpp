@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "strata/quic/core/limits.hpp"
+
 #include "strata/transport/core/clock.hpp"
 
 namespace strata::quic {
@@ -42,6 +44,9 @@ struct connection_config {
   std::chrono::milliseconds max_ack_delay{25};
   std::chrono::milliseconds initial_rtt{333};
   congestion_algorithm congestion = congestion_algorithm::cubic;
+  /// Packets sealed with one set of 1-RTT keys before this side begins a key update (RFC 9001
+  /// section 6.6); half of what the cipher allows may come first.
+  std::uint64_t key_update_after = limits::key_update_after_packets;
   /// Unknown transport parameters and versions are offered now and then, so that peers stay
   /// tolerant (RFC 9287's spirit; RFC 9000 section 18.1).
   bool grease = true;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "strata/quic/core/endpoint_role.hpp"
+#include "strata/quic/core/role.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -24,8 +24,6 @@ constexpr packet_number_space space_of(encryption_level level) noexcept {
     default: return packet_number_space::application;
   }
 }
-
-using role = endpoint_role;
 
 }  // namespace v0
 }  // namespace strata::quic

@@ -54,6 +54,9 @@ inline constexpr std::size_t max_pending_retirements =
     16;  ///< RETIRE_CONNECTION_ID not yet acknowledged.
 inline constexpr std::size_t max_path_responses = 4;  ///< Waiting to be sent; the oldest goes.
 
+// Memory.
+inline constexpr std::chrono::seconds memory_kept_when_idle{1};  ///< Rings and tables of a burst.
+
 // Closing.
 inline constexpr std::size_t max_reason_size = 512;  ///< Kept of a peer's reason phrase, and sent.
 

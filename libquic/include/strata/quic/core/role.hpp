@@ -7,10 +7,10 @@ namespace strata::quic {
 inline namespace v0 {
 
 /// Which side of a connection: the client is the one that sent the first Initial packet.
-enum class endpoint_role : std::uint8_t { client, server };
+enum class role : std::uint8_t { client, server };
 
-constexpr endpoint_role opposite(endpoint_role role) noexcept {
-  return role == endpoint_role::client ? endpoint_role::server : endpoint_role::client;
+constexpr role opposite(role side) noexcept {
+  return side == role::client ? role::server : role::client;
 }
 
 }  // namespace v0

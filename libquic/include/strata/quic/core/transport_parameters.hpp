@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "strata/quic/core/connection_id.hpp"
-#include "strata/quic/core/endpoint_role.hpp"
 #include "strata/quic/core/error.hpp"
+#include "strata/quic/core/role.hpp"
 #include "strata/quic/export.hpp"
 #include "strata/transport/core/address.hpp"
 #include "strata/transport/core/buffer_writer.hpp"
@@ -80,7 +80,7 @@ STRATA_QUIC_API void encode(const transport_parameters& parameters,
 /// Reads what a peer in the role of `sender` sent. Every failure is a TRANSPORT_PARAMETER_ERROR.
 /// Whether the connection IDs are the right ones is for verify_connection_ids.
 STRATA_QUIC_API std::expected<transport_parameters, protocol_failure> decode_transport_parameters(
-    transport::bytes content, endpoint_role sender) noexcept;
+    transport::bytes content, role sender) noexcept;
 
 /// The connection IDs a handshake has used, as the receiver of transport parameters saw them on
 /// packets.
@@ -95,7 +95,7 @@ struct handshake_connection_ids {
 /// Authenticates the handshake's connection IDs (RFC 9000 section 7.3): stops an attacker who
 /// changes them on the way.
 STRATA_QUIC_API std::expected<void, protocol_failure> verify_connection_ids(
-    const transport_parameters& received, endpoint_role sender,
+    const transport_parameters& received, role sender,
     const handshake_connection_ids& seen) noexcept;
 
 }  // namespace core
