@@ -21,7 +21,7 @@ void require(bool condition) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
   if (size == 0) return 0;
-  const auto sender = input[0] & 1 ? quic::endpoint_role::server : quic::endpoint_role::client;
+  const auto sender = input[0] & 1 ? quic::role::server : quic::role::client;
   const transport::bytes content = std::as_bytes(std::span(input + 1, size - 1));
   const auto decoded = decode_transport_parameters(content, sender);
   if (!decoded) {
@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   }
   require(decoded->max_udp_payload_size >= 1200 && decoded->ack_delay_exponent <= 20);
   require(decoded->max_ack_delay < (1 << 14) && decoded->active_connection_id_limit >= 2);
-  if (sender == quic::endpoint_role::client) {
+  if (sender == quic::role::client) {
     require(!decoded->stateless_reset_token && !decoded->preferred_address);
     require(!decoded->original_destination_connection_id && !decoded->retry_source_connection_id);
   }

@@ -14,7 +14,7 @@
 using namespace strata;
 using namespace strata::quic::core;
 using quic::connection_id;
-using quic::endpoint_role;
+using quic::role;
 using quic::transport_error;
 using testkit::copy_of;
 using testkit::from_hex;
@@ -28,11 +28,11 @@ namespace {
 using outcome = std::expected<transport_parameters, quic::protocol_failure>;
 constexpr std::uint64_t largest = transport::varint_max;
 
-outcome decoded(const std::string& text, endpoint_role sender = endpoint_role::server) {
+outcome decoded(const std::string& text, role sender = role::server) {
   return decode_transport_parameters(from_hex(text), sender);
 }
 
-void check_invalid(const std::string& text, endpoint_role sender = endpoint_role::server) {
+void check_invalid(const std::string& text, role sender = role::server) {
   INFO(text);
   const auto result = decoded(text, sender);
   REQUIRE_FALSE(result);
@@ -85,7 +85,7 @@ preferred_address any_preferred_address(testkit::fake_random& random) {
   return preferred;
 }
 
-transport_parameters any_parameters(testkit::fake_random& random, endpoint_role sender) {
+transport_parameters any_parameters(testkit::fake_random& random, role sender) {
   transport_parameters any;
   any.max_idle_timeout = any_up_to(random, 0, largest);
   any.max_udp_payload_size = any_up_to(random, 1200, largest);
@@ -100,7 +100,7 @@ transport_parameters any_parameters(testkit::fake_random& random, endpoint_role 
   any.active_connection_id_limit = any_up_to(random, 2, largest);
   any.disable_active_migration = random.happens(0.5);
   any.initial_source_connection_id = any_id(random, 0);
-  if (sender == endpoint_role::client) return any;
+  if (sender == role::client) return any;
   any.original_destination_connection_id = any_id(random, 0);
   if (random.happens(0.5)) any.retry_source_connection_id = any_id(random, 0);
   if (random.happens(0.5)) random.fill(any.stateless_reset_token.emplace());
@@ -112,7 +112,7 @@ transport_parameters any_parameters(testkit::fake_random& random, endpoint_role 
 
 TEST_CASE("transport_parameters: nothing on the wire means the defaults of the RFC",
           "[quic][wire][parameters]") {
-  const auto absent = decode_transport_parameters({}, endpoint_role::client).value();
+  const auto absent = decode_transport_parameters({}, role::client).value();
   CHECK(absent == transport_parameters{});
   CHECK(absent.max_idle_timeout == 0);
   CHECK(absent.max_udp_payload_size == 65527);
@@ -131,7 +131,7 @@ TEST_CASE("transport_parameters: those of the sample ClientHello decode",
   const auto client = decoded(
       "0408ffffffffffffffff 05048000ffff 07048000ffff 080110 01048000 7530 090110"
       "0f088394c8f03e515708 06048000ffff",
-      endpoint_role::client);
+      role::client);
   REQUIRE(client);
   CHECK(client->initial_max_data == largest);
   CHECK(client->initial_max_stream_data_bidi_local == 65535);
@@ -146,7 +146,7 @@ TEST_CASE("transport_parameters: those of the sample ClientHello decode",
 TEST_CASE("transport_parameters: every parameter survives a round trip",
           "[quic][wire][parameters]") {
   testkit::fake_random random(11);
-  for (const endpoint_role sender : {endpoint_role::client, endpoint_role::server}) {
+  for (const role sender : {role::client, role::server}) {
     for (int repeat = 0; repeat < 500; ++repeat) {
       const auto original = any_parameters(random, sender);
       const auto again = decode_transport_parameters(encoded(original), sender);
@@ -160,7 +160,7 @@ TEST_CASE("transport_parameters: cut short they are invalid, or lack what was cu
           "[quic][wire][parameters][Q22]") {
   testkit::fake_random random(12);
   for (int repeat = 0; repeat < 20; ++repeat) {
-    const auto whole = encoded(any_parameters(random, endpoint_role::server));
+    const auto whole = encoded(any_parameters(random, role::server));
     std::set<std::size_t> ends{0};
     for (buffer_reader reader{bytes(whole)}; !reader.empty();) {
       reader.varint();
@@ -169,8 +169,7 @@ TEST_CASE("transport_parameters: cut short they are invalid, or lack what was cu
     }
     for (std::size_t size = 0; size < whole.size(); ++size) {
       const auto cut = copy_of(bytes(whole).first(size));
-      CHECK(decode_transport_parameters(cut, endpoint_role::server).has_value() ==
-            ends.contains(size));
+      CHECK(decode_transport_parameters(cut, role::server).has_value() == ends.contains(size));
     }
   }
 }
@@ -193,7 +192,7 @@ TEST_CASE("transport_parameters: the largest set fits max_encoded_size",
   const std::vector<std::byte> grease(transport_parameters::grease_size, std::byte{0xff});
   const auto octets = encoded(most, grease);
   CHECK(octets.size() <= transport_parameters::max_encoded_size);
-  CHECK(decode_transport_parameters(octets, endpoint_role::server) == most);
+  CHECK(decode_transport_parameters(octets, role::server) == most);
 }
 
 TEST_CASE("transport_parameters: grease is one reserved parameter, which is ignored",
@@ -208,7 +207,7 @@ TEST_CASE("transport_parameters: grease is one reserved parameter, which is igno
     CHECK(reader.take_varint_prefixed().size() < 16);
     CHECK(reader.ok());
     CHECK(reader.empty());
-    CHECK(decode_transport_parameters(octets, endpoint_role::client) == transport_parameters{});
+    CHECK(decode_transport_parameters(octets, role::client) == transport_parameters{});
   }
 }
 
@@ -222,7 +221,7 @@ TEST_CASE("transport_parameters: unknown ones are skipped, whatever they hold",
                                  std::uint64_t{0x2ab2}, largest}) {
     const auto result = decoded(
         parameter(id, "ffffff") + integer(1, 30) + parameter(id + (id == largest ? 0 : 1), ""),
-        endpoint_role::client);
+        role::client);
     REQUIRE(result);
     CHECK(result->max_idle_timeout == 30);
   }
@@ -268,13 +267,13 @@ TEST_CASE("transport_parameters: integers keep their ranges",
                        {0x0e, 2, largest}};
   for (const range& one : ranges) {
     INFO("parameter " << one.id);
-    CHECK(decoded(integer(one.id, one.least), endpoint_role::client));
-    CHECK(decoded(integer(one.id, one.most), endpoint_role::client));
-    if (one.least > 0) check_invalid(integer(one.id, one.least - 1), endpoint_role::client);
+    CHECK(decoded(integer(one.id, one.least), role::client));
+    CHECK(decoded(integer(one.id, one.most), role::client));
+    if (one.least > 0) check_invalid(integer(one.id, one.least - 1), role::client);
     if (one.most < largest) {
-      CHECK(decoded(integer(one.id, one.most - 1), endpoint_role::client));
-      check_invalid(integer(one.id, one.most + 1), endpoint_role::client);
-      check_invalid(integer(one.id, largest), endpoint_role::client);
+      CHECK(decoded(integer(one.id, one.most - 1), role::client));
+      check_invalid(integer(one.id, one.most + 1), role::client);
+      check_invalid(integer(one.id, largest), role::client);
     }
   }
 }
@@ -371,8 +370,8 @@ TEST_CASE("transport_parameters: what only servers send is refused from clients"
   for (const std::string& text :
        {parameter(0x00, "aa"), parameter(0x02, token), parameter(0x10, "aa"),
         parameter(0x0d, std::string(48, '1') + "01cc" + token)}) {
-    CHECK(decoded(text, endpoint_role::server));
-    check_invalid(text, endpoint_role::client);
+    CHECK(decoded(text, role::server));
+    check_invalid(text, role::client);
   }
 }
 
@@ -390,7 +389,7 @@ TEST_CASE("verify_connection_ids: a server's must be those of the handshake",
   right.original_destination_connection_id = b;
   handshake_connection_ids seen{a, b, std::nullopt};
   const auto verify = [&seen](const transport_parameters& received) {
-    return verify_connection_ids(received, endpoint_role::server, seen).has_value();
+    return verify_connection_ids(received, role::server, seen).has_value();
   };
   CHECK(verify(right));
 
@@ -413,7 +412,7 @@ TEST_CASE("verify_connection_ids: a server's must be those of the handshake",
   CHECK_FALSE(verify(right));
   wrong.retry_source_connection_id = b;
   CHECK_FALSE(verify(wrong));
-  CHECK(verify_connection_ids(wrong, endpoint_role::server, seen).error().code ==
+  CHECK(verify_connection_ids(wrong, role::server, seen).error().code ==
         transport_error::transport_parameter_error);
 }
 
@@ -421,11 +420,11 @@ TEST_CASE("verify_connection_ids: a client's source must be the one on its packe
           "[quic][wire][parameters][Q68]") {
   transport_parameters received;
   const handshake_connection_ids seen{connection_id(), std::nullopt, std::nullopt};
-  CHECK_FALSE(verify_connection_ids(received, endpoint_role::client, seen));
+  CHECK_FALSE(verify_connection_ids(received, role::client, seen));
   received.initial_source_connection_id.emplace();
-  CHECK(verify_connection_ids(received, endpoint_role::client, seen));
+  CHECK(verify_connection_ids(received, role::client, seen));
   received.initial_source_connection_id = id_of("00");
-  CHECK_FALSE(verify_connection_ids(received, endpoint_role::client, seen));
+  CHECK_FALSE(verify_connection_ids(received, role::client, seen));
 }
 
 TEST_CASE("verify_connection_ids: no preferred_address without connection IDs",
@@ -438,7 +437,7 @@ TEST_CASE("verify_connection_ids: no preferred_address without connection IDs",
   received.initial_source_connection_id.emplace();
   received.original_destination_connection_id = id_of("bb");
   const handshake_connection_ids seen{connection_id(), id_of("bb"), std::nullopt};
-  CHECK(verify_connection_ids(received, endpoint_role::server, seen));
+  CHECK(verify_connection_ids(received, role::server, seen));
   received.preferred_address.emplace().connection_id = id_of("cc");
-  CHECK_FALSE(verify_connection_ids(received, endpoint_role::server, seen));
+  CHECK_FALSE(verify_connection_ids(received, role::server, seen));
 }

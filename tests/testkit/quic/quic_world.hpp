@@ -8,6 +8,7 @@
 
 #include "strata/quic/core/endpoint.hpp"
 #include "testkit/fake_random.hpp"
+#include "testkit/quic/quic_invariants.hpp"
 #include "testkit/virtual_network.hpp"
 
 namespace strata::testkit {
@@ -36,7 +37,7 @@ class quic_node {
             const quic::core::endpoint_config& config,
             std::unique_ptr<quic::core::tls_backend> tls);
 
-  time_point now{};
+  time_point now{};  ///< By its own clock.
   transport::address own;
   fake_random random;
   fake_wall_clock clock;
@@ -48,6 +49,17 @@ class quic_node {
 
  private:
   friend class quic_world;
+  struct waiting_batch {
+    transport::datagram_batch batch;
+    std::vector<std::byte> payload;
+  };
+
+  quic_invariants invariants_;
+  amplification_watch amplification_;
+  bool is_server_;
+  duration clock_ahead_{0};
+  time_point asleep_until_{};
+  std::vector<waiting_batch> waiting_;  ///< In the socket of a node that sleeps.
   /// Turns at one instant without anything received: a timer that is due again and again would show
   /// here.
   unsigned idle_turns_ = 0;
@@ -69,12 +81,34 @@ class quic_world {
   bool run(transport::duration limit, const std::function<bool()>& done);
   time_point now() const noexcept { return now_; }
 
+  /// Does something at an instant of its own, once.
+  void at(time_point when, std::function<void()> what);
+  /// The node's clock leaps ahead, as when a machine was asleep.
+  void jump_clock(quic_node& node, duration by);
+  /// The node gets no turn for so long; what arrives meanwhile waits in its socket, which is small.
+  void put_to_sleep(quic_node& node, duration how_long);
+  /// The node's program dies and another one takes its place and address; the old one is gone, its
+  /// reference too.
+  quic_node& restart(const quic_node& crashed, const quic::core::endpoint_config& config,
+                     std::unique_ptr<quic::core::tls_backend> tls);
+  /// Called after every turn.
+  std::function<void()> watch;
+
   virtual_network network;
   fake_random random;
   std::uint64_t turns = 0;
 
  private:
+  struct appointment {
+    time_point when;
+    std::function<void()> what;
+  };
+
   std::optional<time_point> next_instant() const;
+  void keep_appointments();
+  void receive(quic_node& node, const transport::datagram_batch& batch);
+  void wake(quic_node& node);
+  void serve_timers(quic_node& node);
   void turn(quic_node& node, bool received);
   void flush(quic_node& node);
   void check_spin(quic_node& node, bool received);
@@ -83,6 +117,7 @@ class quic_world {
   std::uint64_t seed_;
   std::vector<std::unique_ptr<quic_node>> nodes_;
   std::vector<std::byte> out_;
+  std::vector<appointment> appointments_;
 };
 
 }  // namespace strata::testkit

@@ -71,19 +71,22 @@ void transfer_application::note_token(const event& occurred) {
 
 void transfer_application::on_event(quic_node& node, const event& occurred) {
   // A late copy of a client's first packet may ask to come in again.
-  if (closed_ && occurred.kind == event_kind::incoming) {
+  if (connected_ && occurred.kind == event_kind::incoming) {
     static_cast<void>(node.endpoint.decide(node.now, occurred.value, quic::core::decision::ignore));
     return;
   }
   if (closed_) breach("an event after closed");
   switch (occurred.kind) {
     case event_kind::incoming: {
+      const auto* attempt = node.endpoint.incoming(occurred.value);
+      if (attempt == nullptr) breach("an attempt that is not there");
+      const bool prove = plan_.retried && !attempt->address_validated;
       const auto accepted =
-          node.endpoint.decide(node.now, occurred.value, quic::core::decision::accept);
-      if (accepted && !connected_) {
-        connection_ = *accepted;
-        connected_ = true;
-      }
+          node.endpoint.decide(node.now, occurred.value,
+                               prove ? quic::core::decision::retry : quic::core::decision::accept);
+      if (prove || !accepted) return;
+      connection_ = *accepted;
+      connected_ = true;
       return;
     }
     case event_kind::ready: ready_ = true; break;

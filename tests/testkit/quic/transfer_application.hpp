@@ -20,6 +20,7 @@ struct transfer_plan {
   double borrowed = 0;  ///< Chance that a stream is written from the caller's memory.
   double peeked = 0.3;  ///< Chance that a read is a peek and a consume.
   bool close_when_done = true;
+  bool retried = false;  ///< Addresses are to be proved first.
 };
 
 /// Sends and receives by a plan and keeps the books: in order, exact, the end once, one terminal
