@@ -242,6 +242,10 @@ void endpoint_driver::dispatch_to_connection(time_point now, connection_entry& e
     case event_kind::streams_available: return serve_opening(entry, event.value == 1);
     case event_kind::stream_opened: return serve_accepting(entry, event.value == 1);
     case event_kind::finished: return serve_shutdown(now, entry);
+    case event_kind::abandoned:
+      // The end of the connection is about to be told, and then its cause.
+      if (view.closed() != nullptr) return;
+      break;
     default: break;
   }
   if (const auto found = entry.streams.find(event.stream); found != entry.streams.end()) {
