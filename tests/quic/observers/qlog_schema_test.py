@@ -266,6 +266,12 @@ class Traces(unittest.TestCase):
         self.assertEqual(self.closed("every_frame")["connection_error"], "frame_encoding_error")
         self.assertIn(self.closed("silent_handshake")["trigger"], ("idle_timeout", "aborted"))
 
+    def test_a_key_update_by_the_peer_is_told(self):
+        (update,) = [event["data"] for event in self.events("key_update", "key_updated") if event["data"]["trigger"] == "remote_update"]
+        self.assertEqual((update["key_type"], update["key_phase"]), ("server_1rtt_secret", 1))
+        numbers = [event["data"]["header"]["packet_number"] for event in self.events("key_update", "packet_received")]
+        self.assertEqual(numbers[-1], 1000)
+
     def test_one_name_twice_is_two_files(self):
         self.assertEqual(len(self.of("told")), 2)
 

@@ -13,6 +13,7 @@
 #include "testkit/quic/quic_world.hpp"
 #include "testkit/quic/test_tls.hpp"
 #include "testkit/quic/transfer_application.hpp"
+#include "updating_client.hpp"
 
 namespace {
 
@@ -181,6 +182,26 @@ void silence(const scenario& to, bool after_handshake) {
 void idle_timeout(const scenario& to) { silence(to, true); }
 void silent_handshake(const scenario& to) { silence(to, false); }
 
+/// The client goes on to the next key phase, and the server with it.
+void key_update_by_peer(const scenario& to) {
+  fake_random server_random(1), client_random(2);
+  fake_wall_clock clock;
+  const auto server_tls = make_null_test_tls(1);
+  overheard_tls client_tls(client_random);
+  core::endpoint endpoint(hostile_client::accepting(), server_random, clock, *server_tls);
+  endpoint.observe(to.watcher.get());
+  raw_peer peer(endpoint, client_tls, 5);
+  peer.start();
+  require(peer.complete_handshake(), "no handshake");
+  peer.send_frames(core::ping_frame{});
+  peer.pump();
+  const std::array<std::byte, 8> ping{std::byte{1}};
+  constexpr std::uint64_t later = 1000;
+  peer.send_datagram(packet_of_next_phase(client_tls.secret, peer.peer_id(), later, ping));
+  endpoint.at(peer.connection()).close(peer.now, 3, {});
+  peer.pump();
+}
+
 /// What cannot be brought about in short: told to the observer as the core would.
 void told(const scenario& to) {
   const std::array<std::byte, 8> id{};
@@ -192,8 +213,7 @@ void told(const scenario& to) {
   for (const char* state : {"attempted", "handshake_complete", "handshake_confirmed", "closing",
                             "draining", "closed"})
     to.watcher->connection_state_updated({about, state});
-  for (const char* trigger : {"remote_update", "local_update"})
-    to.watcher->key_updated({about, quic::encryption_level::application, 1, trigger});
+  to.watcher->key_updated({about, quic::encryption_level::application, 1, "local_update"});
   for (const char* trigger :
        {"decryption_failure", "duplicate", "header_parse_error", "invalid", "key_unavailable",
         "payload_too_short", "unexpected_packet", "unexpected_source_address",
@@ -227,6 +247,7 @@ constexpr std::array scenarios{
     named_scenario{"utf8", reason_in_utf8},
     named_scenario{"idle_timeout", idle_timeout},
     named_scenario{"silent_handshake", silent_handshake},
+    named_scenario{"key_update", key_update_by_peer},
     named_scenario{"told", told},
 };
 
