@@ -80,7 +80,18 @@ void endpoint_driver::on_received(std::error_code error, std::size_t count) {
   if (dead_ || error) return;
   const time_point now = clock_now();
   for (std::size_t i = 0; i < count; ++i) core_.receive(now, received_[i]);
-  end_turn(now);
+  try {
+    end_turn(now);
+  } catch (...) {
+    // The application's admit() threw: that is for whoever runs the context, and the endpoint goes
+    // on.
+    end_receive_turn();
+    throw;
+  }
+  end_receive_turn();
+}
+
+void endpoint_driver::end_receive_turn() {
   core_.release_input();
   schedule_flush();
   if (socket_ && socket_->is_open()) receive();
@@ -214,8 +225,13 @@ void endpoint_driver::decide_incoming(time_point now, std::uint64_t number) {
   if (attempt == nullptr) return;
   core::decision what = core::decision::refuse;
   if (accepts_ && backlog_.size() < options_.accept_backlog) {
-    what =
-        options_.admit ? options_.admit(*attempt, core_.statistics()) : default_admission(*attempt);
+    try {
+      what = options_.admit ? options_.admit(*attempt, core_.statistics())
+                            : default_admission(*attempt);
+    } catch (...) {
+      core_.decide(now, number, core::decision::refuse);
+      throw;
+    }
   }
   const auto accepted = core_.decide(now, number, what);
   if (accepted && what == core::decision::accept) add(*accepted, true);
@@ -242,6 +258,10 @@ void endpoint_driver::dispatch_to_connection(time_point now, connection_entry& e
     case event_kind::streams_available: return serve_opening(entry, event.value == 1);
     case event_kind::stream_opened: return serve_accepting(entry, event.value == 1);
     case event_kind::finished: return serve_shutdown(now, entry);
+    case event_kind::abandoned:
+      // The end of the connection is about to be told, and then its cause.
+      if (view.closed() != nullptr) return;
+      break;
     default: break;
   }
   if (const auto found = entry.streams.find(event.stream); found != entry.streams.end()) {
@@ -267,7 +287,7 @@ void endpoint_driver::on_closed(connection_entry& entry) {
   std::erase(backlog_, entry.handle);
   const core::connection_view view = core_.at(entry.handle);
   for (auto& [id, stream] : entry.streams) stream.on_connection_closed(view.stream(id), cause);
-  fail_waits(entry, cause);
+  end_waits_on_close(entry, cause);
   if (entry.attached) {
     entry.attached->on_detached(*entry.closed);
     std::erase(with_sessions_, &entry);
@@ -279,20 +299,24 @@ void endpoint_driver::on_closed(connection_entry& entry) {
 
 void endpoint_driver::fail_waits(connection_entry& entry, std::error_code cause) {
   for (const bool bidirectional : {false, true}) {
-    for (auto& waiting : entry.opening[bidirectional])
-      ready_.complete(std::move(waiting), cause, std::unique_ptr<stream>());
+    for (auto& one : entry.opening[bidirectional])
+      ready_.complete(one.waiting.take(), cause, std::unique_ptr<stream>());
     entry.opening[bidirectional].clear();
     auto& accepting = entry.accepting[bidirectional];
     if (accepting) ready_.complete(accepting.take(), cause, std::unique_ptr<stream>());
   }
   if (entry.waiting_confirmed) ready_.complete(entry.waiting_confirmed.take(), cause);
+}
+
+void endpoint_driver::end_waits_on_close(connection_entry& entry, std::error_code cause) {
+  fail_waits(entry, cause);
   if (entry.waiting_closed) {
     ready_.complete(entry.waiting_closed.take(), std::error_code(),
                     std::make_unique<close_reason>(*entry.closed));
   }
   if (entry.shutting_down) {
     const bool by_us = entry.closed->origin == close_reason::origin_kind::local_application;
-    ready_.complete(std::move(entry.shutting_down->waiting), by_us ? std::error_code() : cause);
+    ready_.complete(entry.shutting_down->waiting.take(), by_us ? std::error_code() : cause);
     entry.shutting_down.reset();
     --shutdowns_;
   }
@@ -329,9 +353,20 @@ void endpoint_driver::release(core::connection_handle id) noexcept {
   forget_if_unheld(*entry);
 }
 
+void endpoint_driver::abandon_connection(core::connection_handle id) noexcept {
+  connection_entry* entry = find(id);
+  if (dead_ || entry == nullptr) return;
+  const std::error_code aborted = errc::aborted;
+  fail_waits(*entry, aborted);
+  if (entry->waiting_closed)
+    ready_.complete(entry->waiting_closed.take(), aborted, std::make_unique<close_reason>());
+  abort_shutdown(*entry);
+  release(id);
+}
+
 void endpoint_driver::forget_if_unheld(connection_entry& entry) noexcept {
   const bool waits_for_accept =
-      entry.is_server && !entry.closed &&
+      accepts_ && entry.is_server && !entry.closed &&
       (!entry.ready || std::ranges::find(backlog_, entry.handle) != backlog_.end());
   const bool dialling = static_cast<bool>(entry.connecting);
   if (entry.holders != 0 || waits_for_accept || dialling) return;
@@ -353,6 +388,7 @@ void endpoint_driver::release_endpoint() noexcept {
   endpoint_held_ = false;
   if (accepting_) ready_.complete(accepting_.take(), make_error_code(errc::aborted), connection());
   stop_accepting();
+  abort_dials();
   schedule_flush();
 }
 

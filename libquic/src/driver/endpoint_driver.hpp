@@ -44,6 +44,8 @@ class endpoint_driver final : public transport::driver {
   // Of connection handles.
   void hold(core::connection_handle id) noexcept;
   void release(core::connection_handle id) noexcept;
+  /// The connection's handle is destroyed: what waits on it is aborted; its streams may live on.
+  void abandon_connection(core::connection_handle id) noexcept;
   void open_stream(core::connection_handle id, bool bidirectional,
                    completion<stream_signature> waiting);
   void accept_stream(core::connection_handle id, bool bidirectional,
@@ -102,6 +104,11 @@ class endpoint_driver final : public transport::driver {
   void serve_accepting(connection_entry& entry, bool bidirectional);
   void serve_shutdown(transport::time_point now, connection_entry& entry);
   void fail_waits(connection_entry& entry, std::error_code cause);
+  void end_waits_on_close(connection_entry& entry, std::error_code cause);
+  void abort_open(core::connection_handle id, bool bidirectional, std::uint64_t number);
+  void abort_shutdown(connection_entry& entry);
+  void abort_dials() noexcept;
+  void end_receive_turn();
 
   connection_entry* find(core::connection_handle id) noexcept;
   connection_entry& add(core::connection_handle id, bool is_server);
@@ -141,6 +148,7 @@ class endpoint_driver final : public transport::driver {
   std::vector<connection_entry*> turned_;         ///< Of these, those that end_turn() is calling.
   std::size_t shutdowns_ = 0;                     ///< Connections whose shutdown waits.
   core::send_token next_token_ = 1;
+  std::uint64_t next_open_ = 1;
   bool endpoint_held_ = true;
   bool accepts_ = false;
   bool dead_ = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What handles ask of the driver; the turn that serves it is in endpoint_driver.cpp.
+#include <algorithm>
 #include <asio/post.hpp>
 
 #include "driver/endpoint_driver.hpp"
@@ -14,6 +15,12 @@ using transport::errc;
 namespace {
 
 transport::time_point clock_now() { return std::chrono::steady_clock::now(); }
+
+/// What an operation on a connection that is over completes with; without an entry its handles are
+/// gone, which only a deferred operation outlives.
+std::error_code closed_cause(const connection_entry* entry) {
+  return entry != nullptr ? entry->closed->code_for_operations() : make_error_code(errc::closed);
+}
 
 }  // namespace
 
@@ -62,11 +69,23 @@ void endpoint_driver::stop_accepting() {
   if (dead_) return;
   accepts_ = false;
   if (accepting_) ready_.complete(accepting_.take(), make_error_code(errc::closed), connection());
-  auto waiting = std::move(backlog_);
   backlog_.clear();
-  for (const core::connection_handle id : waiting) {
+  // Those whose handshake is still under way would be nobody's, too.
+  std::vector<core::connection_handle> all;
+  for (const auto& [key, entry] : entries_) all.push_back(entry->handle);
+  for (const core::connection_handle id : all) {
     if (connection_entry* entry = find(id)) forget_if_unheld(*entry);
   }
+}
+
+void endpoint_driver::abort_dials() noexcept {
+  std::vector<core::connection_handle> all;
+  for (const auto& [key, entry] : entries_) {
+    if (!entry->connecting) continue;
+    ready_.complete(entry->connecting.take(), make_error_code(errc::aborted), connection());
+    all.push_back(entry->handle);
+  }
+  for (const core::connection_handle id : all) forget_if_unheld(*find(id));
 }
 
 void endpoint_driver::close_all(std::uint64_t code, completion<status_signature> waiting) {
@@ -83,15 +102,30 @@ void endpoint_driver::close_all(std::uint64_t code, completion<status_signature>
 
 void endpoint_driver::open_stream(core::connection_handle id, bool bidirectional,
                                   completion<stream_signature> waiting) {
-  connection_entry* entry = find(id);
-  if (dead_ || entry == nullptr) return;
+  if (dead_) return;
   assert(ready_.is_on_owner());
-  if (entry->closed) {
-    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(),
-                           std::unique_ptr<stream>());
-  }
-  entry->opening[bidirectional].push_back(std::move(waiting));
+  connection_entry* entry = find(id);
+  if (entry == nullptr || entry->closed)
+    return ready_.complete(std::move(waiting), closed_cause(entry), std::unique_ptr<stream>());
+  auto& one = entry->opening[bidirectional].emplace_back();
+  one.number = next_open_++;
+  one.waiting.start(std::move(waiting),
+                    [weak = weak_from_this(), id, bidirectional, number = one.number] {
+                      const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+                      if (driver) driver->abort_open(id, bidirectional, number);
+                    });
   serve_opening(*entry, bidirectional);
+}
+
+void endpoint_driver::abort_open(core::connection_handle id, bool bidirectional,
+                                 std::uint64_t number) {
+  connection_entry* entry = find(id);
+  if (entry == nullptr) return;
+  auto& waiting = entry->opening[bidirectional];
+  const auto found = std::ranges::find(waiting, number, &open_wait::number);
+  if (found == waiting.end()) return;
+  ready_.complete(found->waiting.take(), make_error_code(errc::aborted), std::unique_ptr<stream>());
+  waiting.erase(found);
 }
 
 void endpoint_driver::serve_opening(connection_entry& entry, bool bidirectional) {
@@ -100,7 +134,7 @@ void endpoint_driver::serve_opening(connection_entry& entry, bool bidirectional)
     const auto opened = core_.at(entry.handle).open(bidirectional);
     if (!opened && opened.error() == errc::limit_exceeded) return;
     const std::error_code error = opened ? std::error_code() : opened.error();
-    ready_.complete(std::move(waiting.front()), error,
+    ready_.complete(waiting.front().waiting.take(), error,
                     opened ? make_stream(entry, *opened) : nullptr);
     waiting.pop_front();
   }
@@ -108,14 +142,12 @@ void endpoint_driver::serve_opening(connection_entry& entry, bool bidirectional)
 
 void endpoint_driver::accept_stream(core::connection_handle id, bool bidirectional,
                                     completion<stream_signature> waiting) {
+  if (dead_) return;
   connection_entry* entry = find(id);
-  if (dead_ || entry == nullptr) return;
+  if (entry == nullptr || entry->closed)
+    return ready_.complete(std::move(waiting), closed_cause(entry), std::unique_ptr<stream>());
   auto& accepting = entry->accepting[bidirectional];
   assert(ready_.is_on_owner() && !accepting && "one accept of a kind at a time");
-  if (entry->closed) {
-    return ready_.complete(std::move(waiting), entry->closed->code_for_operations(),
-                           std::unique_ptr<stream>());
-  }
   accepting.start(std::move(waiting), [weak = weak_from_this(), id, bidirectional] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* accepting_entry = driver ? driver->find(id) : nullptr;
@@ -135,11 +167,13 @@ void endpoint_driver::serve_accepting(connection_entry& entry, bool bidirectiona
 }
 
 void endpoint_driver::wait_closed(core::connection_handle id, completion<close_signature> waiting) {
+  if (dead_) return;
   connection_entry* entry = find(id);
-  if (dead_ || entry == nullptr) return;
-  if (entry->closed)
+  if (entry == nullptr || entry->closed) {
     return ready_.complete(std::move(waiting), std::error_code(),
-                           std::make_unique<close_reason>(*entry->closed));
+                           std::make_unique<close_reason>(
+                               entry != nullptr ? *entry->closed : close_reason()));
+  }
   entry->waiting_closed.start(std::move(waiting), [weak = weak_from_this(), id] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
@@ -151,11 +185,12 @@ void endpoint_driver::wait_closed(core::connection_handle id, completion<close_s
 
 void endpoint_driver::wait_confirmed(core::connection_handle id,
                                      completion<status_signature> waiting) {
+  if (dead_) return;
   connection_entry* entry = find(id);
-  if (dead_ || entry == nullptr) return;
-  if (entry->confirmed) return ready_.complete(std::move(waiting), std::error_code());
-  if (entry->closed)
-    return ready_.complete(std::move(waiting), entry->closed->code_for_operations());
+  if (entry != nullptr && entry->confirmed)
+    return ready_.complete(std::move(waiting), std::error_code());
+  if (entry == nullptr || entry->closed)
+    return ready_.complete(std::move(waiting), closed_cause(entry));
   entry->waiting_confirmed.start(std::move(waiting), [weak = weak_from_this(), id] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
     connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
@@ -167,12 +202,20 @@ void endpoint_driver::wait_confirmed(core::connection_handle id,
 
 void endpoint_driver::shut_down(core::connection_handle id, transport::duration deadline,
                                 std::uint64_t code, completion<status_signature> waiting) {
+  if (dead_) return;
   connection_entry* entry = find(id);
-  if (dead_ || entry == nullptr) return;
-  if (entry->closed) return ready_.complete(std::move(waiting), std::error_code());
+  if (entry == nullptr || entry->closed)
+    return ready_.complete(std::move(waiting), std::error_code());
   assert(!entry->shutting_down && "one shutdown at a time");
   const auto now = clock_now();
-  entry->shutting_down = {std::move(waiting), now + deadline, code, nullptr};
+  auto& shutdown = entry->shutting_down.emplace();
+  shutdown.deadline = now + deadline;
+  shutdown.code = code;
+  shutdown.waiting.start(std::move(waiting), [weak = weak_from_this(), id] {
+    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
+    connection_entry* waiting_entry = driver ? driver->find(id) : nullptr;
+    if (waiting_entry != nullptr) driver->abort_shutdown(*waiting_entry);
+  });
   ++shutdowns_;
   serve_shutdown(now, *entry);
   if (!entry->shutting_down) return;
@@ -185,6 +228,13 @@ void endpoint_driver::shut_down(core::connection_handle id, transport::duration 
   });
 }
 
+void endpoint_driver::abort_shutdown(connection_entry& entry) {
+  if (!entry.shutting_down) return;
+  ready_.complete(entry.shutting_down->waiting.take(), make_error_code(errc::aborted));
+  entry.shutting_down.reset();
+  --shutdowns_;
+}
+
 void endpoint_driver::serve_shutdown(transport::time_point now, connection_entry& entry) {
   if (!entry.shutting_down) return;
   const bool flushed = core_.at(entry.handle).all_sent_acknowledged();
@@ -194,7 +244,7 @@ void endpoint_driver::serve_shutdown(transport::time_point now, connection_entry
   entry.shutting_down.reset();
   --shutdowns_;
   core_.at(entry.handle).close(now, shutdown.code, {});
-  ready_.complete(std::move(shutdown.waiting),
+  ready_.complete(shutdown.waiting.take(),
                   flushed ? std::error_code() : make_error_code(errc::timed_out));
   schedule_flush();
 }

@@ -59,13 +59,13 @@ connection::connection(connection&& other) noexcept
     : driver_(std::move(other.driver_)), id_(other.id_) {}
 connection& connection::operator=(connection&& other) noexcept {
   if (this == &other) return *this;
-  if (driver_) driver_->release(id_);
+  if (driver_) driver_->abandon_connection(id_);
   driver_ = std::move(other.driver_);
   id_ = other.id_;
   return *this;
 }
 connection::~connection() {
-  if (driver_) driver_->release(id_);
+  if (driver_) driver_->abandon_connection(id_);
 }
 connection::executor_type connection::get_executor() const noexcept { return driver_->executor(); }
 void connection::close(std::uint64_t code, std::string_view reason) {

@@ -131,8 +131,12 @@ void stream_entry::settle_borrowed(core::send_token token, std::error_code error
   borrowed_.erase(found);
 }
 
+/// On an open connection lent memory is given back for a reset of this side, which is known by
+/// then, or because the peer reads no more, which may be told later and happens to finished
+/// streams, too.
 std::error_code stream_entry::abandoned_cause() const {
-  return write_end_ ? write_end_ : make_error_code(errc::closed);
+  const bool by_peer = !write_end_ || write_end_ == errc::write_finished;
+  return by_peer ? make_error_code(errc::write_stopped) : write_end_;
 }
 
 void stream_entry::finish(stream_view view, completion<status_signature> waiting) {
@@ -190,10 +194,13 @@ void stream_entry::abandon(stream_view view) {
   abort(place::read);
   abort(place::write);
   abort(place::closed);
+  // Memory whose owner is told that the write is over must not be sent from any more, not even for
+  // a stream that is finished.
+  const bool lends = !borrowed_.empty();
   for (borrowed_write& one : borrowed_)
     ready_.complete(std::move(one.waiting), make_error_code(errc::aborted));
   borrowed_.clear();
-  if (!write_end_) view.reset(transport::stream_cancelled);
+  if (!write_end_ || lends) view.reset(transport::stream_cancelled);
   view.forget();
 }
 
@@ -239,7 +246,7 @@ void stream_entry::on_connection_closed(stream_view view, std::error_code cause)
   serve_read(view);
   if (!write_end_) write_end_ = cause;
   serve_write(view);
-  for (borrowed_write& one : borrowed_) ready_.complete(std::move(one.waiting), abandoned_cause());
+  for (borrowed_write& one : borrowed_) ready_.complete(std::move(one.waiting), cause);
   borrowed_.clear();
   // Bytes that had arrived may still be read; the wait ends now all the same.
   if (closed_)

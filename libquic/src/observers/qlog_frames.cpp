@@ -3,19 +3,40 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cmath>
 #include <iterator>
 
 #include "core/wire/frame.hpp"
+#include "observers/json_text.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
 namespace observers {
 namespace {
 
+/// The words of qlog's TransportError, by code (RFC 9000 section 20.1).
+constexpr std::array<std::string_view, 17> transport_error_words{"no_error",
+                                                                 "internal_error",
+                                                                 "connection_refused",
+                                                                 "flow_control_error",
+                                                                 "stream_limit_error",
+                                                                 "stream_state_error",
+                                                                 "final_size_error",
+                                                                 "frame_encoding_error",
+                                                                 "transport_parameter_error",
+                                                                 "connection_id_limit_error",
+                                                                 "protocol_violation",
+                                                                 "invalid_token",
+                                                                 "application_error",
+                                                                 "crypto_buffer_exceeded",
+                                                                 "key_update_error",
+                                                                 "aead_limit_reached",
+                                                                 "no_viable_path"};
+
 std::string hexadecimal(transport::bytes data) {
   std::string out;
-  for (const std::byte octet : data)
-    fmt::format_to(std::back_inserter(out), "{:02x}", std::to_integer<unsigned>(octet));
+  append_hexadecimal(out, data);
   return out;
 }
 
@@ -26,10 +47,16 @@ std::string_view stream_kind(bool bidirectional) {
 /// The fields of one frame behind its "frame_type".
 struct field_writer {
   std::string& out;
+  std::uint64_t ack_delay_exponent;
 
   template <class... Args>
   void put(fmt::format_string<Args...> form, Args&&... args) const {
     fmt::format_to(std::back_inserter(out), form, std::forward<Args>(args)...);
+  }
+
+  /// qlog wants a frame's own length field in raw.length.
+  void put_length(std::size_t size) const {
+    put(R"(,"raw":{{"length":{},"payload_length":{}}})", size, size);
   }
 
   void operator()(const core::padding_frame& frame) const {
@@ -37,11 +64,15 @@ struct field_writer {
   }
   void operator()(const core::ping_frame&) const {}
   void operator()(const core::ack_frame& frame) const {
-    put(R"(,"ack_delay":{},"acked_ranges":[)", static_cast<double>(frame.ack_delay) / 1000);
+    // In milliseconds; on the wire it is in microseconds, shifted (RFC 9000 section 19.3).
+    put(R"(,"ack_delay":{:.3f},"acked_ranges":[)",
+        std::ldexp(static_cast<double>(frame.ack_delay), static_cast<int>(ack_delay_exponent)) /
+            1000);
     bool first = true;
     frame.for_each_range([&](std::uint64_t smallest, std::uint64_t largest) {
-      put("{}[{},{}]", first ? "" : ",", smallest, largest);
+      if (!first) out += ',';
       first = false;
+      smallest == largest ? put("[{}]", largest) : put("[{},{}]", smallest, largest);
     });
     out += ']';
     if (!frame.ecn_counts) return;
@@ -57,14 +88,15 @@ struct field_writer {
         frame.application_protocol_error_code);
   }
   void operator()(const core::crypto_frame& frame) const {
-    put(R"(,"offset":{},"raw":{{"payload_length":{}}})", frame.offset, frame.data.size());
+    put(R"(,"offset":{})", frame.offset);
+    put_length(frame.data.size());
   }
   void operator()(const core::new_token_frame& frame) const {
     put(R"(,"token":{{"raw":{{"payload_length":{}}}}})", frame.token.size());
   }
   void operator()(const core::stream_frame& frame) const {
-    put(R"(,"stream_id":{},"offset":{},"fin":{},"raw":{{"payload_length":{}}})", frame.stream_id,
-        frame.offset, frame.fin, frame.data.size());
+    put(R"(,"stream_id":{},"offset":{},"fin":{})", frame.stream_id, frame.offset, frame.fin);
+    put_length(frame.data.size());
   }
   void operator()(const core::max_data_frame& frame) const {
     put(R"(,"maximum":{})", frame.maximum_data);
@@ -102,9 +134,15 @@ struct field_writer {
     put(R"(,"data":"{}")", hexadecimal(frame.data));
   }
   void operator()(const core::connection_close_frame& frame) const {
-    put(R"(,"error_space":"{}","error":"unknown","error_code":{},"reason":)",
-        frame.application ? "application" : "transport", frame.error_code);
-    append_json_string(out, transport::as_text(frame.reason_phrase));
+    put(R"(,"error_space":"{}")", frame.application ? "application" : "transport");
+    append_error(out, "error", frame.application, frame.error_code);
+    const std::string_view reason = transport::as_text(frame.reason_phrase);
+    if (is_utf8(reason)) {
+      out += R"(,"reason":)";
+      append_json_string(out, reason);
+    } else {
+      put(R"(,"reason_bytes":"{}")", hexadecimal(frame.reason_phrase));
+    }
     if (!frame.application) put(R"(,"trigger_frame_type":{})", frame.frame_type);
   }
   void operator()(const core::handshake_done_frame&) const {}
@@ -112,34 +150,38 @@ struct field_writer {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x20 || octet >= 0x7f || c == '"' || c == '\\') {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", octet);
-    } else {
-      out += c;
-    }
+void append_error(std::string& out, std::string_view name, bool application, std::uint64_t code) {
+  constexpr std::uint64_t first_alert = 0x100, last_alert = 0x1ff;
+  const auto to = std::back_inserter(out);
+  if (!application && code < transport_error_words.size()) {
+    fmt::format_to(to, R"(,"{}":"{}")", name, transport_error_words[code]);
+  } else if (!application && code >= first_alert && code <= last_alert) {
+    fmt::format_to(to, R"(,"{}":"crypto_error_0x{:03x}")", name, code);
+  } else {
+    fmt::format_to(to, R"(,"{}":"unknown","error_code":{})", name, code);
   }
-  out += '"';
 }
 
-void append_frames(std::string& out, transport::bytes payload) {
+void append_frames(std::string& out, transport::bytes payload, std::uint64_t ack_delay_exponent) {
   transport::buffer_reader reader(payload);
   out += '[';
   bool first = true;
   while (!reader.empty()) {
     if (!first) out += ',';
     first = false;
+    const transport::bytes rest = reader.rest();
     const auto frame = core::decode_frame(reader);
     if (!frame) {
-      out += R"({"frame_type":"unknown"})";
+      transport::buffer_reader again(rest);
+      const std::uint64_t type = again.varint();
+      fmt::format_to(std::back_inserter(out),
+                     R"({{"frame_type":"unknown","frame_type_bytes":{},"raw":{{"length":{}}}}})",
+                     again.ok() ? type : std::to_integer<unsigned>(rest.front()), rest.size());
       break;
     }
     fmt::format_to(std::back_inserter(out), R"({{"frame_type":"{}")",
                    core::frame_name(core::type_of(*frame)));
-    std::visit(field_writer{out}, *frame);
+    std::visit(field_writer{out, ack_delay_exponent}, *frame);
     out += '}';
   }
   out += ']';
