@@ -65,6 +65,9 @@ class packet_keys {
   /// Forged packets that were seen; AEAD_LIMIT_REACHED when there were too many (section 6.6).
   std::expected<void, protocol_failure> on_forged();
   bool confidentiality_exhausted() const noexcept {
+    //= RFC 9001 section 6.6
+    //# If the total number of encrypted packets with the same key exceeds the confidentiality
+    //# limit for the selected AEAD, the endpoint MUST stop using those keys.
     return sealed_in_phase_ >= confidentiality_limit_;
   }
 
