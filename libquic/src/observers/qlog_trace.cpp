@@ -225,7 +225,7 @@ void qlog_trace::add(const observed::recovery_metrics_updated& event) {
 void qlog_trace::add(const observed::key_updated& event) {
   begin(event.about, "key_updated");
   fmt::format_to(std::back_inserter(text_), R"("key_type":"{}_{}","trigger":"{}")",
-                 name_of(event.about.side), key_name(event.level), event.trigger);
+                 name_of(event.sender), key_name(event.level), event.trigger);
   if (event.key_phase)
     fmt::format_to(std::back_inserter(text_), R"(,"key_phase":{})", *event.key_phase);
   end();

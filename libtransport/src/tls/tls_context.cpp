@@ -76,6 +76,8 @@ int receive_session(SSL* ssl, SSL_SESSION* session) {
     std::vector<std::byte> out(static_cast<std::size_t>(size));
     unsigned char* cursor = octets(out.data());
     i2d_SSL_SESSION(session, &cursor);
+    //= RFC 9001 section 9.2
+    //# clients MUST treat them as opaque values
     implementation_of(ssl)->session_received(expected_name(ssl), out);
     OPENSSL_cleanse(out.data(), out.size());
   } catch (...) {
@@ -85,9 +87,9 @@ int receive_session(SSL* ssl, SSL_SESSION* session) {
 }
 
 //= RFC 9001 section 8.1
-//# When using ALPN, endpoints MUST immediately close a connection (see {{Section
-//# 10.2 of QUIC-TRANSPORT}}) with a no_application_protocol TLS alert (QUIC error
-//# code 0x0178; see {{tls-errors}}) if an application protocol is not negotiated.
+//# When using ALPN, endpoints MUST immediately close a connection (see Section 10.2 of
+//# [QUIC-TRANSPORT]) with a no_application_protocol TLS alert (QUIC error code 0x0178; see Section
+//# 4.8) if an application protocol is not negotiated.
 int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned offered_size, void* argument) {
   for (const std::string& protocol : static_cast<const implementation*>(argument)->alpn) {
@@ -100,6 +102,9 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
       return SSL_TLSEXT_ERR_OK;
     }
   }
+  //= RFC 9001 section 8.1
+  //# The server MUST treat the inability to select a compatible application protocol as a
+  //# connection error of type 0x0178 (no_application_protocol).
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -137,6 +142,8 @@ tls_result<std::shared_ptr<implementation>> start(void* native_library, bool ser
   }
   //= RFC 9001 section 4.2
   //# Clients MUST NOT offer TLS versions older than 1.3.
+  //= RFC 9001 section 4.2
+  //# An endpoint MUST terminate the connection if a version of TLS older than 1.3 is negotiated.
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
   // Without the second, roots to verify with would be sent along with a chain that leads to them.
@@ -157,6 +164,8 @@ tls_result<void> set_suites(SSL_CTX* context, std::span<const std::string> suite
   const std::string all =
       suites.empty() ? "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
                      : joined(suites);
+  //= RFC 9001 section 5.3
+  //# An endpoint MUST NOT reject a ClientHello that offers a cipher suite that it does not support
   if (SSL_CTX_set_ciphersuites(context, all.c_str()) == 1) return {};
   return std::unexpected(
       openssl_failure("this build of the TLS library has none of the cipher suites " + all));
@@ -231,6 +240,8 @@ tls_result<void> set_common(implementation& made, const Options& options) {
 tls_result<void> set_client_trust(implementation& made, const tls_client_options& options) {
   made.verification.pinned = options.pinned_certificates;
   made.verification.skip = options.insecure_skip_verification;
+  //= RFC 9001 section 4.4
+  //# A client MUST authenticate the identity of the server.
   SSL_CTX_set_verify(made.context.get(), SSL_VERIFY_PEER, nullptr);
   if (auto done = add_roots(made, options.roots, "roots"); !done) return done;
   const bool by_chain =

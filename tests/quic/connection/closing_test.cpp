@@ -10,6 +10,9 @@ using namespace strata::quic::core;
 using quic::close_reason;
 using testkit::hostile_client;
 
+//= RFC 9000 section 10.2.3
+//# After the handshake is confirmed (see Section 4.1.2 of [QUIC-TLS]), an endpoint MUST send any
+//# CONNECTION_CLOSE frames in a 1-RTT packet.
 TEST_CASE("closing: the application's code and reason reach the peer", "[quic][closing]") {
   hostile_client pair;
   pair.peer.start();
@@ -20,6 +23,10 @@ TEST_CASE("closing: the application's code and reason reach the peer", "[quic][c
   REQUIRE(pair.peer.closed_with());
   CHECK(pair.peer.closed_with()->application);
   CHECK(pair.peer.closed_with()->error_code == 0x1234);
+  for (const auto& frame : pair.peer.received()) {
+    if (std::holds_alternative<connection_close_frame>(frame.content))
+      CHECK(frame.level == quic::encryption_level::application);
+  }
   CHECK(transport::as_text(pair.peer.closed_with()->reason_phrase) == "had enough");
 }
 
@@ -44,6 +51,11 @@ TEST_CASE("closing: answers to a peer that goes on grow rarer and the state goes
   CHECK(!pair.endpoint.at(handle));
 }
 
+//= RFC 9000 section 10.2.2
+//# While otherwise identical to the closing state, an endpoint in the draining state MUST NOT send
+//# any packets.
+//= RFC 9000 section 10.2.2
+//# An endpoint MUST NOT send further packets.
 TEST_CASE("closing: a peer's close drains without an answer, and says who and why",
           "[quic][closing]") {
   hostile_client pair;
@@ -113,6 +125,9 @@ TEST_CASE("closing: buffered bytes stay readable after the peer has closed", "[q
   CHECK(fin);
 }
 
+//= RFC 9000 section 10.3.1
+//# If the last 16 bytes of the datagram are identical in value to a stateless reset token, the
+//# endpoint MUST enter the draining period and not send any further packets on this connection.
 TEST_CASE("closing: after a stateless reset the connection is over at once", "[quic][closing]") {
   hostile_client pair;
   pair.peer.parameters.active_connection_id_limit = 2;
@@ -122,7 +137,7 @@ TEST_CASE("closing: after a stateless reset the connection is over at once", "[q
   token.fill(std::byte{0xab});
   std::array<std::byte, 8> id{};
   id[0] = std::byte{0x77};
-  pair.peer.send_frames(new_connection_id_frame{1, 0, quic::connection_id(id), token});
+  pair.peer.send_frames(new_connection_id_frame{1, 1, quic::connection_id(id), token});
   std::vector<std::byte> reset(40, std::byte{0x51});
   std::ranges::copy(token, reset.end() - 16);
 

@@ -267,10 +267,14 @@ class Traces(unittest.TestCase):
         self.assertIn(self.closed("silent_handshake")["trigger"], ("idle_timeout", "aborted"))
 
     def test_a_key_update_by_the_peer_is_told(self):
-        (update,) = [event["data"] for event in self.events("key_update", "key_updated") if event["data"]["trigger"] == "remote_update"]
-        self.assertEqual((update["key_type"], update["key_phase"]), ("server_1rtt_secret", 1))
+        updates = [event["data"] for event in self.events("key_update", "key_updated") if event["data"]["trigger"] == "remote_update"]
+        self.assertEqual([(update["key_type"], update["key_phase"]) for update in updates], [("client_1rtt_secret", 1), ("server_1rtt_secret", 1)])
         numbers = [event["data"]["header"]["packet_number"] for event in self.events("key_update", "packet_received")]
         self.assertEqual(numbers[-1], 1000)
+
+    def test_each_key_of_the_handshake_is_told_once(self):
+        told = [event["data"]["key_type"] for event in self.events("key_update", "key_updated") if event["data"]["trigger"] == "tls"]
+        self.assertEqual(sorted(told), ["client_1rtt_secret", "client_handshake_secret", "server_1rtt_secret", "server_handshake_secret"])
 
     def test_one_name_twice_is_two_files(self):
         self.assertEqual(len(self.of("told")), 2)

@@ -213,7 +213,8 @@ void told(const scenario& to) {
   for (const char* state : {"attempted", "handshake_complete", "handshake_confirmed", "closing",
                             "draining", "closed"})
     to.watcher->connection_state_updated({about, state});
-  to.watcher->key_updated({about, quic::encryption_level::application, 1, "local_update"});
+  to.watcher->key_updated(
+      {about, quic::role::server, quic::encryption_level::application, 1, "local_update"});
   for (const char* trigger :
        {"decryption_failure", "duplicate", "header_parse_error", "invalid", "key_unavailable",
         "payload_too_short", "unexpected_packet", "unexpected_source_address",

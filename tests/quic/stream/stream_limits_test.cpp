@@ -36,13 +36,16 @@ struct server_with_own : server {
 
 }  // namespace
 
+//= RFC 9000 section 19.10
+//# An endpoint MUST terminate a connection with an error of type FLOW_CONTROL_ERROR if it receives
+//# more data than the largest maximum stream data that it has sent for the affected stream.
 TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one below and one above",
           "[quic][stream]") {
   //= RFC 9000 section 4.1
   //= type=test
-  //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if
-  //# the sender violates the advertised connection or stream data limits; see
-  //# {{error-handling}} for details on error handling.
+  //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if the sender
+  //# violates the advertised connection or stream data limits; see Section 11 for details on error
+  //# handling.
   constexpr std::uint64_t limit = 16 * 1024;
   for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{1}}) {
     CAPTURE(id);
@@ -85,16 +88,18 @@ TEST_CASE(
   }
 }
 
+//= RFC 9000 section 19.11
+//# An endpoint MUST terminate a connection with an error of type STREAM_LIMIT_ERROR if a peer
+//# opens more streams than was permitted.
 TEST_CASE(
     "Q11_stream_limit: the last stream allowed, the one below and the one above, by every frame "
     "that opens one",
     "[quic][stream]") {
   //= RFC 9000 section 4.6
   //= type=test
-  //# An endpoint that
-  //# receives a frame with a stream ID exceeding the limit it has sent MUST treat
-  //# this as a connection error of type STREAM_LIMIT_ERROR; see {{error-handling}}
-  //# for details on error handling.
+  //# An endpoint that receives a frame with a stream ID exceeding the limit it has sent MUST treat
+  //# this as a connection error of type STREAM_LIMIT_ERROR; see Section 11 for details on error
+  //# handling.
   for (const std::uint64_t number : {6u, 7u, 8u}) {
     CAPTURE(number);
     const error expected = number > 7 ? error::stream_limit_error : error::no_error;
@@ -115,10 +120,9 @@ TEST_CASE(
 TEST_CASE("Q11_final_size: it cannot change, by any pair of frames", "[quic][stream]") {
   //= RFC 9000 section 4.5
   //= type=test
-  //# Once a final size for a stream is known, it cannot change.  If a RESET_STREAM or
-  //# STREAM frame is received indicating a change in the final size for the stream,
-  //# an endpoint SHOULD respond with an error of type FINAL_SIZE_ERROR; see
-  //# {{error-handling}} for details on error handling.
+  //# Once a final size for a stream is known, it cannot change. If a RESET_STREAM or STREAM frame
+  //# is received indicating a change in the final size for the stream, an endpoint SHOULD respond
+  //# with an error of type FINAL_SIZE_ERROR; see Section 11 for details on error handling.
   const auto after_fin = [](const auto& next) {
     server one;
     REQUIRE(one.error_of(stream_frame{0, 100, {}, true}) == error::no_error);
@@ -152,6 +156,24 @@ TEST_CASE("Q11_final_size: it cannot change, by any pair of frames", "[quic][str
   }
 }
 
+//= RFC 9000 section 19.4
+//# An endpoint that receives a RESET_STREAM frame for a send-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
+//= RFC 9000 section 19.5
+//# Receiving a STOP_SENDING frame for a locally initiated stream that has not yet been created
+//# MUST be treated as a connection error of type STREAM_STATE_ERROR.
+//= RFC 9000 section 19.5
+//# An endpoint that receives a STOP_SENDING frame for a receive-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
+//= RFC 9000 section 19.10
+//# Receiving a MAX_STREAM_DATA frame for a locally initiated stream that has not yet been created
+//# MUST be treated as a connection error of type STREAM_STATE_ERROR.
+//= RFC 9000 section 19.10
+//# An endpoint that receives a MAX_STREAM_DATA frame for a receive-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
+//= RFC 9000 section 19.13
+//# An endpoint that receives a STREAM_DATA_BLOCKED frame for a send-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
 TEST_CASE(
     "stream_table: frames for the direction that a stream does not have are STREAM_STATE_ERROR",
     "[quic][stream]") {

@@ -97,6 +97,7 @@ struct recovery_metrics_updated {
 };
 struct key_updated {
   subject about;
+  role sender = role::client;  ///< Whose packets the key protects.
   encryption_level level = encryption_level::initial;
   std::optional<std::uint64_t> key_phase;
   std::string_view trigger;  ///< "tls", "remote_update", "local_update".

@@ -8,6 +8,13 @@
 namespace strata::quic {
 inline namespace v0 {
 namespace core {
+//= RFC 9000 section 10.3
+//# An endpoint that wishes to communicate a fatal connection error MUST use a CONNECTION_CLOSE
+//# frame if it is able.
+//= RFC 9000 section 11.1
+//# Errors that result in the connection being unusable, such as an obvious violation of protocol
+//# semantics or corruption of state that affects an entire connection, MUST be signaled using a
+//# CONNECTION_CLOSE frame (Section 19.19).
 void connection_state::fail(time_point now, const protocol_failure& failure) {
   if (phase_ != phase::open) return;
   enter_closing(
@@ -108,18 +115,41 @@ std::optional<transmit> connection_state::transmit_close(time_point now, mutable
     release_after_end(now);
     if (size != 0) return count_sent(size);
   }
+  //= RFC 9000 section 10.2.2
+  //# While otherwise identical to the closing state, an endpoint in the draining state MUST NOT
+  //# send any packets.
+  //= RFC 9000 section 10.2.2
+  //# An endpoint MUST NOT send further packets.
   if (phase_ != phase::closing || !closing_.packet_pending()) return std::nullopt;
-  closing_.on_packet_sent();
+  //= RFC 9000 section 10.2.1
+  //# An endpoint in the closing state MUST either discard packets received from an unvalidated
+  //# address or limit the cumulative size of packets it sends to an unvalidated address to three
+  //# times the size of packets it receives from that address.
   const std::size_t room =
       std::min<std::uint64_t>({out.size(), max_datagram_size_, path_.allowance()});
+  const auto usable = [this](encryption_level level) {
+    const bool early = level == encryption_level::application && side_ == role::server &&
+                       !handshake_done_ && keys_.can_write(encryption_level::handshake);
+    //= RFC 9000 section 10.2.3
+    //# After the handshake is confirmed (see Section 4.1.2 of [QUIC-TLS]), an endpoint MUST send any
+    //# CONNECTION_CLOSE frames in a 1-RTT packet.
+    return keys_.can_write(level) && !early;
+  };
+  //= RFC 9000 section 14.1
+  //# A client MUST expand the payload of all UDP datagrams carrying Initial packets to at least the
+  //# smallest allowed maximum datagram size of 1200 bytes
+  const bool expand = side_ == role::client && usable(encryption_level::initial);
+  const auto last = usable(encryption_level::application) ? encryption_level::application
+                    : usable(encryption_level::handshake) ? encryption_level::handshake
+                                                          : encryption_level::initial;
   std::size_t size = 0;
   for (const auto level :
        {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
-    const bool unusable = level == encryption_level::application && side_ == role::server &&
-                          !handshake_done_ && keys_.can_write(encryption_level::handshake);
-    if (!keys_.can_write(level) || unusable) continue;
-    size += write_close_packet(now, level, out.subspan(size, room - size), close_frame(level));
+    if (!usable(level)) continue;
+    const close_packet packet{level, close_frame(level), expand && level == last};
+    size += write_close_packet(now, packet, out.subspan(size, room - size));
   }
+  closing_.on_packet_sent(size);
   if (size == 0) return std::nullopt;
   return count_sent(size);
 }
@@ -148,6 +178,8 @@ connection_close_frame connection_state::close_frame(encryption_level level) con
   //= RFC 9000 section 10.2.3
   //# A CONNECTION_CLOSE of type 0x1d MUST be replaced by a CONNECTION_CLOSE of type 0x1c when sending the
   //# frame in Initial or Handshake packets.
+  //= RFC 9000 section 10.2.3
+  //# Endpoints MUST clear the value of the Reason Phrase field
   // What it says of the application is not yet protected.
   if (application && level != encryption_level::application) {
     return {.application = false,

@@ -25,6 +25,17 @@ loss_detector::config recovery_config(role side, const connection_config& config
           .algorithm = config.congestion};
 }
 
+/// The watermark in whole batches of one sendmsg: what is left over would leave in a batch of its
+/// own, at the price of a full one.
+std::uint64_t whole_batches(std::uint64_t watermark, std::uint64_t datagram_size) {
+  // Short header with an 8-byte connection ID, STREAM frame header, tag.
+  constexpr std::uint64_t overhead = 44;
+  const std::uint64_t datagrams =
+      std::min<std::uint64_t>(limits::max_batch_segments, limits::max_batch_bytes / datagram_size);
+  const std::uint64_t batch = datagrams * (datagram_size - overhead);
+  return watermark < batch ? watermark : watermark - watermark % batch;
+}
+
 }  // namespace
 
 connection_state::connection_state(time_point now, const connection_surroundings& surroundings,
@@ -43,6 +54,9 @@ connection_state::connection_state(time_point now, const connection_surroundings
             ack_tracker(config.max_ack_delay)},
       streams_(stream_config(), events_, surroundings.pages),
       max_datagram_size_(
+          //= RFC 9000 section 14
+          //# QUIC MUST NOT be used if the network path cannot support a maximum datagram size of
+          //# at least 1200 bytes.
           std::max<std::uint64_t>(config.max_datagram_size, limits::min_initial_datagram)),
       started_(now),
       last_received_(now),
@@ -71,7 +85,9 @@ stream_table::config connection_state::stream_config() const {
           .max_streams_uni = config_.max_streams_uni,
           .max_window = config_.max_window,
           .max_stream_window = config_.max_stream_window,
-          .write_watermark = config_.write_watermark};
+          .write_watermark = whole_batches(
+              config_.write_watermark,
+              std::max<std::uint64_t>(config_.max_datagram_size, limits::min_initial_datagram))};
 }
 
 transport_parameters connection_state::local_parameters(const connection_origin& origin) const {
@@ -87,6 +103,10 @@ transport_parameters connection_state::local_parameters(const connection_origin&
   own.disable_active_migration = true;
   own.active_connection_id_limit = limits::active_connection_id_limit;
   own.initial_source_connection_id = local_ids_.initial();
+  //= RFC 9000 section 18.2
+  //# This transport parameter MUST NOT be sent by a client
+  //= RFC 9000 section 18.2
+  //# A client MUST NOT include any server-only transport parameter
   if (side_ == role::server) {
     own.original_destination_connection_id = origin.original_destination;
     own.retry_source_connection_id = origin.retry_source;
@@ -96,11 +116,17 @@ transport_parameters connection_state::local_parameters(const connection_origin&
 }
 
 void connection_state::start_client(time_point now, const connection_origin& origin) {
+  //= RFC 9000 section 7.2
+  //# Until a packet is received from the server, the client MUST use the same Destination
+  //# Connection ID value on all packets in this connection
   peer_ids_.set_initial(origin.original_destination);
   begin_handshake(now, origin);
 }
 
 void connection_state::start_server(time_point now, const connection_origin& origin) {
+  //= RFC 9000 section 7.2
+  //# A server MUST set the Destination Connection ID it uses for sending packets based on the
+  //# first received Initial packet.
   peer_ids_.set_initial(origin.peer_source);
   peer_initial_source_ = origin.peer_source;
   peer_source_known_ = true;

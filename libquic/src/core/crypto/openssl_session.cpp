@@ -94,6 +94,10 @@ bool set_callbacks(SSL* ssl, openssl_session* session) {
       entry(OSSL_FUNC_SSL_QUIC_TLS_GOT_TRANSPORT_PARAMS, on_transport_parameters),
       entry(OSSL_FUNC_SSL_QUIC_TLS_ALERT, on_alert),
       {0, nullptr}};
+  //= RFC 9001 section 8.4
+  //# A client MUST NOT request the use of the TLS 1.3 compatibility mode.
+  //= RFC 9001 section 6
+  //# Endpoints MUST NOT send a TLS KeyUpdate message.
   return SSL_set_quic_tls_cbs(ssl, callbacks, session) == 1;
 }
 
@@ -168,6 +172,9 @@ void openssl_session::receive(encryption_level level, bytes input) {
   //# If the packet is from a previously installed encryption level, it MUST NOT
   //# contain data that extends past the end of previously received data in that
   //# flow.
+  //= RFC 9001 section 4.1.3
+  //# Implementations MUST treat any violations of this requirement as a connection error of type
+  //# PROTOCOL_VIOLATION.
   if (level < read_level_ || level == encryption_level::early_data) {
     return fail({.alert = unexpected_message,
                  .protocol_violation = true,
@@ -244,6 +251,8 @@ void openssl_session::finish() {
   summary_.resumed = SSL_session_reused(ssl_.get()) == 1;
   auto* const context = static_cast<SSL_CTX*>(context_.native_context());
   const bool wants_sessions = is_client() && SSL_CTX_sess_get_new_cb(context) != nullptr;
+  //= RFC 9001 section 4.4
+  //# A server MUST NOT use post-handshake client authentication
   if (wants_sessions) return;
   // Tickets that came along with the end of the handshake get the same look as later ones.
   auto& inbox = inbox_[static_cast<std::size_t>(encryption_level::application)];
@@ -284,17 +293,21 @@ void openssl_session::fail_as_openssl_says() {
 /// agreed on a protocol.
 bool openssl_session::check_negotiation() {
   //= RFC 9001 section 8.2
-  //# endpoints that receive ClientHello or
-  //# EncryptedExtensions messages without the quic_transport_parameters extension
-  //# MUST close the connection with an error of type 0x016d (equivalent to a fatal
-  //# TLS missing_extension alert, see {{tls-errors}}).
+  //# endpoints that receive ClientHello or EncryptedExtensions messages without the
+  //# quic_transport_parameters extension MUST close the connection with an error of type 0x016d
+  //# (equivalent to a fatal TLS missing_extension alert, see Section 4.8).
   if (!peer_parameters_) {
     fail({.alert = missing_extension, .reason = "the peer sent no QUIC transport parameters"});
     return false;
   }
   //= RFC 9001 section 8.1
-  //# While {{!ALPN}} only specifies that servers use this alert, QUIC clients MUST
-  //# use error 0x0178 to terminate a connection when ALPN negotiation fails.
+  //# While [ALPN] only specifies that servers use this alert, QUIC clients MUST use error 0x0178 to
+  //# terminate a connection when ALPN negotiation fails.
+  //= RFC 9000 section 7
+  //# Endpoints MUST explicitly negotiate an application protocol.
+  //= RFC 9001 section 8.1
+  //# Unless another mechanism is used for agreeing on an application protocol, endpoints MUST use
+  //# ALPN for this purpose.
   if (selected_protocol(ssl_.get()).empty()) {
     fail({.alert = no_application_protocol, .reason = "no application protocol was agreed on"});
     return false;
@@ -338,6 +351,9 @@ bool openssl_session::add_secret(encryption_level level, traffic_secret::directi
   added.level = level;
   added.way = way;
   added.cipher = suite();
+  //= RFC 9001 section 5.3
+  //# A cipher suite MUST NOT be negotiated unless a header protection scheme is defined for the
+  //# cipher suite.
   if (added.cipher == cipher_suite::null || secret.size() > added.octets.size()) return false;
   added.size = static_cast<std::uint8_t>(secret.size());
   transport::copy_bytes(added.octets.data(), secret);

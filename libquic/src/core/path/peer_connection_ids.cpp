@@ -21,20 +21,32 @@ peer_connection_ids::~peer_connection_ids() {
 }
 
 void peer_connection_ids::drop_token(const active_id& entry) {
-  if (entry.token) router_.remove_reset_token(*entry.token, slot_);
+  if (entry.watched) router_.remove_reset_token(*entry.token, slot_);
+}
+
+void peer_connection_ids::watch_current() {
+  //= RFC 9000 section 10.3.1
+  //# An endpoint MUST NOT check for any stateless reset tokens associated with connection IDs it
+  //# has not used or for connection IDs that have been retired.
+  active_id& used = active_.front();
+  if (used.watched || !used.token) return;
+  router_.add_reset_token(*used.token, slot_);
+  used.watched = true;
 }
 
 void peer_connection_ids::set_initial(const connection_id& id) {
   if (active_.empty()) active_.push_back({});
-  active_.front() = {0, id, std::nullopt};
+  active_.front() = {0, id, std::nullopt, false};
 }
 
 void peer_connection_ids::set_initial_reset_token(const stateless_reset_token& token) {
   if (active_.empty() || active_.front().sequence != 0) return;
   active_.front().token = token;
-  router_.add_reset_token(token, slot_);
+  watch_current();
 }
 
+//= RFC 9000 section 5.1.2
+//# An endpoint MUST NOT forget a connection ID without retiring it
 std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t sequence) {
   if (std::ranges::find(retirements_, sequence, &retirement::sequence) != retirements_.end())
     return {};
@@ -52,6 +64,13 @@ std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t 
 }
 
 std::expected<void, protocol_failure> peer_connection_ids::retire_prior_to(std::uint64_t sequence) {
+  //= RFC 9000 section 19.15
+  //# A receiver MUST ignore any Retire Prior To fields that do not increase the largest received
+  //# Retire Prior To value.
+  //= RFC 9000 section 5.1.2
+  //# Upon receipt of an increased Retire Prior To field, the peer MUST stop using the
+  //# corresponding connection IDs and retire them with RETIRE_CONNECTION_ID frames before adding
+  //# the newly provided connection ID to the set of active connection IDs.
   retired_below_ = std::max(retired_below_, sequence);
   for (auto entry = active_.begin(); entry != active_.end();) {
     if (entry->sequence >= retired_below_) {
@@ -75,6 +94,8 @@ std::expected<void, protocol_failure> peer_connection_ids::on(
 
   for (const active_id& entry : active_) {
     const bool same_sequence = entry.sequence == frame.sequence_number;
+    //= RFC 9000 section 19.15
+    //# Receipt of the same frame multiple times MUST NOT be treated as a connection error.
     if (same_sequence && entry.id == frame.connection_id) return {};
     //= RFC 9000 section 19.15
     //# if a sequence number is used for different connection IDs, the endpoint MAY treat that receipt as
@@ -96,9 +117,10 @@ std::expected<void, protocol_failure> peer_connection_ids::on(
 
   const auto place =
       std::ranges::lower_bound(active_, frame.sequence_number, {}, &active_id::sequence);
-  active_.insert(place, {frame.sequence_number, frame.connection_id, frame.stateless_reset_token});
-  router_.add_reset_token(frame.stateless_reset_token, slot_);
+  active_.insert(place,
+                 {frame.sequence_number, frame.connection_id, frame.stateless_reset_token, false});
   if (auto done = retire_prior_to(frame.retire_prior_to); !done) return done;
+  watch_current();
   //= RFC 9000 section 5.1.1
   //# After processing a NEW_CONNECTION_ID frame and adding and retiring active connection IDs, if the
   //# number of active connection IDs exceeds the value advertised in its active_connection_id_limit

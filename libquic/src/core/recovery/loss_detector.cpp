@@ -53,6 +53,8 @@ void loss_detector::on_packet_sent(transport::time_point now, const packet_sent&
 
   if (sent.in_flight) {
     if (bytes_in_flight_ == 0) controller_->on_sent(now, sent.size);
+    //= RFC 9002 section 7.5
+    //# A sender MUST however count these packets as being additionally in flight
     bytes_in_flight_ += sent.size;
     timer_set_at_ = now;
   }
@@ -241,6 +243,9 @@ void loss_detector::declare_lost(std::uint64_t number, packet_number_space space
   ++packets_lost_;
   settled_.lost_ecn_marked += packet.ecn_marked;
   if (!packet.in_flight || packet.mtu_probe) return;
+  //= RFC 9002 section 7.4
+  //# Endpoints MUST NOT ignore the loss of packets that were sent after the earliest acknowledged
+  //# packet in a given packet number space.
   batch.congestion = true;
   batch.bytes += packet.size;
   batch.newest_sent = std::max(batch.newest_sent, packet.sent_time);
@@ -296,6 +301,8 @@ loss_detector::lost_batch loss_detector::drop_oldest(packet_number_space space) 
 }
 
 void loss_detector::report_lost(transport::time_point now, const lost_batch& lost) {
+  //= RFC 9000 section 13.3
+  //# Upon detecting losses, a sender MUST take appropriate congestion control action.
   if (!lost.congestion) return;
   const transport::duration duration =
       saturating_multiply(saturating_add(rtt_.probe_timeout_base(), peer_max_ack_delay_),
@@ -356,10 +363,9 @@ std::optional<loss_detector::deadline> loss_detector::earliest_probe() const noe
   if (earliest || peer_completed_address_validation_) return earliest;
   if (timer_set_at_ == transport::time_point::min()) return std::nullopt;  // Nothing has happened.
   //= RFC 9002 section 6.2.2.1
-  //# That is, the client MUST set the PTO timer
-  //# if the client has not received an acknowledgment for any of its Handshake
-  //# packets and the handshake is not confirmed (see {{Section 4.1.2 of QUIC-TLS}}),
-  //# even if there are no packets in flight.
+  //# That is, the client MUST set the PTO timer if the client has not received an acknowledgment
+  //# for any of its Handshake packets and the handshake is not confirmed (see Section 4.1.2 of
+  //# [QUIC-TLS]), even if there are no packets in flight.
   // 0-RTT packets in flight have no timer before confirmation, so they do not stand in its way
   // either.
   const transport::duration wait = saturating_multiply(rtt_.probe_timeout_base(), backoff);
@@ -381,8 +387,8 @@ std::optional<packet_number_space> loss_detector::overfull_space() const noexcep
 std::optional<transport::time_point> loss_detector::next_timeout() const noexcept {
   if (overfull_space()) return timer_set_at_;
   //= RFC 9002 section 6.2.1
-  //# The PTO timer MUST NOT be set if a timer is set for time threshold
-  //# loss detection; see {{time-threshold}}.
+  //# The PTO timer MUST NOT be set if a timer is set for time threshold loss detection; see Section
+  //# 6.1.2.
   if (const auto loss = earliest_loss()) return loss->time;
   if (const auto probe = earliest_probe()) return probe->time;
   return std::nullopt;

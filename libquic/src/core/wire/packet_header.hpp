@@ -71,6 +71,9 @@ constexpr std::size_t packet_number_size_of(std::byte first) noexcept {
 constexpr bool has_reserved_bits(std::byte first) noexcept {
   return (first & (is_long_header(first) ? std::byte{0x0c} : std::byte{0x18})) != std::byte{};
 }
+//= RFC 9000 section 17.4
+//# When the spin bit is disabled, endpoints MAY set the spin bit to any value and MUST ignore any
+//# incoming value.
 /// Of a short header.
 constexpr bool key_phase_of(std::byte first) noexcept {
   return (first & std::byte{0x04}) != std::byte{};
@@ -105,6 +108,9 @@ constexpr std::uint64_t decode_packet_number(std::optional<std::uint64_t> larges
 /// size suffices, and 4 is returned.
 constexpr std::size_t packet_number_size(std::uint64_t full,
                                          std::optional<std::uint64_t> largest_acked) noexcept {
+  //= RFC 9000 section 17.1
+  //# Prior to receiving an acknowledgment for a packet number space, the full packet number MUST
+  //# be included
   const std::uint64_t unacknowledged = largest_acked ? full - *largest_acked : full + 1;
   //= RFC 9000 section 17.1
   //# After an acknowledgment is received for a packet number space, the sender MUST
@@ -167,6 +173,8 @@ void write_short_header(transport::buffer_writer& writer, const short_header& he
 struct version_negotiation_packet {
   transport::bytes destination;
   transport::bytes source;
+  //= RFC 9000 section 17.2.1
+  //# Clients MUST ignore the value of this field.
   transport::bytes supported_versions;  ///< Four bytes each, at least one.
 
   std::size_t size() const noexcept { return supported_versions.size() / 4; }
