@@ -85,9 +85,9 @@ int receive_session(SSL* ssl, SSL_SESSION* session) {
 }
 
 //= RFC 9001 section 8.1
-//# When using ALPN, endpoints MUST immediately close a connection (see {{Section
-//# 10.2 of QUIC-TRANSPORT}}) with a no_application_protocol TLS alert (QUIC error
-//# code 0x0178; see {{tls-errors}}) if an application protocol is not negotiated.
+//# When using ALPN, endpoints MUST immediately close a connection (see Section 10.2 of
+//# [QUIC-TRANSPORT]) with a no_application_protocol TLS alert (QUIC error code 0x0178; see Section
+//# 4.8) if an application protocol is not negotiated.
 int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned offered_size, void* argument) {
   for (const std::string& protocol : static_cast<const implementation*>(argument)->alpn) {

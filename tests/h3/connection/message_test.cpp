@@ -161,10 +161,9 @@ TEST_CASE("message: a request stream that ends without a request is H3_REQUEST_I
 
 //= RFC 9114 section 4.1.2
 //= type=test
-//# A request or response that is defined as having content when it contains a
-//# Content-Length header field (Section 8.6 of RFC9110) is malformed if the
-//# value of the Content-Length header field does not equal the sum of the DATA
-//# frame lengths received.
+//# A request or response that is defined as having content when it contains a Content-Length header
+//# field (Section 8.6 of [RFC9110]) is malformed if the value of the Content-Length header field does
+//# not equal the sum of the DATA frame lengths received.
 TEST_CASE("message H16 H17: content-length is the sum of DATA on every end path",
           "[h3][connection]") {
   const auto outcome = [](const std::vector<byte_vector>& parts, bool fin_alone) {

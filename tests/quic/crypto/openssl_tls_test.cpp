@@ -257,10 +257,9 @@ TEST_CASE("openssl_tls: a long certificate chain passes", "[quic][crypto]") {
 
 //= RFC 9001 section 8.2
 //= type=test
-//# endpoints that receive ClientHello or
-//# EncryptedExtensions messages without the quic_transport_parameters extension
-//# MUST close the connection with an error of type 0x016d (equivalent to a fatal
-//# TLS missing_extension alert, see {{tls-errors}}).
+//# endpoints that receive ClientHello or EncryptedExtensions messages without the
+//# quic_transport_parameters extension MUST close the connection with an error of type 0x016d
+//# (equivalent to a fatal TLS missing_extension alert, see Section 4.8).
 TEST_CASE("openssl_tls: missing transport parameters are missing_extension on both sides",
           "[quic][crypto]") {
   // The extension (0x0039) becomes one that nobody knows.
@@ -283,9 +282,9 @@ TEST_CASE("openssl_tls: missing transport parameters are missing_extension on bo
 
 //= RFC 9001 section 8.1
 //= type=test
-//# When using ALPN, endpoints MUST immediately close a connection (see {{Section
-//# 10.2 of QUIC-TRANSPORT}}) with a no_application_protocol TLS alert (QUIC error
-//# code 0x0178; see {{tls-errors}}) if an application protocol is not negotiated.
+//# When using ALPN, endpoints MUST immediately close a connection (see Section 10.2 of
+//# [QUIC-TRANSPORT]) with a no_application_protocol TLS alert (QUIC error code 0x0178; see Section
+//# 4.8) if an application protocol is not negotiated.
 TEST_CASE("openssl_tls: no common protocol is no_application_protocol on both sides",
           "[quic][crypto]") {
   auto options = client_options();
@@ -470,9 +469,8 @@ TEST_CASE("openssl_tls: a client that wants no sessions swallows tickets", "[qui
 
 //= RFC 9001 section 6
 //= type=test
-//# Endpoints MUST treat the receipt of a TLS KeyUpdate
-//# message as a connection error of type 0x010a, equivalent to a
-//# fatal TLS alert of unexpected_message; see {{tls-errors}}.
+//# Endpoints MUST treat the receipt of a TLS KeyUpdate message as a connection error of type
+//# 0x010a, equivalent to a fatal TLS alert of unexpected_message; see Section 4.8.
 TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refused",
           "[quic][crypto]") {
   auto options = client_options();

@@ -76,10 +76,9 @@ TEST_CASE("ack_tracker: a duplicate is recognised and changes nothing", "[quic][
 TEST_CASE("ack_tracker: one ack-eliciting packet waits for max_ack_delay",
           "[quic][recovery][ack]") {
   //= RFC 9000 section 13.2.1
-  //# Every packet SHOULD be acknowledged at least once, and ack-eliciting packets
-  //# MUST be acknowledged at least once within the maximum delay an endpoint
-  //# communicated using the max_ack_delay transport parameter; see
-  //# {{transport-parameter-definitions}}.
+  //# Every packet SHOULD be acknowledged at least once, and ack-eliciting packets MUST be
+  //# acknowledged at least once within the maximum delay an endpoint communicated using the
+  //# max_ack_delay transport parameter; see Section 18.2.
   tracker_under_test t;
   t.receive(0);
   CHECK(t.acks.ack_pending());
@@ -207,9 +206,9 @@ TEST_CASE("ack_tracker: ack_delay is the time since the largest arrived", "[quic
 TEST_CASE("ack_tracker: ranges that the peer knows of are dropped, the largest number stays",
           "[quic][recovery][ack]") {
   //= RFC 9000 section 13.2.3
-  //# Receivers can discard all ACK Ranges, but they MUST retain the largest packet
-  //# number that has been successfully processed, as that is used to recover packet
-  //# numbers from subsequent packets; see {{packet-encoding}}.
+  //# Receivers can discard all ACK Ranges, but they MUST retain the largest packet number that has
+  //# been successfully processed, as that is used to recover packet numbers from subsequent
+  //# packets; see Section 17.1.
   tracker_under_test t;
   for (const std::uint64_t n : {0u, 1u, 4u, 5u, 6u, 9u}) t.receive(n);
   t.acks.on_ack_acknowledged(5);

@@ -32,9 +32,9 @@ void send_at(detector_under_test& d, duration when, std::uint64_t number) {
 TEST_CASE("persistent_congestion: the example of RFC 9002 section 7.6.3",
           "[quic][recovery][persistent]") {
   //= RFC 9002 section 7.6.2
-  //# When persistent congestion is declared, the sender's congestion window MUST be
-  //# reduced to the minimum congestion window (kMinimumWindow), similar to a TCP
-  //# sender's response on an RTO {{RFC5681}}.
+  //# When persistent congestion is declared, the sender's congestion window MUST be reduced to the
+  //# minimum congestion window (kMinimumWindow), similar to a TCP sender's response on an RTO
+  //# [RFC5681].
   auto d = example();
   for (std::uint64_t n = 1; n <= 7; ++n) send_at(d, std::chrono::seconds(n - 1), n);
   send_at(d, 8s, 8);

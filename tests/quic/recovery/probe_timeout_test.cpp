@@ -165,10 +165,9 @@ TEST_CASE(
     "probe_timeout: a client with nothing in flight probes against the amplification deadlock",
     "[quic][recovery][pto]") {
   //= RFC 9002 section 6.2.2.1
-  //# That is, the client MUST set the PTO timer
-  //# if the client has not received an acknowledgment for any of its Handshake
-  //# packets and the handshake is not confirmed (see {{Section 4.1.2 of QUIC-TLS}}),
-  //# even if there are no packets in flight.
+  //# That is, the client MUST set the PTO timer if the client has not received an acknowledgment
+  //# for any of its Handshake packets and the handshake is not confirmed (see Section 4.1.2 of
+  //# [QUIC-TLS]), even if there are no packets in flight.
   detector_under_test d;
   d.send(initial, 0);
   d.now += 100ms;
@@ -229,8 +228,8 @@ TEST_CASE("probe_timeout: a server at the amplification limit has none", "[quic]
 
 TEST_CASE("probe_timeout: yields to the time threshold", "[quic][recovery][pto]") {
   //= RFC 9002 section 6.2.1
-  //# The PTO timer MUST NOT be set if a timer is set for time threshold
-  //# loss detection; see {{time-threshold}}.
+  //# The PTO timer MUST NOT be set if a timer is set for time threshold loss detection; see Section
+  //# 6.1.2.
   auto d = detector_under_test::confirmed(100ms);
   d.send(application, 1);
   const time_point sent = d.now;

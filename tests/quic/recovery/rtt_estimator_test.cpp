@@ -39,7 +39,7 @@ TEST_CASE("rtt_estimator: later samples are weighed by 1/8 and 1/4", "[quic][rec
 
 TEST_CASE("rtt_estimator: the minimum falls but does not rise", "[quic][recovery][rtt]") {
   //= RFC 9002 section 5.2
-  //# min_rtt MUST be set to the lesser of min_rtt and latest_rtt ({{latest-rtt}}) on all other
+  //# min_rtt MUST be set to the lesser of min_rtt and latest_rtt (Section 5.1) on all other
   //# samples.
   rtt_estimator rtt(333ms);
   rtt.update(80ms, 0ms);

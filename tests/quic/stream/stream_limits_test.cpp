@@ -40,9 +40,9 @@ TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one b
           "[quic][stream]") {
   //= RFC 9000 section 4.1
   //= type=test
-  //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if
-  //# the sender violates the advertised connection or stream data limits; see
-  //# {{error-handling}} for details on error handling.
+  //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if the sender
+  //# violates the advertised connection or stream data limits; see Section 11 for details on error
+  //# handling.
   constexpr std::uint64_t limit = 16 * 1024;
   for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{1}}) {
     CAPTURE(id);
@@ -91,10 +91,9 @@ TEST_CASE(
     "[quic][stream]") {
   //= RFC 9000 section 4.6
   //= type=test
-  //# An endpoint that
-  //# receives a frame with a stream ID exceeding the limit it has sent MUST treat
-  //# this as a connection error of type STREAM_LIMIT_ERROR; see {{error-handling}}
-  //# for details on error handling.
+  //# An endpoint that receives a frame with a stream ID exceeding the limit it has sent MUST treat
+  //# this as a connection error of type STREAM_LIMIT_ERROR; see Section 11 for details on error
+  //# handling.
   for (const std::uint64_t number : {6u, 7u, 8u}) {
     CAPTURE(number);
     const error expected = number > 7 ? error::stream_limit_error : error::no_error;
@@ -115,10 +114,9 @@ TEST_CASE(
 TEST_CASE("Q11_final_size: it cannot change, by any pair of frames", "[quic][stream]") {
   //= RFC 9000 section 4.5
   //= type=test
-  //# Once a final size for a stream is known, it cannot change.  If a RESET_STREAM or
-  //# STREAM frame is received indicating a change in the final size for the stream,
-  //# an endpoint SHOULD respond with an error of type FINAL_SIZE_ERROR; see
-  //# {{error-handling}} for details on error handling.
+  //# Once a final size for a stream is known, it cannot change. If a RESET_STREAM or STREAM frame
+  //# is received indicating a change in the final size for the stream, an endpoint SHOULD respond
+  //# with an error of type FINAL_SIZE_ERROR; see Section 11 for details on error handling.
   const auto after_fin = [](const auto& next) {
     server one;
     REQUIRE(one.error_of(stream_frame{0, 100, {}, true}) == error::no_error);

@@ -126,10 +126,9 @@ void connection_state::begin_content(request_stream& stream) {
   if (length == 0) charge();
   stream.body_received += length;
   //= RFC 9114 section 4.1.2
-  //# A request or response that is defined as having content when it contains a
-  //# Content-Length header field (Section 8.6 of RFC9110) is malformed if the
-  //# value of the Content-Length header field does not equal the sum of the DATA
-  //# frame lengths received.
+  //# A request or response that is defined as having content when it contains a Content-Length
+  //# header field (Section 8.6 of [RFC9110]) is malformed if the value of the Content-Length header
+  //# field does not equal the sum of the DATA frame lengths received.
   if (stream.body_expected && stream.body_received > *stream.body_expected)
     fail_stream(stream, error_code::message_error);
 }

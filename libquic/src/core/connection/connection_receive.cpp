@@ -135,8 +135,8 @@ void connection_state::receive_protected(time_point now, const received_packet& 
     return drop(now, &packet.header, packet.whole.size(), "unknown_connection_id");
   }
   //= RFC 9001 section 5.7
-  //# Even if it has 1-RTT secrets, a server MUST NOT process incoming 1-RTT protected packets before the
-  //# TLS handshake is complete.
+  //# Endpoints in either role MUST NOT decrypt 1-RTT packets from their peer prior to completing
+  //# the handshake.
   const bool too_early =
       side_ == role::server && *level == encryption_level::application && !handshake_done_;
   if (!keys_.can_read(*level) || too_early) {

@@ -32,7 +32,7 @@ std::expected<void, protocol_failure> crypto_stream::on(const crypto_frame& fram
   const std::uint64_t end = frame.offset + frame.data.size();
   if (end <= readable_end_) return {};
   //= RFC 9000 section 7.5
-  //# Endpoints that are unable to buffer the data in CRYPTO frames ... MUST close the connection with a
+  //# If an endpoint does not expand its buffer, it MUST close the connection with a
   //# CRYPTO_BUFFER_EXCEEDED error code.
   if (end - consumed_ > limits::max_crypto_buffer ||
       received_ranges_.size() > limits::max_crypto_gaps) {

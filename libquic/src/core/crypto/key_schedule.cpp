@@ -30,9 +30,9 @@ constexpr std::array<std::byte, Size> octet_array(const unsigned char (&values)[
 }
 
 //= RFC 9001 section 5.2
-//# This secret is determined by using HKDF-Extract (see {{Section 2.2 of HKDF}})
-//# with a salt of 0x38762cf7f55934b34d179ae6a4c80cadccbb7f0a and the input keying
-//# material (IKM) of the Destination Connection ID field.
+//# This secret is determined by using HKDF-Extract (see Section 2.2 of [HKDF]) with a salt of
+//# 0x38762cf7f55934b34d179ae6a4c80cadccbb7f0a and the input keying material (IKM) of the
+//# Destination Connection ID field.
 constexpr auto initial_salt =
     octet_array({0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
                  0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a});

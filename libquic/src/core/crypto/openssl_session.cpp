@@ -284,17 +284,16 @@ void openssl_session::fail_as_openssl_says() {
 /// agreed on a protocol.
 bool openssl_session::check_negotiation() {
   //= RFC 9001 section 8.2
-  //# endpoints that receive ClientHello or
-  //# EncryptedExtensions messages without the quic_transport_parameters extension
-  //# MUST close the connection with an error of type 0x016d (equivalent to a fatal
-  //# TLS missing_extension alert, see {{tls-errors}}).
+  //# endpoints that receive ClientHello or EncryptedExtensions messages without the
+  //# quic_transport_parameters extension MUST close the connection with an error of type 0x016d
+  //# (equivalent to a fatal TLS missing_extension alert, see Section 4.8).
   if (!peer_parameters_) {
     fail({.alert = missing_extension, .reason = "the peer sent no QUIC transport parameters"});
     return false;
   }
   //= RFC 9001 section 8.1
-  //# While {{!ALPN}} only specifies that servers use this alert, QUIC clients MUST
-  //# use error 0x0178 to terminate a connection when ALPN negotiation fails.
+  //# While [ALPN] only specifies that servers use this alert, QUIC clients MUST use error 0x0178 to
+  //# terminate a connection when ALPN negotiation fails.
   if (selected_protocol(ssl_.get()).empty()) {
     fail({.alert = no_application_protocol, .reason = "no application protocol was agreed on"});
     return false;

@@ -62,9 +62,9 @@ bool packet_protection::keys::start_aead(bytes secret) {
   std::array<std::byte, max_key_size> key;
   const mutable_bytes used = mutable_bytes(key).first(key_size(suite));
   //= RFC 9001 section 5.1
-  //# The current encryption level secret and the label "quic key" are input to the
-  //# KDF to produce the AEAD key; the label "quic iv" is used to derive the
-  //# Initialization Vector (IV); see {{aead}}.
+  //# The current encryption level secret and the label "quic key" are input to the KDF to produce
+  //# the AEAD key; the label "quic iv" is used to derive the Initialization Vector (IV); see
+  //# Section 5.3.
   bool ready =
       expand_label(suite, secret, "quic key", used) && expand_label(suite, secret, "quic iv", iv);
   if (suite == cipher_suite::null) {
@@ -256,8 +256,8 @@ void packet_protection::header_masks(std::span<const std::byte* const> samples,
 
 std::uint64_t packet_protection::confidentiality_limit() const noexcept {
   //= RFC 9001 section 6.6
-  //# For AEAD_AES_128_GCM and AEAD_AES_256_GCM, the confidentiality limit is
-  //# 2<sup>23</sup> encrypted packets; see {{gcm-bounds}}.
+  //# For AEAD_AES_128_GCM and AEAD_AES_256_GCM, the confidentiality limit is 2<sup>23</sup>
+  //# encrypted packets; see Section B.1.
   switch (cipher()) {
     case cipher_suite::aes_128_gcm_sha256:
     case cipher_suite::aes_256_gcm_sha384: return std::uint64_t{1} << 23;
@@ -267,9 +267,9 @@ std::uint64_t packet_protection::confidentiality_limit() const noexcept {
 
 std::uint64_t packet_protection::integrity_limit() const noexcept {
   //= RFC 9001 section 6.6
-  //# For AEAD_AES_128_GCM and AEAD_AES_256_GCM, the integrity limit is 2<sup>52</sup>
-  //# invalid packets; see {{gcm-bounds}}. For AEAD_CHACHA20_POLY1305, the integrity
-  //# limit is 2<sup>36</sup> invalid packets; see {{AEBounds}}.
+  //# For AEAD_AES_128_GCM and AEAD_AES_256_GCM, the integrity limit is 2<sup>52</sup> invalid
+  //# packets; see Section B.1. For AEAD_CHACHA20_POLY1305, the integrity limit is 2<sup>36</sup>
+  //# invalid packets; see [AEBounds].
   switch (cipher()) {
     case cipher_suite::aes_128_gcm_sha256:
     case cipher_suite::aes_256_gcm_sha384: return std::uint64_t{1} << 52;

@@ -21,9 +21,8 @@ std::optional<tls_failure> post_handshake_filter::judge(std::uint8_t message_typ
   tls_failure failure{.alert = unexpected_message,
                       .reason = "TLS message after the handshake that QUIC does not allow"};
   //= RFC 9001 section 6
-  //# Endpoints MUST treat the receipt of a TLS KeyUpdate
-  //# message as a connection error of type 0x010a, equivalent to a
-  //# fatal TLS alert of unexpected_message; see {{tls-errors}}.
+  //# Endpoints MUST treat the receipt of a TLS KeyUpdate message as a connection error of type
+  //# 0x010a, equivalent to a fatal TLS alert of unexpected_message; see Section 4.8.
   if (message_type == key_update)
     failure.reason = "TLS KeyUpdate, which QUIC replaces with its own";
   //= RFC 9001 section 4.4

@@ -87,8 +87,9 @@ void endpoint::state::receive_unrouted(time_point now, const datagram_batch& bat
   const stateless_responder::addresses from{batch.remote, batch.local};
   const auto header = parse_header(datagram, local_connection_ids::id_size);
   if (header && header->type == packet_type::unknown_version) {
-    //= RFC 9000 section 6.1
-    //# A server MUST NOT send more than one Version Negotiation packet in response to a single UDP datagram.
+    //= RFC 9000 section 17.2.1
+    //# A server MUST NOT send more than one Version Negotiation packet in response to a single UDP
+    //# datagram.
     const bool large_enough = datagram.size() >= limits::min_initial_datagram;
     if (config.accept_incoming && large_enough) return responder.negotiate_version(from, *header);
   } else if (header && header->type == packet_type::initial) {

@@ -11,7 +11,7 @@ namespace core {
 
 std::uint64_t path::allowance() const noexcept {
   if (validated_) return UINT64_MAX;
-  //= RFC 9000 section 8.1
+  //= RFC 9000 section 8
   //# Therefore, after receiving packets from an address that is not yet validated, an endpoint MUST
   //# limit the amount of data it sends to the unvalidated address to three times the amount of data
   //# received from that address.

@@ -160,9 +160,9 @@ void ack_tracker::drop_below(std::uint64_t packet_number) noexcept {
 void ack_tracker::on_ack_acknowledged(std::uint64_t largest_acknowledged) noexcept {
   if (!largest_ || *largest_ == 0) return;
   //= RFC 9000 section 13.2.3
-  //# Receivers can discard all ACK Ranges, but they MUST retain the largest packet
-  //# number that has been successfully processed, as that is used to recover packet
-  //# numbers from subsequent packets; see {{packet-encoding}}.
+  //# Receivers can discard all ACK Ranges, but they MUST retain the largest packet number that has
+  //# been successfully processed, as that is used to recover packet numbers from subsequent
+  //# packets; see Section 17.1.
   drop_below(std::min(largest_acknowledged, *largest_ - 1) + 1);
 }
 

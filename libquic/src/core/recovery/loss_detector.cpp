@@ -356,10 +356,9 @@ std::optional<loss_detector::deadline> loss_detector::earliest_probe() const noe
   if (earliest || peer_completed_address_validation_) return earliest;
   if (timer_set_at_ == transport::time_point::min()) return std::nullopt;  // Nothing has happened.
   //= RFC 9002 section 6.2.2.1
-  //# That is, the client MUST set the PTO timer
-  //# if the client has not received an acknowledgment for any of its Handshake
-  //# packets and the handshake is not confirmed (see {{Section 4.1.2 of QUIC-TLS}}),
-  //# even if there are no packets in flight.
+  //# That is, the client MUST set the PTO timer if the client has not received an acknowledgment
+  //# for any of its Handshake packets and the handshake is not confirmed (see Section 4.1.2 of
+  //# [QUIC-TLS]), even if there are no packets in flight.
   // 0-RTT packets in flight have no timer before confirmation, so they do not stand in its way
   // either.
   const transport::duration wait = saturating_multiply(rtt_.probe_timeout_base(), backoff);
@@ -381,8 +380,8 @@ std::optional<packet_number_space> loss_detector::overfull_space() const noexcep
 std::optional<transport::time_point> loss_detector::next_timeout() const noexcept {
   if (overfull_space()) return timer_set_at_;
   //= RFC 9002 section 6.2.1
-  //# The PTO timer MUST NOT be set if a timer is set for time threshold
-  //# loss detection; see {{time-threshold}}.
+  //# The PTO timer MUST NOT be set if a timer is set for time threshold loss detection; see Section
+  //# 6.1.2.
   if (const auto loss = earliest_loss()) return loss->time;
   if (const auto probe = earliest_probe()) return probe->time;
   return std::nullopt;

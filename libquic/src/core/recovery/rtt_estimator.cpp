@@ -23,7 +23,7 @@ void rtt_estimator::update(transport::duration latest, transport::duration ack_d
     return;
   }
   //= RFC 9002 section 5.2
-  //# min_rtt MUST be set to the lesser of min_rtt and latest_rtt ({{latest-rtt}}) on all other
+  //# min_rtt MUST be set to the lesser of min_rtt and latest_rtt (Section 5.1) on all other
   //# samples.
   minimum_ = minimum_stale_ ? latest_ : std::min(minimum_, latest_);
   minimum_stale_ = false;

@@ -80,9 +80,9 @@ void window_controller::on_congestion(transport::time_point now, const congestio
   }
   if (event.persistent) {
     //= RFC 9002 section 7.6.2
-    //# When persistent congestion is declared, the sender's congestion window MUST be
-    //# reduced to the minimum congestion window (kMinimumWindow), similar to a TCP
-    //# sender's response on an RTO {{RFC5681}}.
+    //# When persistent congestion is declared, the sender's congestion window MUST be reduced to
+    //# the minimum congestion window (kMinimumWindow), similar to a TCP sender's response on an RTO
+    //# [RFC5681].
     window_ = minimum_window();
     recovery_start_ = transport::time_point::min();
     on_persistent_congestion();

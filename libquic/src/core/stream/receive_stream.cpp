@@ -40,10 +40,9 @@ void receive_stream::move(receive_event what) noexcept {
 std::expected<std::uint64_t, protocol_failure> receive_stream::admit(std::uint64_t end,
                                                                      bool is_final) const noexcept {
   //= RFC 9000 section 4.5
-  //# Once a final size for a stream is known, it cannot change.  If a RESET_STREAM or
-  //# STREAM frame is received indicating a change in the final size for the stream,
-  //# an endpoint SHOULD respond with an error of type FINAL_SIZE_ERROR; see
-  //# {{error-handling}} for details on error handling.
+  //# Once a final size for a stream is known, it cannot change. If a RESET_STREAM or STREAM frame
+  //# is received indicating a change in the final size for the stream, an endpoint SHOULD respond
+  //# with an error of type FINAL_SIZE_ERROR; see Section 11 for details on error handling.
   if (final_size_ != unknown && (is_final ? end != final_size_ : end > final_size_)) {
     return refuse(transport_error::final_size_error, "the final size changed");
   }
@@ -51,9 +50,9 @@ std::expected<std::uint64_t, protocol_failure> receive_stream::admit(std::uint64
     return refuse(transport_error::final_size_error, "the final size is below received data");
   if (end <= highest_) return 0;
   //= RFC 9000 section 4.1
-  //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if
-  //# the sender violates the advertised connection or stream data limits; see
-  //# {{error-handling}} for details on error handling.
+  //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if the sender
+  //# violates the advertised connection or stream data limits; see Section 11 for details on error
+  //# handling.
   if (end > window_.limit())
     return refuse(transport_error::flow_control_error, "more than the stream's limit");
   return end - highest_;

@@ -100,10 +100,9 @@ std::expected<stream*, protocol_failure> stream_table::state::find_for_peer(
   }
   if (!ours && number >= index.opened()) {
     //= RFC 9000 section 4.6
-    //# An endpoint that
-    //# receives a frame with a stream ID exceeding the limit it has sent MUST treat
-    //# this as a connection error of type STREAM_LIMIT_ERROR; see {{error-handling}}
-    //# for details on error handling.
+    //# An endpoint that receives a frame with a stream ID exceeding the limit it has sent MUST
+    //# treat this as a connection error of type STREAM_LIMIT_ERROR; see Section 11 for details on
+    //# error handling.
     if (number >= accepted[bidi(type.is_bidirectional())].limit) {
       return refuse(transport_error::stream_limit_error, frame_type, "more streams than allowed");
     }

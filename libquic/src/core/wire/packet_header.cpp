@@ -209,10 +209,9 @@ std::expected<version_negotiation_packet, header_failure> parse_version_negotiat
 void encode_version_negotiation(buffer_writer& writer,
                                 const version_negotiation_content& content) noexcept {
   //= RFC 9000 section 17.2.1
-  //# Where QUIC might be multiplexed
-  //# with other protocols (see {{?RFC7983}}), servers SHOULD set the most significant
-  //# bit of this field (0x40) to 1 so that Version Negotiation packets appear to have
-  //# the Fixed Bit field.
+  //# Where QUIC might be multiplexed with other protocols (see [RFC7983]), servers SHOULD set the
+  //# most significant bit of this field (0x40) to 1 so that Version Negotiation packets appear to
+  //# have the Fixed Bit field.
   writer.u8(std::to_integer<std::uint8_t>(content.first_byte_random | long_form | fixed_bit));
   //= RFC 9000 section 17.2.1
   //# The Version field of a Version Negotiation packet MUST be set to 0x00000000.

@@ -56,11 +56,9 @@ struct integer_parameter {
 //# The default for this parameter is the maximum permitted UDP payload of 65527.
 //# Values below 1200 are invalid.
 //= RFC 9000 section 4.6
-//# If
-//# either is received, the connection MUST be closed immediately with a connection
-//# error of type TRANSPORT_PARAMETER_ERROR if the offending value was received in a
-//# transport parameter or of type FRAME_ENCODING_ERROR if it was received in a
-//# frame; see {{immediate-close}}.
+//# If either is received, the connection MUST be closed immediately with a connection error of type
+//# TRANSPORT_PARAMETER_ERROR if the offending value was received in a transport parameter or of
+//# type FRAME_ENCODING_ERROR if it was received in a frame; see Section 10.2.
 //= RFC 9000 section 18.2
 //# The value of the active_connection_id_limit parameter MUST be at least 2.
 //# An endpoint that receives a value less than 2 MUST close the connection
