@@ -85,6 +85,14 @@ class Budgets(unittest.TestCase):
             text = HEAD + "void f() {\n" + "  g();\n" * (lines - 2) + "}\n"
             self.assertEqual(rules("libquic/src/driver/a.cpp", text), broken)
 
+    def test_citations_cost_no_lines(self):
+        cited = "  //= RFC 9000 section 13.2.1\n  //# words\n" * 5
+        for lines, broken in ((70, []), (71, [("function-size", 2)])):
+            text = HEAD + "void f() {\n" + cited + "  g();\n" * (lines - 2) + "}\n"
+            self.assertEqual(rules("libquic/src/driver/a.cpp", text), broken)
+        for lines, broken in ((500, []), (501, [("file-size", 501)])):
+            self.assertEqual(rules("libquic/src/driver/a.cpp", HEAD + cited + "\n" * (lines - 1)), broken)
+
     def test_parameters_at_their_limit(self):
         self.assertEqual(rules("libquic/src/driver/a.hpp", HEADER + "void f(int a, std::map<int, int> b, int c, int d = g(1, 2));\n"), [])
         self.assertEqual(rules("libquic/src/driver/a.hpp", HEADER + "struct a {\n  a(int, int, int, int, int);\n};\n"), [("parameters", 4)])
