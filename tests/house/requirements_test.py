@@ -116,6 +116,7 @@ class Quotes(unittest.TestCase):
         self.assertEqual(self.ids("2.1", "MUST open two streams")[1], "MUST open two streams")
         self.assertEqual(self.ids("2.2", "MUST open one stream")[1], "MUST open one stream")
         self.assertEqual(self.ids("2.1", "MUST")[1], "MUST")
+        self.assertEqual(self.ids("2.1", "open one stream")[1], "open one stream")
 
 
 class Coverages(unittest.TestCase):

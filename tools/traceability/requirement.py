@@ -38,7 +38,7 @@ class Document:
         found = []
         for piece in specification.sentences_of_block(quote):
             entries = self.holding(section, piece)
-            if len(entries) != 1:
+            if len({entry.text for entry in entries}) != 1:
                 return found, piece, entries
             found += entries
         return found, "", []
@@ -46,12 +46,17 @@ class Document:
     def holding(self, section, piece):
         here = self.by_section.get(section, [])
         same = [entry for entry in here if entry.text == piece]
-        return same[:1] or [entry for entry in here if stands_in(piece, entry.text)]
+        return same or [entry for entry in here if stands_in(piece, entry.text) and obliges(piece, entry)]
 
 
 def stands_in(piece, sentence):
     """A quote may end its sentence early, with a full stop of its own."""
     return piece.removesuffix(".") in sentence
+
+
+def obliges(piece, entry):
+    """Of a MUST, the word itself is decisive."""
+    return entry.level != "MUST" or specification.level_of(piece) == "MUST"
 
 
 def file_of(root, document):

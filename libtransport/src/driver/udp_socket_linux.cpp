@@ -130,6 +130,15 @@ std::error_code linux_udp::configure(const udp_options& options) {
   } else {
     set_flag(descriptor, IPPROTO_IP, IP_PKTINFO);
   }
+  //= RFC 9000 section 14
+  //# UDP datagrams MUST NOT be fragmented at the IP layer.
+  //= RFC 9000 section 14
+  //# the Don't Fragment (DF) bit MUST be set if possible, to prevent fragmentation on the path
+  //= RFC 9000 section 14.2.1
+  //# An endpoint MUST ignore an ICMP message that claims the PMTU has decreased below QUIC's
+  //# smallest allowed maximum datagram size.
+  //= RFC 9000 section 14.2.1
+  //# An endpoint MUST NOT increase the PMTU based on ICMP messages.
   // "Probe" also ignores the path size that the system learned from ICMP, which anybody can forge.
   const bool whole = options.dont_fragment;
   set_flag(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);

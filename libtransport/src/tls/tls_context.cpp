@@ -100,6 +100,9 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
       return SSL_TLSEXT_ERR_OK;
     }
   }
+  //= RFC 9001 section 8.1
+  //# The server MUST treat the inability to select a compatible application protocol as a
+  //# connection error of type 0x0178 (no_application_protocol).
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -137,6 +140,8 @@ tls_result<std::shared_ptr<implementation>> start(void* native_library, bool ser
   }
   //= RFC 9001 section 4.2
   //# Clients MUST NOT offer TLS versions older than 1.3.
+  //= RFC 9001 section 4.2
+  //# An endpoint MUST terminate the connection if a version of TLS older than 1.3 is negotiated.
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
   // Without the second, roots to verify with would be sent along with a chain that leads to them.
@@ -231,6 +236,8 @@ tls_result<void> set_common(implementation& made, const Options& options) {
 tls_result<void> set_client_trust(implementation& made, const tls_client_options& options) {
   made.verification.pinned = options.pinned_certificates;
   made.verification.skip = options.insecure_skip_verification;
+  //= RFC 9001 section 4.4
+  //# A client MUST authenticate the identity of the server.
   SSL_CTX_set_verify(made.context.get(), SSL_VERIFY_PEER, nullptr);
   if (auto done = add_roots(made, options.roots, "roots"); !done) return done;
   const bool by_chain =

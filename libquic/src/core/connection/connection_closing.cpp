@@ -8,6 +8,13 @@
 namespace strata::quic {
 inline namespace v0 {
 namespace core {
+//= RFC 9000 section 10.3
+//# An endpoint that wishes to communicate a fatal connection error MUST use a CONNECTION_CLOSE
+//# frame if it is able.
+//= RFC 9000 section 11.1
+//# Errors that result in the connection being unusable, such as an obvious violation of protocol
+//# semantics or corruption of state that affects an entire connection, MUST be signaled using a
+//# CONNECTION_CLOSE frame (Section 19.19).
 void connection_state::fail(time_point now, const protocol_failure& failure) {
   if (phase_ != phase::open) return;
   enter_closing(
@@ -108,6 +115,11 @@ std::optional<transmit> connection_state::transmit_close(time_point now, mutable
     release_after_end(now);
     if (size != 0) return count_sent(size);
   }
+  //= RFC 9000 section 10.2.2
+  //# While otherwise identical to the closing state, an endpoint in the draining state MUST NOT
+  //# send any packets.
+  //= RFC 9000 section 10.2.2
+  //# An endpoint MUST NOT send further packets.
   if (phase_ != phase::closing || !closing_.packet_pending()) return std::nullopt;
   closing_.on_packet_sent();
   const std::size_t room =
@@ -117,6 +129,9 @@ std::optional<transmit> connection_state::transmit_close(time_point now, mutable
        {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
     const bool unusable = level == encryption_level::application && side_ == role::server &&
                           !handshake_done_ && keys_.can_write(encryption_level::handshake);
+    //= RFC 9000 section 10.2.3
+    //# After the handshake is confirmed (see Section 4.1.2 of [QUIC-TLS]), an endpoint MUST send any
+    //# CONNECTION_CLOSE frames in a 1-RTT packet.
     if (!keys_.can_write(level) || unusable) continue;
     size += write_close_packet(now, level, out.subspan(size, room - size), close_frame(level));
   }
@@ -148,6 +163,8 @@ connection_close_frame connection_state::close_frame(encryption_level level) con
   //= RFC 9000 section 10.2.3
   //# A CONNECTION_CLOSE of type 0x1d MUST be replaced by a CONNECTION_CLOSE of type 0x1c when sending the
   //# frame in Initial or Handshake packets.
+  //= RFC 9000 section 10.2.3
+  //# Endpoints MUST clear the value of the Reason Phrase field
   // What it says of the application is not yet protected.
   if (application && level != encryption_level::application) {
     return {.application = false,

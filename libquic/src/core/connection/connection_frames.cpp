@@ -53,6 +53,12 @@ struct connection_state::frame_handler {
     return self.local_ids_.on_retired(frame.sequence_number,
                                       connection_id(self.current_destination_));
   }
+  //= RFC 9000 section 8.2.1
+  //# Unlike other cases where datagrams are expanded, endpoints MUST NOT discard datagrams that
+  //# appear to be too small when they contain PATH_CHALLENGE or PATH_RESPONSE.
+  //= RFC 9000 section 19.17
+  //# The recipient of this frame MUST generate a PATH_RESPONSE frame (Section 19.18) containing
+  //# the same Data value.
   outcome operator()(const path_challenge_frame& frame) const {
     self.path_.on_challenge(frame.data);
     return {};
@@ -93,6 +99,9 @@ connection_state::outcome connection_state::receive_frames(time_point now, encry
     //= RFC 9000 section 12.4
     //# An endpoint MUST treat receipt of a frame in a packet type that is not permitted as a connection
     //# error of type PROTOCOL_VIOLATION.
+    //= RFC 9000 section 17.2.4
+    //# Endpoints MUST treat receipt of Handshake packets with other frames as a connection error
+    //# of type PROTOCOL_VIOLATION.
     if (!is_allowed(type, packet))
       return violation(type, "frame not allowed in this type of packet");
     if (is_ack_eliciting(type)) ++frames_eliciting_;
@@ -169,6 +178,8 @@ void connection_state::settle_lost(time_point now) {
       case kind::crypto: handshake_.stream(space).on_lost(frame); break;
       case kind::new_connection_id: local_ids_.on_lost(frame.offset); break;
       case kind::retire_connection_id: peer_ids_.on_lost(frame.offset); break;
+      //= RFC 9000 section 13.3
+      //# The HANDSHAKE_DONE frame MUST be retransmitted until it is acknowledged.
       case kind::handshake_done: handshake_done_pending_ = true; break;
       case kind::new_token: new_token_pending_ = true; break;
       // What these say is renewed or repeated by other means (RFC 9000 section 13.3).
@@ -267,6 +278,10 @@ void connection_state::on_handshake_complete(time_point now) {
     //# In this document, the TLS handshake is considered confirmed at the server when the handshake
     //# completes. The server MUST send a HANDSHAKE_DONE frame as soon as the handshake is complete.
     handshake_done_pending_ = true;
+    //= RFC 9000 section 19.20
+    //# Servers MUST NOT send a HANDSHAKE_DONE frame before completing the handshake.
+    //= RFC 9000 section 19.7
+    //# Clients MUST NOT send NEW_TOKEN frames.
     new_token_pending_ = issue_new_tokens_;
     local_ids_.drop_provisional();
     confirm_handshake(now);

@@ -65,6 +65,15 @@ std::size_t connection_state::masks_for_batch(const input& datagrams) {
 
 void connection_state::receive(time_point now, const input& datagrams) {
   touch();
+  //= RFC 9000 section 9
+  //# the endpoint MUST either drop the incoming packets on that path without generating a
+  //# Stateless Reset
+  //= RFC 9000 section 9
+  //# If a client receives packets from an unknown server address, the client MUST discard these
+  //# packets.
+  //= RFC 9000 section 10.2.1
+  //# An endpoint in the closing state MUST either discard packets received from an unvalidated
+  //# address
   // Migration is not offered (disable_active_migration): packets of another address may be an
   // attacker's copies, and RFC 9000 section 9 lets us drop them.
   if (datagrams.remote != path_.remote()) {
@@ -88,9 +97,21 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
                                         const header_mask* mask) {
   ++statistics_.datagrams_received;
   statistics_.bytes_received += datagram.size();
+  //= RFC 9000 section 8.1
+  //# servers MUST count all of the payload bytes received in datagrams that are uniquely
+  //# attributed to a single connection
   path_.on_received(datagram.size());
   if (phase_ == phase::closing) return closing_.on_packet_received();
   if (phase_ != phase::open) return;
+  //= RFC 9000 section 12.2
+  //# Receivers MUST be able to process coalesced packets.
+  //= RFC 9000 section 12.2
+  //# The receiver of coalesced QUIC packets MUST individually process each QUIC packet and
+  //# separately acknowledge them, as if they were received as the payload of different UDP
+  //# datagrams.
+  //= RFC 9000 section 12.2
+  //# the receiver MAY either discard or buffer the packet for later processing and MUST attempt to
+  //# process the remaining packets
   while (!datagram.empty() && phase_ == phase::open) {
     const std::size_t size = receive_first_packet(now, datagram, mark, mask);
     if (size == 0) return;
@@ -111,6 +132,9 @@ std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes
     case packet_type::version_negotiation: receive_version_negotiation(now, datagram); return 0;
     case packet_type::retry: receive_retry(now, datagram); return 0;
     case packet_type::unknown_version:
+      //= RFC 9000 section 5.2.1
+      //# If a client receives a packet that uses a different version than it initially selected,
+      //# it MUST discard that packet.
       drop(now, &*header, datagram.size(), "unexpected_version");
       return 0;
     default: break;
@@ -124,12 +148,17 @@ bool connection_state::is_expected_source(const packet_header& header) const noe
   //= RFC 9000 section 7.2
   //# Once a client has received a valid Initial packet from the server, it MUST discard any subsequent
   //# packet it receives on that connection with a different Source Connection ID.
+  //= RFC 9000 section 7.2
+  //# if subsequent Initial packets include a different Source Connection ID, they MUST be
+  //# discarded
   return header.type == packet_type::one_rtt || !peer_source_known_ ||
          peer_initial_source_ == header.source;
 }
 
 void connection_state::receive_protected(time_point now, const received_packet& packet) {
   const auto level = level_of(packet.header.type);
+  //= RFC 9001 section 5.6
+  //# A client MUST NOT attempt to decrypt 0-RTT packets it receives and instead MUST discard them.
   if (!level) return drop(now, &packet.header, packet.whole.size(), "unsupported_packet");
   if (!is_expected_source(packet.header)) {
     return drop(now, &packet.header, packet.whole.size(), "unknown_connection_id");
@@ -138,7 +167,13 @@ void connection_state::receive_protected(time_point now, const received_packet& 
   //# Endpoints in either role MUST NOT decrypt 1-RTT packets from their peer prior to completing
   //# the handshake.
   const bool too_early =
+      //= RFC 9001 section 5.7
+      //# A server MUST NOT process incoming 1-RTT protected packets before the TLS handshake is
+      //# complete.
       side_ == role::server && *level == encryption_level::application && !handshake_done_;
+  //= RFC 9001 section 5.7
+  //# Even if it has 1-RTT secrets, a client MUST NOT process incoming 1-RTT protected packets
+  //# before the TLS handshake is complete.
   if (!keys_.can_read(*level) || too_early) {
     const bool keys_may_come = *level != encryption_level::initial && !confirmed_;
     if (keys_may_come) keep_undecryptable(packet.whole, packet.mark);
@@ -149,9 +184,14 @@ void connection_state::receive_protected(time_point now, const received_packet& 
   if (phase_ == phase::open) on_authentic(now, packet, *level, opened);
 }
 
+//= RFC 9001 section 9.5
+//# the entire process of header protection removal, packet number recovery, and packet protection
+//# removal MUST be applied together without timing and other side channels
 bool connection_state::open_packet(time_point now, const received_packet& packet,
                                    encryption_level level, opened_packet& out) {
   const std::size_t number_offset = packet.header.packet_number_offset;
+  //= RFC 9001 section 5.4.2
+  //# An endpoint MUST discard packets that are not long enough to contain a complete sample.
   if (packet.whole.size() < number_offset + sample_distance + header_sample_size) {
     drop(now, &packet.header, packet.whole.size(), "payload_too_short");
     return false;
@@ -208,6 +248,12 @@ bool connection_state::open_packet(time_point now, const received_packet& packet
 void connection_state::on_authentic(time_point now, const received_packet& packet,
                                     encryption_level level, const opened_packet& opened) {
   ack_tracker& acks = acks_[static_cast<std::size_t>(space_of(level))];
+  //= RFC 9000 section 12.3
+  //# A receiver MUST discard a newly unprotected packet unless it is certain that it has not
+  //# processed another packet with the same packet number from the same packet number space.
+  //= RFC 9000 section 12.3
+  //# Duplicate suppression MUST happen after removing packet protection for the reasons described
+  //# in Section 9.5 of [QUIC-TLS].
   // Only now, so that a forged duplicate takes the same time as any other forgery.
   if (acks.is_duplicate(opened.number))
     return drop(now, &packet.header, packet.whole.size(), "duplicate");
@@ -216,12 +262,18 @@ void connection_state::on_authentic(time_point now, const received_packet& packe
   //= RFC 9000 section 17.2
   //# An endpoint MUST treat receipt of a packet that has a non-zero value for these bits after removing
   //# both packet and header protection as a connection error of type PROTOCOL_VIOLATION.
+  //= RFC 9000 section 17.3.1
+  //# An endpoint MUST treat receipt of a packet that has a non-zero value for these bits, after
+  //# removing both packet and header protection, as a connection error of type PROTOCOL_VIOLATION.
   if (has_reserved_bits(opened.first_byte)) {
     return fail(now, {transport_error::protocol_violation, 0, "reserved header bits are set"});
   }
   if (side_ == role::client && !peer_source_known_ && level == encryption_level::initial) {
     peer_initial_source_ = connection_id(packet.header.source);
     peer_source_known_ = true;
+    //= RFC 9000 section 7.2
+    //# A client MUST change the Destination Connection ID it uses for sending packets in response
+    //# to only the first received Initial or Retry packet.
     peer_ids_.set_initial(peer_initial_source_);
   }
   observe(observer::transport, [&](observer& who) {
@@ -236,6 +288,8 @@ void connection_state::on_authentic(time_point now, const received_packet& packe
     // section 8.1), and Initial keys are of no more use (RFC 9001 section 4.9.1).
     path_.set_validated();
     recovery_.on_peer_completed_address_validation(now);
+    //= RFC 9001 section 4.9.1
+    //# a server MUST discard Initial keys when it first successfully processes a Handshake packet
     discard_keys(now, encryption_level::initial);
   }
   const bytes payload = opened.payload;
@@ -246,8 +300,14 @@ void connection_state::on_authentic(time_point now, const received_packet& packe
     return fail(now, {transport_error::protocol_violation, 0, "packet without frames"});
   const std::uint64_t eliciting_before = frames_eliciting_;
   current_destination_ = packet.header.destination;
+  //= RFC 9000 section 5.2
+  //# An endpoint MUST generate a connection error if processing the contents of these packets
+  //# prior to discovering an error, or fully revert any changes made during that processing.
   if (auto done = receive_frames(now, level, payload); !done) return fail(now, done.error());
   if (phase_ != phase::open) return;
+  //= RFC 9000 section 13.1
+  //# A packet MUST NOT be acknowledged until packet protection has been successfully removed and
+  //# all frames contained in the packet have been processed.
   acks.on_packet_received(now, opened.number, frames_eliciting_ != eliciting_before, packet.mark);
   if (auto done = after_handshake_progress(now); !done) return fail(now, done.error());
 }
@@ -267,6 +327,9 @@ void connection_state::receive_version_negotiation(time_point now, bytes packet)
   //# A client MUST discard a Version Negotiation packet that lists the QUIC version selected by the
   //# client.
   if (parsed->contains(version_1)) return drop(now, nullptr, packet.size(), "invalid");
+  //= RFC 9000 section 6.2
+  //# A client that supports only this version of QUIC MUST abandon the current connection attempt
+  //# if it receives a Version Negotiation packet, with the following two exceptions.
   end_silently(now, {.origin = close_reason::origin_kind::version_negotiation,
                      .code = 0,
                      .frame_type = 0,
@@ -277,11 +340,17 @@ void connection_state::receive_retry(time_point now, bytes packet) {
   const auto retry = parse_retry(packet);
   //= RFC 9000 section 17.2.5.2
   //# A client MUST accept and process at most one Retry packet for each connection attempt.
+  //= RFC 9000 section 17.2.5.2
+  //# After the client has received and processed an Initial or Retry packet from the server, it
+  //# MUST discard any subsequent Retry packets that it receives.
   const bool wanted = retry && side_ == role::client && !packet_processed_ && !retry_source_ &&
                       local_ids_.initial() == retry->destination;
   //= RFC 9000 section 17.2.5.2
   //# A client MUST discard a Retry packet with a zero-length Retry Token field.
   if (!wanted || retry->token.empty() || retry->token.size() > limits::max_token_size ||
+      //= RFC 9000 section 17.2.5.1
+      //# A client MUST discard a Retry packet that contains a Source Connection ID field that is
+      //# identical to the Destination Connection ID field of its Initial packet.
       original_destination_ == retry->source) {
     return drop(now, nullptr, packet.size(), "unexpected_packet");
   }
@@ -296,9 +365,21 @@ void connection_state::receive_retry(time_point now, bytes packet) {
       derive_initial_protection(connection_id(retry->source), surroundings_.tls.null_protection());
   if (!keys) return fail(now, {transport_error::internal_error, 0, "key derivation failed"});
   keys_.set_initial(std::move(keys->server), std::move(keys->client));
+  //= RFC 9000 section 17.2.5.1
+  //# The client MUST use the value from the Source Connection ID field of the Retry packet in the
+  //# Destination Connection ID field of subsequent packets that it sends.
   retry_source_ = connection_id(retry->source);
   peer_ids_.set_initial(*retry_source_);
+  //= RFC 9000 section 8.1.3
+  //# The client MUST NOT use the token provided in a Retry for future connections.
+  //= RFC 9000 section 8.1.3
+  //# a token obtained in a Retry packet MUST be used immediately during the connection attempt
   token_.assign(retry->token.begin(), retry->token.end());
+  //= RFC 9000 section 17.2.5.3
+  //# A client MUST use the same cryptographic handshake message it included in this packet.
+  //= RFC 9000 section 17.2.5.3
+  //# A client MUST NOT reset the packet number for any packet number space after processing a
+  //# Retry packet.
   // Packet numbers go on (section 17.2.5.3); what was sent is sent again.
   recovery_.on_retry(now);
   settle_lost(now);

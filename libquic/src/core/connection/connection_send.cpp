@@ -61,7 +61,12 @@ connection_state::packet_plan connection_state::plan_for(time_point now,
   if (!keys_.can_write(level) || !usable) return plan;
   const auto space = static_cast<std::size_t>(space_of(level));
   plan.ack = acks_[space].ack_due(now);
+  //= RFC 9002 section 7.5
+  //# Probe packets MUST NOT be blocked by the congestion controller.
   plan.probe = probes_[space] != 0;
+  //= RFC 9002 section 7
+  //# An endpoint MUST NOT send a packet if it would cause bytes_in_flight (see Section B.2) to be
+  //# larger than the congestion window
   plan.fresh = level_has_output(level) && budget_ >= max_datagram_size_;
   return plan;
 }
@@ -74,6 +79,8 @@ bool connection_state::anything_after(time_point now, encryption_level level) co
 
 std::uint64_t connection_state::send_budget(time_point now) {
   const std::uint64_t window = recovery_.available_window();
+  //= RFC 9002 section 7.7
+  //# Senders MUST either use pacing or limit such bursts.
   const std::uint64_t paced = pacer_.allowance(now, pacing_rate());
   return std::min(window, paced);
 }
@@ -88,6 +95,15 @@ pacer::rate_source connection_state::pacing_rate() const noexcept {
 std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_bytes out,
                                                         unsigned max_segments) {
   if (phase_ != phase::open) return transmit_close(now, out);
+  //= RFC 9001 section 6.1
+  //# An endpoint MUST NOT initiate a key update prior to having confirmed the handshake (Section
+  //# 4.1.2).
+  //= RFC 9001 section 5.3
+  //# An endpoint MUST initiate a key update (Section 6) prior to exceeding any limit set for the
+  //# AEAD that is in use.
+  //= RFC 9001 section 6.6
+  //# Endpoints MUST initiate a key update before sending more protected packets than the
+  //# confidentiality limit for the selected AEAD permits.
   if (confirmed_ && keys_.update_due() && keys_.initiate_update()) {
     observe(observer::security, [&](observer& who) {
       who.key_updated({subject(now), encryption_level::application, keys_.phase(), "local_update"});
@@ -105,6 +121,12 @@ std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_
   std::size_t total = 0;
   unsigned datagrams = 0;
   while (datagrams < max_segments && total + segment <= end) {
+    //= RFC 9000 section 8.1
+    //# Prior to validating the client address, servers MUST NOT send more than three times as many
+    //# bytes as the number of bytes they have received.
+    //= RFC 9000 section 8.2.2
+    //# an endpoint MUST NOT expand the datagram containing the PATH_RESPONSE if the resulting data
+    //# exceeds the anti-amplification limit
     const std::size_t room = std::min<std::uint64_t>(segment, path_.allowance());
     const std::size_t size = build_datagram(now, out.subspan(total, room));
     if (size == 0) break;
@@ -148,6 +170,9 @@ void connection_state::after_transmit(time_point now, std::size_t bytes, unsigne
     recovery_.set_amplification_limited(now, path_.allowance() < max_datagram_size_);
 }
 
+//= RFC 9000 section 12.2
+//# Senders MUST NOT coalesce QUIC packets with different connection IDs into a single UDP
+//# datagram.
 std::size_t connection_state::build_datagram(time_point now, mutable_bytes room) {
   std::size_t used = 0;
   needs_padding_ = false;
@@ -172,11 +197,16 @@ connection_state::built_packet connection_state::begin_packet(const packet_plan&
   built_packet built;
   const packet_number_space space = space_of(plan.level);
   built.start = room.data();
+  //= RFC 9000 section 12.3
+  //# A QUIC endpoint MUST NOT reuse a packet number within the same packet number space in one
+  //# connection.
   built.number = next_packet_number(space);
   const std::size_t number_size =
       packet_number_size(built.number, recovery_.largest_acknowledged(space));
   transport::buffer_writer writer(room);
   if (plan.level == encryption_level::application) {
+    //= RFC 9000 section 17.4
+    //# An endpoint that does not support this feature MUST disable it
     write_short_header(writer, {.destination = peer_ids_.current().bytes(),
                                 .key_phase = keys_.write_phase(),
                                 .packet_number = built.number,
@@ -186,7 +216,14 @@ connection_state::built_packet connection_state::begin_packet(const packet_plan&
         writer, {.type = type_of(plan.level),
                  .version = version_1,
                  .destination = peer_ids_.current().bytes(),
+                 //= RFC 9000 section 17.2.5.2
+                 //# The client MUST NOT change the Source Connection ID
                  .source = local_ids_.initial().bytes(),
+                 //= RFC 9000 section 8.1.2
+                 //# This token MUST be repeated by the client in all Initial packets it sends for
+                 //# that connection after it receives the Retry packet.
+                 //= RFC 9000 section 17.2.2
+                 //# Initial packets sent by the server MUST set the Token Length field to 0
                  .token = plan.level == encryption_level::initial ? bytes(token_) : bytes(),
                  .packet_number = built.number,
                  .packet_number_size = number_size});
@@ -208,10 +245,20 @@ std::size_t connection_state::build_packet(time_point now, const packet_plan& pl
   frames.clear();
   packet_payload payload{writer, frames};
   write_payload(now, plan, payload);
+  //= RFC 9000 section 12.4
+  //# The payload of a packet that contains frames MUST contain at least one frame
   if (writer.size() == 0) return 0;
 
   built.ack_eliciting = holds_ack_eliciting(frames);
   built.in_flight = built.ack_eliciting;
+  //= RFC 9000 section 8.1
+  //# Clients MUST ensure that UDP datagrams containing Initial packets have UDP payloads of at
+  //# least 1200 bytes, adding PADDING frames as necessary.
+  //= RFC 9000 section 14.1
+  //# A client MUST expand the payload of all UDP datagrams carrying Initial packets to at least
+  //# the smallest allowed maximum datagram size of 1200 bytes
+  //= RFC 9001 section 9.3
+  //# the packet containing a ClientHello MUST be padded to a minimum size
   if (plan.level == encryption_level::initial && (side_ == role::client || built.ack_eliciting))
     needs_padding_ = true;
 
@@ -245,6 +292,9 @@ void connection_state::seal_packet(time_point now, const packet_plan& plan,
   const packet_number_space space = space_of(plan.level);
   const std::size_t size = built.header_size + built.payload_size + aead_tag_size;
   const std::size_t number_offset = built.header_size - built.number_size;
+  //= RFC 9000 section 12.3
+  //# Subsequent packets sent in the same packet number space MUST increase the packet number by at
+  //# least one.
   next_number_[static_cast<std::size_t>(space)] = built.number + 1;
   ++statistics_.packets_sent;
   observe(observer::transport, [&](observer& who) {
@@ -294,6 +344,8 @@ void connection_state::finish_packet(time_point now, const packet_plan& plan,
   }
   //= RFC 9001 section 4.9.1
   //# Thus, a client MUST discard Initial keys when it first sends a Handshake packet
+  //= RFC 9001 section 4.9.1
+  //# Endpoints MUST NOT send Initial packets after this point.
   if (side_ == role::client && plan.level == encryption_level::handshake) {
     discard_keys(now, encryption_level::initial);
   }
@@ -304,9 +356,14 @@ void connection_state::write_payload(time_point now, const packet_plan& plan,
   crypto_stream& crypto = handshake_.stream(space_of(plan.level));
   const bool application = plan.level == encryption_level::application;
   write_ack(now, plan.level, payload);
+  //= RFC 9000 section 13.2.1
+  //# an endpoint MUST NOT send an ack-eliciting frame in all packets that would otherwise be
+  //# non-ack-eliciting
   if (!plan.fresh && !plan.probe) return;
   const auto write_all = [&] {
     crypto.write_frames(payload);
+    //= RFC 9000 section 12.5
+    //# All other frame types MUST only be sent in the application data packet number space.
     if (!application) return;
     write_application_control(payload);
     streams_.write_frames(now, payload);
@@ -319,12 +376,26 @@ void connection_state::write_payload(time_point now, const packet_plan& plan,
   //# single packet, rearming the PTO timer.
   const bool again = crypto.queue_probe_data() || (application && streams_.queue_probe_data());
   if (again) write_all();
+  //= RFC 9002 section 6.2.4
+  //# All probe packets sent on a PTO MUST be ack-eliciting.
+  //= RFC 9002 section 6.2.2.1
+  //# When the PTO fires, the client MUST send a Handshake packet if it has Handshake keys,
+  //# otherwise it MUST send an Initial packet in a UDP datagram with a payload of at least 1200
+  //# bytes.
+  //= RFC 9000 section 8.1
+  //# clients MUST send a packet on a Probe Timeout (PTO)
+  //= RFC 9000 section 8.1
+  //# the client MUST send an Initial packet in a UDP datagram that contains at least 1200 bytes if
+  //# it does not have Handshake keys, and otherwise send a Handshake packet
   if (holds_ack_eliciting(payload.frames) || payload.remaining() == 0) return;
   encode(ping_frame{}, payload.writer);
   payload.frames.push_back({.what = sent_frame::kind::ping});
 }
 
 void connection_state::write_application_control(packet_payload& payload) {
+  //= RFC 9000 section 8.2.2
+  //# An endpoint MUST NOT delay transmission of a packet containing a PATH_RESPONSE frame unless
+  //# constrained by congestion control.
   if (path_.response_pending()) path_.write_responses(payload);
   if (handshake_done_pending_ && payload.remaining() != 0) {
     encode(handshake_done_frame{}, payload.writer);
@@ -350,10 +421,21 @@ void connection_state::write_application_control(packet_payload& payload) {
 }
 
 void connection_state::write_ack(time_point now, encryption_level level, packet_payload& payload) {
+  //= RFC 9000 section 13.2.6
+  //# ACK frames MUST only be carried in a packet that has the same packet number space as the
+  //# packet being acknowledged
+  //= RFC 9000 section 13.2.6
+  //# packets that are protected with 1-RTT keys MUST be acknowledged in packets that are also
+  //# protected with 1-RTT keys
+  //= RFC 9000 section 17.2.3
+  //# An acknowledgment for a 1-RTT packet MUST be carried in a 1-RTT packet.
   ack_tracker& acks = acks_[static_cast<std::size_t>(space_of(level))];
   if (!acks.ack_pending()) return;
   const auto delay =
       std::chrono::duration_cast<std::chrono::microseconds>(acks.ack_delay(now)).count();
+  //= RFC 9000 section 13.4.1
+  //# Even if an endpoint does not set an ECT field in packets it sends, the endpoint MUST provide
+  //# feedback about ECN markings it receives, if these are accessible.
   const ecn_counts& counts = acks.counts();
   const bool any_mark = counts.ect0 != 0 || counts.ect1 != 0 || counts.ecn_ce != 0;
   const ack_content content{.ranges = acks.ranges(),

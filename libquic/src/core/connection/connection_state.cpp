@@ -43,6 +43,9 @@ connection_state::connection_state(time_point now, const connection_surroundings
             ack_tracker(config.max_ack_delay)},
       streams_(stream_config(), events_, surroundings.pages),
       max_datagram_size_(
+          //= RFC 9000 section 14
+          //# QUIC MUST NOT be used if the network path cannot support a maximum datagram size of
+          //# at least 1200 bytes.
           std::max<std::uint64_t>(config.max_datagram_size, limits::min_initial_datagram)),
       started_(now),
       last_received_(now),

@@ -34,6 +34,9 @@ std::expected<void, protocol_failure> crypto_stream::on(const crypto_frame& fram
   //= RFC 9000 section 7.5
   //# If an endpoint does not expand its buffer, it MUST close the connection with a
   //# CRYPTO_BUFFER_EXCEEDED error code.
+  //= RFC 9000 section 7.5
+  //# Implementations MUST support buffering at least 4096 bytes of data received in out-of-order
+  //# CRYPTO frames.
   if (end - consumed_ > limits::max_crypto_buffer ||
       received_ranges_.size() > limits::max_crypto_gaps) {
     return std::unexpected(protocol_failure{transport_error::crypto_buffer_exceeded,

@@ -53,10 +53,20 @@ std::expected<void, protocol_failure> handshake::on(encryption_level level,
 std::expected<void, protocol_failure> handshake::pump() {
   encryption_level level = encryption_level::initial;
   output_.clear();
+  //= RFC 9001 section 4
+  //# If QUIC needs to retransmit that data, it MUST use the same keys even if TLS has already
+  //# updated to newer keys
+  //= RFC 9001 section 4.9
+  //# If packets from a lower encryption level contain CRYPTO frames, frames that retransmit that
+  //# data MUST be sent at the same encryption level.
+  //= RFC 9001 section 4.9
+  //# new data MUST be sent at the highest currently available encryption level
   while (session_->take_output(level, output_)) {
     streams_[static_cast<std::size_t>(space_of(level))].append(output_);
     output_.clear();
   }
+  //= RFC 9001 section 4.8
+  //# a QUIC endpoint MUST treat any alert from TLS as if it were at the "fatal" level
   if (const tls_failure* failed = session_->failure()) {
     const auto code = failed->protocol_violation ? transport_error::protocol_violation
                                                  : crypto_alert(failed->alert);

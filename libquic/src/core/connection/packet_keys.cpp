@@ -68,6 +68,9 @@ bool packet_keys::rotate_read() {
 }
 
 void packet_keys::drop_previous_read(transport::time_point now) noexcept {
+  //= RFC 9001 section 6.1
+  //# An endpoint MUST retain old keys until it has successfully unprotected a packet sent using
+  //# the new keys.
   if (!previous_until_ || now < *previous_until_) return;
   previous_read_ = {};
   previous_until_.reset();
@@ -78,6 +81,9 @@ void packet_keys::release_memory(transport::time_point now) noexcept {
   next_read_ = {};
 }
 
+//= RFC 9001 section 6.4
+//# Packets with higher packet numbers MUST be protected with either the same or newer packet
+//# protection keys than packets with lower packet numbers.
 bool packet_keys::rotate_write() {
   const auto secret = next_phase_secret(write_secret_);
   if (!secret) return false;
@@ -102,6 +108,9 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
   if (!prepare_next_read()) return std::unexpected(derivation_failed());
   packet_protection& current = level_of(encryption_level::application).read;
   if (packet.key_phase == ((read_phase_ & 1) != 0)) {
+    //= RFC 9001 section 5.5
+    //# it MUST discard all packets in the same packet number space with higher packet numbers if
+    //# they cannot be successfully unprotected
     if (!current.open(packet.number, packet.header, packet.ciphertext)) return opened::forged;
     first_read_in_phase_ = std::min(first_read_in_phase_, packet.number);
     return opened::yes;
@@ -113,6 +122,15 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
         previous_read_ && previous_read_.open(packet.number, packet.header, packet.ciphertext);
     return authentic ? opened::yes : opened::forged;
   }
+  //= RFC 9001 section 5.5
+  //# Similarly, a packet that appears to trigger a key update but cannot be unprotected
+  //# successfully MUST be discarded.
+  //= RFC 9001 section 6.3
+  //# Endpoints responding to an apparent key update MUST NOT generate a timing side-channel signal
+  //# that might indicate that the Key Phase bit was invalid
+  //= RFC 9001 section 6.3
+  //# endpoints MUST be able to retain two sets of packet protection keys for receiving packets:
+  //# the current and the next
   if (!next_read_.open(packet.number, packet.header, packet.ciphertext)) return opened::forged;
 
   //= RFC 9001 section 6.2
@@ -127,6 +145,9 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
   //= RFC 9001 section 6.2
   //# The endpoint MUST update its send keys to the corresponding key phase in response, as described in
   //# Section 6.1.
+  //= RFC 9001 section 6.2
+  //# Sending keys MUST be updated before sending an acknowledgment for the packet that was
+  //# received with updated keys.
   const bool follow = write_phase_ < read_phase_;
   if (follow && !rotate_write()) return std::unexpected(derivation_failed());
   return opened::updated;
@@ -134,6 +155,8 @@ std::expected<packet_keys::opened, protocol_failure> packet_keys::open_applicati
 
 void packet_keys::on_application_sealed(std::uint64_t packet_number) noexcept {
   if (!first_sealed_in_phase_) first_sealed_in_phase_ = packet_number;
+  //= RFC 9001 section 6.6
+  //# Endpoints MUST count the number of encrypted packets for each set of keys.
   ++sealed_in_phase_;
 }
 
@@ -154,6 +177,9 @@ std::expected<void, protocol_failure> packet_keys::on_forged() {
   //# If the total number of received packets that fail authentication within the connection, across all
   //# keys, exceeds the integrity limit for the selected AEAD, the endpoint MUST immediately close the
   //# connection with a connection error of type AEAD_LIMIT_REACHED and not process any more packets.
+  //= RFC 9001 section 6.6
+  //# endpoints MUST count the number of received packets that fail authentication during the
+  //# lifetime of a connection
   if (++forged_ <= integrity_limit_) return {};
   return std::unexpected(
       protocol_failure{transport_error::aead_limit_reached, 0, "too many forged packets"});

@@ -69,6 +69,9 @@ class packet_keys {
   /// Long idle: gives back what can be made again.
   void release_memory(transport::time_point now) noexcept;
   bool confidentiality_exhausted() const noexcept {
+    //= RFC 9001 section 6.6
+    //# If the total number of encrypted packets with the same key exceeds the confidentiality
+    //# limit for the selected AEAD, the endpoint MUST stop using those keys.
     return sealed_in_phase_ >= confidentiality_limit_;
   }
 

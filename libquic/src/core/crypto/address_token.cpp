@@ -47,6 +47,9 @@ using binding_storage = std::array<std::byte, 1 + 16 + 2>;
 bytes bind(std::byte mark, const transport::address& remote, binding_storage& storage) {
   buffer_writer writer(storage);
   writer.u8(std::to_integer<std::uint8_t>(mark));
+  //= RFC 9000 section 8.1.4
+  //# Tokens sent in NEW_TOKEN frames MUST include information that allows the server to verify
+  //# that the client IP address has not changed from when the token was issued.
   writer.put(remote.octets());
   //= RFC 9000 section 8.1.4
   //# Tokens sent in Retry packets
@@ -90,6 +93,9 @@ struct token_issuer::keys {
     return started;
   }
 
+  //= RFC 9000 section 8.1.4
+  //# the token MUST be covered by integrity protection against modification or falsification by
+  //# clients
   bool seal(bytes binding, mutable_bytes content, mutable_bytes tag) {
     int size = 0;
     return EVP_EncryptUpdate(context.get(), nullptr, &size, octets(binding.data()),
@@ -162,6 +168,9 @@ std::vector<std::byte> token_issuer::mint_retry(const transport::address& remote
   return keys_->mint(retry_mark, remote, content.written(), salt);
 }
 
+//= RFC 9000 section 8.1.3
+//# A token issued with NEW_TOKEN MUST NOT include information that would allow values to be linked
+//# by an observer to the connection on which it was issued.
 std::vector<std::byte> token_issuer::mint_new_token(const transport::address& remote) {
   content_storage storage;
   buffer_writer content(storage);
@@ -191,6 +200,8 @@ std::optional<address_token> token_issuer::check(transport::bytes token,
   const mutable_bytes tag = mutable_bytes(copy).subspan(token.size() - tag_size, tag_size);
   binding_storage storage;
   if (!keys_->begin(token.subspan(1, salt_size), false)) return std::nullopt;
+  //= RFC 9000 section 8.1.4
+  //# An address validation token MUST be difficult to guess.
   if (!keys_->open(bind(mark, remote, storage), content, tag)) return std::nullopt;
 
   buffer_reader reader(content);
@@ -211,6 +222,8 @@ std::optional<address_token> token_issuer::check(transport::bytes token,
       looks_like_retry ? std::chrono::milliseconds(limits::retry_token_lifetime)
                        : std::chrono::milliseconds(limits::new_token_lifetime);
   const std::chrono::milliseconds age = since_epoch(clock_.now()) - issued;
+  //= RFC 9000 section 8.1.4
+  //# servers MUST ensure that replay of tokens is prevented or limited
   // Servers that share a key may differ in time by as much as a Retry token lives.
   if (age > lifetime || age < -std::chrono::milliseconds(limits::retry_token_lifetime))
     return std::nullopt;
@@ -219,6 +232,8 @@ std::optional<address_token> token_issuer::check(transport::bytes token,
 
 stateless_reset_token token_issuer::reset_token(const connection_id& id) const {
   std::array<std::byte, 32> digest;
+  //= RFC 9000 section 10.3.2
+  //# The stateless reset token MUST be difficult to guess.
   const bool made = keys_->library && keys_->library->hmac(cipher_suite::aes_128_gcm_sha256,
                                                            keys_->reset, {id.bytes()}, digest);
   // A token that nobody can guess resets nothing, which is the better failure.

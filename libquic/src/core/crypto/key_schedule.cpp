@@ -57,6 +57,9 @@ result<packet_protection> initial_keys(cipher_suite cipher, bytes initial_secret
 
 traffic_secret::~traffic_secret() { OPENSSL_cleanse(octets.data(), octets.size()); }
 
+//= RFC 9001 section 5.2
+//# The HKDF-Expand-Label function defined in TLS 1.3 MUST be used for Initial packets even where
+//# the TLS versions offered do not include TLS 1.3.
 bool expand_label(cipher_suite cipher, bytes secret, std::string_view label, mutable_bytes out) {
   if (label.size() > max_label_size || out.size() > max_hash_size) return false;
   if (cipher == cipher_suite::null) {

@@ -168,6 +168,9 @@ void openssl_session::receive(encryption_level level, bytes input) {
   //# If the packet is from a previously installed encryption level, it MUST NOT
   //# contain data that extends past the end of previously received data in that
   //# flow.
+  //= RFC 9001 section 4.1.3
+  //# Implementations MUST treat any violations of this requirement as a connection error of type
+  //# PROTOCOL_VIOLATION.
   if (level < read_level_ || level == encryption_level::early_data) {
     return fail({.alert = unexpected_message,
                  .protocol_violation = true,
@@ -294,6 +297,11 @@ bool openssl_session::check_negotiation() {
   //= RFC 9001 section 8.1
   //# While [ALPN] only specifies that servers use this alert, QUIC clients MUST use error 0x0178 to
   //# terminate a connection when ALPN negotiation fails.
+  //= RFC 9000 section 7
+  //# Endpoints MUST explicitly negotiate an application protocol.
+  //= RFC 9001 section 8.1
+  //# Unless another mechanism is used for agreeing on an application protocol, endpoints MUST use
+  //# ALPN for this purpose.
   if (selected_protocol(ssl_.get()).empty()) {
     fail({.alert = no_application_protocol, .reason = "no application protocol was agreed on"});
     return false;
@@ -337,6 +345,9 @@ bool openssl_session::add_secret(encryption_level level, traffic_secret::directi
   added.level = level;
   added.way = way;
   added.cipher = suite();
+  //= RFC 9001 section 5.3
+  //# A cipher suite MUST NOT be negotiated unless a header protection scheme is defined for the
+  //# cipher suite.
   if (added.cipher == cipher_suite::null || secret.size() > added.octets.size()) return false;
   added.size = static_cast<std::uint8_t>(secret.size());
   transport::copy_bytes(added.octets.data(), secret);

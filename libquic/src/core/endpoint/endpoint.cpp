@@ -196,6 +196,8 @@ result<connection_handle> endpoint::connect(time_point now, const transport::add
   self.last_now = now;
   const auto place = self.take_slot();
   if (!place) return std::unexpected(make_error_code(transport::errc::limit_exceeded));
+  //= RFC 9000 section 7.2
+  //# This Destination Connection ID MUST be at least 8 bytes in length.
   std::array<std::byte, 8> octets;
   self.random.fill(octets);
   state::slot& target = self.slots[*place];
@@ -230,6 +232,8 @@ void endpoint::state::refuse(const incoming_attempts::attempt& attempt, decision
   if (what == decision::ignore) return;
   const auto header = parse_header(attempt.datagrams.front(), local_connection_ids::id_size);
   const stateless_responder::addresses to{attempt.visible.remote, attempt.visible.local};
+  //= RFC 9000 section 17.2.5.1
+  //# A server MUST NOT send more than one Retry packet in response to a single UDP datagram.
   if (what == decision::retry && !attempt.retry_source) return responder.retry(to, *header);
   responder.close(to, *header, transport_error::connection_refused);
 }

@@ -85,11 +85,18 @@ std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& b
 void endpoint::state::receive_unrouted(time_point now, const datagram_batch& batch,
                                        bytes datagram) {
   const stateless_responder::addresses from{batch.remote, batch.local};
+  //= RFC 9000 section 5.2.2
+  //# Servers MUST drop incoming packets under all other circumstances.
+  //= RFC 9000 section 6.1
+  //# An endpoint MUST NOT send a Version Negotiation packet in response to receiving a Version
+  //# Negotiation packet.
   const auto header = parse_header(datagram, local_connection_ids::id_size);
   if (header && header->type == packet_type::unknown_version) {
     //= RFC 9000 section 17.2.1
     //# A server MUST NOT send more than one Version Negotiation packet in response to a single UDP
     //# datagram.
+    //= RFC 9000 section 5.2.2
+    //# Servers MUST drop smaller packets that specify unsupported versions.
     const bool large_enough = datagram.size() >= limits::min_initial_datagram;
     if (config.accept_incoming && large_enough) return responder.negotiate_version(from, *header);
   } else if (header && header->type == packet_type::initial) {
@@ -97,6 +104,9 @@ void endpoint::state::receive_unrouted(time_point now, const datagram_batch& bat
   } else if (header && header->type == packet_type::one_rtt) {
     if (receive_reset(now, datagram)) return;
     ++statistics.datagrams_dropped;
+    //= RFC 9000 section 11
+    //# A stateless reset MUST NOT be used by an endpoint that has the state necessary to send a
+    //# frame on the connection.
     return responder.reset(now, from, header->destination, datagram.size());
   } else if (receive_reset(now, datagram)) {
     return;
@@ -107,8 +117,13 @@ void endpoint::state::receive_unrouted(time_point now, const datagram_batch& bat
 bool endpoint::state::receive_reset(time_point now, bytes datagram) {
   constexpr std::size_t least = 21;
   stateless_reset_token token;
+  //= RFC 9000 section 10.3
+  //# Endpoints MUST discard packets that are too small to be valid QUIC packets.
   if (datagram.size() < least) return false;
   transport::copy_bytes(token.data(), datagram.last(token.size()));
+  //= RFC 9000 section 10.3.1
+  //# An endpoint MUST NOT check for any stateless reset tokens associated with connection IDs it
+  //# has not used or for connection IDs that have been retired.
   const auto place = router.find_reset_token(token);
   if (!place) return false;
   slots[*place].connection->on_stateless_reset(now);
@@ -145,6 +160,9 @@ void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagra
                                      .bytes = 0};
   if (!header.token.empty()) {
     bool looks_like_retry = false;
+    //= RFC 9000 section 8.1.3
+    //# When a server receives an Initial packet with an address validation token, it MUST attempt
+    //# to validate the token
     const auto token = tokens.check(header.token, batch.remote, looks_like_retry);
     const bool of_retry = token && token->kind == address_token::purpose::retry;
     //= RFC 9000 section 8.1.3
@@ -155,6 +173,9 @@ void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagra
     if ((!token && looks_like_retry) || (of_retry && !(token->retry_source == destination))) {
       return responder.close(from, header, transport_error::invalid_token);
     }
+    //= RFC 9000 section 8.1.4
+    //# If the client IP address has changed, the server MUST adhere to the anti-amplification
+    //# limit.
     attempt.visible.address_validated = token.has_value();
     if (of_retry) {
       attempt.original_destination = token->original_destination;

@@ -39,8 +39,23 @@ void stateless_responder::negotiate_version(const addresses& to, const packet_he
   const std::uint32_t reserved =
       0x0a0a0a0au | nibbles(1) << 24 | nibbles(2) << 16 | nibbles(3) << 8 | nibbles(4);
   const std::array versions{version_1, reserved};
+  //= RFC 9000 section 17.2.1
+  //# Version-specific rules for the connection ID therefore MUST NOT influence a decision about
+  //# whether to send a Version Negotiation packet.
   std::array<std::byte, 600> memory;
   transport::buffer_writer writer(memory);
+  //= RFC 9000 section 17.2.1
+  //# The server MUST include the value from the Source Connection ID field of the packet it
+  //# receives in the Destination Connection ID field.
+  //= RFC 9000 section 17.2.1
+  //# The value for Source Connection ID MUST be copied from the Destination Connection ID of the
+  //# received packet
+  //= RFC 8999 section 6
+  //# An endpoint MUST include the value from the Source Connection ID field of the packet it
+  //# receives in the Destination Connection ID field.
+  //= RFC 8999 section 6
+  //# The value for the Source Connection ID field MUST be copied from the Destination Connection
+  //# ID field of the received packet
   encode_version_negotiation(writer, {.first_byte_random = random[0],
                                       .destination = header.source,
                                       .source = header.destination,
@@ -52,6 +67,9 @@ void stateless_responder::negotiate_version(const addresses& to, const packet_he
 
 void stateless_responder::retry(const addresses& to, const packet_header& header) {
   if (!may_answer(to)) return;
+  //= RFC 9000 section 17.2.5.1
+  //# This value MUST NOT be equal to the Destination Connection ID field of the packet sent by the
+  //# client.
   std::array<std::byte, local_connection_ids::id_size> octets;
   random_.fill(octets);
   const connection_id source(octets);
@@ -121,10 +139,15 @@ void stateless_responder::reset(transport::time_point now, const addresses& to,
   //= RFC 9000 section 10.3.3
   //# An endpoint MUST ensure that every Stateless Reset that it sends is smaller than the packet that
   //# triggered it, unless it maintains state sufficient to prevent looping.
+  //= RFC 9000 section 10.3
+  //# An endpoint MUST NOT send a Stateless Reset that is three times or more larger than the
+  //# packet it receives
   const std::size_t size = std::min(datagram_size - std::min<std::size_t>(datagram_size, 1), most);
   if (size < least || !may_answer(to) || !take_reset_credit(now)) return;
   std::array<std::byte, most> memory;
   random_.fill(memory);
+  //= RFC 9000 section 10.3
+  //# Endpoints MUST send Stateless Resets formatted as a packet with a short header.
   memory[0] = (memory[0] & std::byte{0x3f}) | std::byte{0x40};
   const stateless_reset_token token = tokens_.reset_token(connection_id(destination));
   transport::copy_bytes(memory.data() + size - token.size(), token);

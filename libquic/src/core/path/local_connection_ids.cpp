@@ -26,6 +26,22 @@ connection_id local_connection_ids::choose() {
     std::array<std::byte, id_size> octets;
     context_.random.fill(octets);
     const connection_id id(octets);
+    //= RFC 9000 section 5.1
+    //# Connection IDs MUST NOT contain any information that can be used by an external observer
+    //# (that is, one that does not cooperate with the issuer) to correlate them with other
+    //# connection IDs for the same connection.
+    //= RFC 9000 section 5.1
+    //# the same connection ID MUST NOT be issued more than once on the same connection
+    //= RFC 9000 section 5.1.1
+    //# When an endpoint issues a connection ID, it MUST accept packets that carry this connection
+    //# ID for the duration of the connection or until its peer invalidates the connection ID via a
+    //# RETIRE_CONNECTION_ID frame (Section 19.16).
+    //= RFC 9000 section 10.3.2
+    //# This method for choosing the stateless reset token means that the combination of connection
+    //# ID and static key MUST NOT be used for another connection.
+    //= RFC 9000 section 10.3.2
+    //# A connection ID from a connection that is reset by revealing the stateless reset token MUST
+    //# NOT be reused for new connections at nodes that share a static key.
     if (context_.router.add(id, context_.slot)) return id;
   }
 }
@@ -45,6 +61,8 @@ void local_connection_ids::issue(std::uint64_t limit) {
   //# An endpoint MUST NOT provide more connection IDs than the peer's limit.
   limit_ = std::min(limit, limits::active_connection_id_limit);
   while (issued_.size() < limit_) {
+    //= RFC 9000 section 5.1.1
+    //# The sequence number on each newly issued connection ID MUST increase by 1.
     issued_.push_back({next_sequence_++, choose(), true});
     ++pending_;
   }
@@ -83,6 +101,8 @@ void local_connection_ids::write_frames(packet_payload& payload) {
         .sequence_number = entry.sequence,
         .retire_prior_to = 0,
         .connection_id = entry.id,
+        //= RFC 9000 section 10.3.2
+        //# The same stateless reset token MUST NOT be used for multiple connection IDs.
         .stateless_reset_token = context_.tokens.reset_token(entry.id)};
     if (payload.remaining() < encoded_size(frame)) return;
     encode(frame, payload.writer);

@@ -20,6 +20,8 @@ namespace core {
 /// issues them, routes them to the connection, and takes them back when the peer retires them.
 class local_connection_ids {
  public:
+  //= RFC 9000 section 10.3.2
+  //# MUST either use the same connection ID length for all connections or encode
   /// Bytes of every ID we choose: enough to be unguessable and to collide never.
   static constexpr std::size_t id_size = 8;
 

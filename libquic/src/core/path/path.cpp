@@ -37,6 +37,9 @@ void path::write_responses(packet_payload& payload) {
     //# the PATH_CHALLENGE frame in a PATH_RESPONSE frame.
     encode(response, payload.writer);
     payload.frames.push_back({.what = sent_frame::kind::path_response});
+    //= RFC 9000 section 8.2.2
+    //# An endpoint MUST NOT send more than one PATH_RESPONSE frame in response to one
+    //# PATH_CHALLENGE frame.
     ++written;
   }
   std::shift_left(challenges_.begin(), challenges_.end(), static_cast<std::ptrdiff_t>(written));

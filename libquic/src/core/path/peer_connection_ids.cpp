@@ -35,6 +35,8 @@ void peer_connection_ids::set_initial_reset_token(const stateless_reset_token& t
   router_.add_reset_token(token, slot_);
 }
 
+//= RFC 9000 section 5.1.2
+//# An endpoint MUST NOT forget a connection ID without retiring it
 std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t sequence) {
   if (std::ranges::find(retirements_, sequence, &retirement::sequence) != retirements_.end())
     return {};
@@ -52,6 +54,13 @@ std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t 
 }
 
 std::expected<void, protocol_failure> peer_connection_ids::retire_prior_to(std::uint64_t sequence) {
+  //= RFC 9000 section 19.15
+  //# A receiver MUST ignore any Retire Prior To fields that do not increase the largest received
+  //# Retire Prior To value.
+  //= RFC 9000 section 5.1.2
+  //# Upon receipt of an increased Retire Prior To field, the peer MUST stop using the
+  //# corresponding connection IDs and retire them with RETIRE_CONNECTION_ID frames before adding
+  //# the newly provided connection ID to the set of active connection IDs.
   retired_below_ = std::max(retired_below_, sequence);
   for (auto entry = active_.begin(); entry != active_.end();) {
     if (entry->sequence >= retired_below_) {
@@ -75,6 +84,8 @@ std::expected<void, protocol_failure> peer_connection_ids::on(
 
   for (const active_id& entry : active_) {
     const bool same_sequence = entry.sequence == frame.sequence_number;
+    //= RFC 9000 section 19.15
+    //# Receipt of the same frame multiple times MUST NOT be treated as a connection error.
     if (same_sequence && entry.id == frame.connection_id) return {};
     //= RFC 9000 section 19.15
     //# if a sequence number is used for different connection IDs, the endpoint MAY treat that receipt as

@@ -97,6 +97,9 @@ void ack_tracker::on_packet_received(transport::time_point now, std::uint64_t pa
   // A number that could not be kept cannot be acknowledged; its sender will take it for lost.
   if (!range) return;
 
+  //= RFC 9000 section 13.2.1
+  //# ack-eliciting packets MUST be acknowledged at least once within the maximum delay an endpoint
+  //# communicated using the max_ack_delay transport parameter
   if (waiting_ == 0) deadline_ = saturating_add(now, max_ack_delay_);
   if (waiting_ != std::numeric_limits<std::uint32_t>::max()) ++waiting_;
   //= RFC 9000 section 13.2.1
@@ -140,9 +143,15 @@ std::span<const ack_range> ack_tracker::ranges() const noexcept {
 const ecn_counts& ack_tracker::counts() const noexcept { return counts_; }
 
 transport::duration ack_tracker::ack_delay(transport::time_point now) const noexcept {
+  //= RFC 9000 section 13.2.5
+  //# An endpoint MUST NOT include delays that it does not control when populating the ACK Delay
+  //# field in an ACK frame.
   return largest_ ? elapsed(largest_received_at_, now) : transport::duration::zero();
 }
 
+//= RFC 9000 section 13.2.1
+//# an endpoint MUST NOT send more than one such packet in response to receiving an ack-eliciting
+//# packet
 void ack_tracker::on_ack_sent() noexcept {
   waiting_ = 0;
   immediate_ = false;

@@ -13,6 +13,9 @@ std::unique_ptr<congestion_controller> make_congestion_controller(congestion_alg
   if (algorithm == congestion_algorithm::new_reno) {
     return std::make_unique<new_reno>(max_datagram_size, true);
   }
+  //= RFC 9002 section 7
+  //# the chosen controller MUST conform to the congestion control guidelines specified in Section
+  //# 3.1 of [RFC8085]
   return std::make_unique<cubic>(max_datagram_size);
 }
 

@@ -12,6 +12,8 @@ constexpr std::uint64_t packets_to_test = 10;
 }  // namespace
 
 transport::ecn ecn_validator::mark() const noexcept {
+  //= RFC 9000 section 13.4.2.2
+  //# an endpoint MUST disable ECN if validation later fails
   const bool marked = state_ == state::testing || state_ == state::capable;
   return marked ? transport::ecn::ect0 : transport::ecn::not_ect;
 }

@@ -53,6 +53,8 @@ void loss_detector::on_packet_sent(transport::time_point now, const packet_sent&
 
   if (sent.in_flight) {
     if (bytes_in_flight_ == 0) controller_->on_sent(now, sent.size);
+    //= RFC 9002 section 7.5
+    //# A sender MUST however count these packets as being additionally in flight
     bytes_in_flight_ += sent.size;
     timer_set_at_ = now;
   }
@@ -241,6 +243,9 @@ void loss_detector::declare_lost(std::uint64_t number, packet_number_space space
   ++packets_lost_;
   settled_.lost_ecn_marked += packet.ecn_marked;
   if (!packet.in_flight || packet.mtu_probe) return;
+  //= RFC 9002 section 7.4
+  //# Endpoints MUST NOT ignore the loss of packets that were sent after the earliest acknowledged
+  //# packet in a given packet number space.
   batch.congestion = true;
   batch.bytes += packet.size;
   batch.newest_sent = std::max(batch.newest_sent, packet.sent_time);
@@ -296,6 +301,8 @@ loss_detector::lost_batch loss_detector::drop_oldest(packet_number_space space) 
 }
 
 void loss_detector::report_lost(transport::time_point now, const lost_batch& lost) {
+  //= RFC 9000 section 13.3
+  //# Upon detecting losses, a sender MUST take appropriate congestion control action.
   if (!lost.congestion) return;
   const transport::duration duration =
       saturating_multiply(saturating_add(rtt_.probe_timeout_base(), peer_max_ack_delay_),

@@ -19,6 +19,9 @@ receive_window::receive_window(std::uint64_t window, std::uint64_t maximum) noex
 bool receive_window::consume(transport::time_point now, transport::duration smoothed_rtt,
                              std::uint64_t bytes) noexcept {
   consumed_ += bytes;
+  //= RFC 9000 section 4.2
+  //# a receiver MUST NOT wait for a STREAM_DATA_BLOCKED or DATA_BLOCKED frame before sending a
+  //# MAX_STREAM_DATA or MAX_DATA frame
   if (due_ || limit_ == varint_max || limit_ - consumed_ > window_ / 2) return false;
   due_ = true;
   const std::uint64_t before = window_;

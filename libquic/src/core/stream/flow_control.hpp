@@ -23,6 +23,9 @@ class send_limit {
     //= RFC 9000 section 4.1
     //# A sender MUST ignore any MAX_STREAM_DATA or MAX_DATA frames that do not increase
     //# flow control limits.
+    //= RFC 9000 section 13.3
+    //# A receiver MUST accept packets containing an outdated frame, such as a MAX_DATA frame
+    //# carrying a smaller maximum data value than one found in an older packet.
     if (limit <= limit_) return false;
     limit_ = limit;
     return true;

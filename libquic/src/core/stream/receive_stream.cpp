@@ -53,6 +53,10 @@ std::expected<std::uint64_t, protocol_failure> receive_stream::admit(std::uint64
   //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if the sender
   //# violates the advertised connection or stream data limits; see Section 11 for details on error
   //# handling.
+  //= RFC 9000 section 19.10
+  //# An endpoint MUST terminate a connection with an error of type FLOW_CONTROL_ERROR if it
+  //# receives more data than the largest maximum stream data that it has sent for the affected
+  //# stream.
   if (end > window_.limit())
     return refuse(transport_error::flow_control_error, "more than the stream's limit");
   return end - highest_;

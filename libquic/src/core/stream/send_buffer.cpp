@@ -51,6 +51,8 @@ std::size_t send_buffer::index_of(std::uint64_t offset) const noexcept {
   return low;
 }
 
+//= RFC 9000 section 2.2
+//# The data at a given offset MUST NOT change if it is sent multiple times
 void send_buffer::copy_to(std::uint64_t offset, mutable_bytes out) const noexcept {
   if (out.empty()) return;
   for (std::size_t i = index_of(offset);; ++i) {

@@ -57,6 +57,8 @@ result<std::size_t> send_stream::write(page_recycler& pages, std::span<const byt
   for (const bytes& piece : pieces) wanted += piece.size();
   if (const std::error_code failure = write_failure(fin && wanted == 0))
     return std::unexpected(failure);
+  //= RFC 9000 section 4.5
+  //# An endpoint MUST NOT send data on a stream at or beyond the final size.
   if (ending_ != ending::none) return 0;
   const std::uint64_t unsent = buffer_.unsent_copied();
   const std::size_t taken =

@@ -140,6 +140,9 @@ class send_stream {
  private:
   enum class fin_state : std::uint8_t { none, to_send, in_flight, acked };
 
+  //= RFC 9000 section 3.3
+  //# A sender MUST NOT send any of these frames from a terminal state ("Data Recvd" or "Reset
+  //# Recvd").
   bool can_send_data() const noexcept { return state_ <= send_state::data_sent; }
   std::error_code write_failure(bool only_fin) const noexcept;
   void finish() noexcept;
@@ -164,6 +167,15 @@ inline send_stream::chunk send_stream::next_chunk(std::uint64_t connection_credi
   } else {
     //= RFC 9000 section 4.1
     //# Senders MUST NOT send data in excess of either limit.
+    //= RFC 9000 section 2.2
+    //# An endpoint MUST NOT send data on any stream without ensuring that it is within the flow
+    //# control limits set by its peer.
+    //= RFC 9000 section 19.9
+    //# The sum of the final sizes on all streams -- including streams in terminal states -- MUST
+    //# NOT exceed the value advertised by a receiver.
+    //= RFC 9000 section 19.10
+    //# The data sent on a stream MUST NOT exceed the largest maximum stream data value advertised
+    //# by the receiver.
     next.size = std::min({buffer_.unsent(), limit_.available(), connection_credit});
     next.fresh = next.size != 0;
   }

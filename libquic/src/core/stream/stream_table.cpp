@@ -63,11 +63,16 @@ result<std::uint64_t> stream_table::open(bool bidirectional) {
   stream_index& index = state_->index_of(type);
   //= RFC 9000 section 4.6
   //# Endpoints MUST NOT exceed the limit set by their peer.
+  //= RFC 9000 section 19.11
+  //# An endpoint MUST NOT open more streams than permitted by the current stream limit set by its
+  //# peer.
   if (index.opened() >= own.limit) {
     own.blocked_due = own.blocked_due || !own.refused;
     own.refused = true;
     return fail(errc::limit_exceeded);
   }
+  //= RFC 9000 section 2.1
+  //# A QUIC endpoint MUST NOT reuse a stream ID within a connection.
   const std::uint64_t number = index.opened();
   index.open_to(number + 1);
   return state_->create(type.id_of(number)).id;

@@ -164,6 +164,8 @@ stream_table::outcome stream_table::on(const max_streams_frame& received) {
   //= RFC 9000 section 4.6
   //# MAX_STREAMS frames that do not
   //# increase the stream limit MUST be ignored.
+  //= RFC 9000 section 19.11
+  //# MAX_STREAMS frames that do not increase the stream limit MUST be ignored.
   if (received.maximum_streams <= opened.limit || own.over) return {};
   const bool refused = opened.refused;
   opened = {.limit = received.maximum_streams};

@@ -60,6 +60,8 @@ bool has(const stream& one, stream_control what) noexcept {
 
 }  // namespace
 
+//= RFC 9000 section 4.6
+//# An endpoint MUST NOT wait to receive this signal before advertising additional credit
 /// Credit for streams is worth a frame when there is an eighth of it, or when the peer has little
 /// left.
 bool stream_table::state::max_streams_due(bool bidirectional) const noexcept {
@@ -129,6 +131,8 @@ bool stream_table::state::write_control_of(stream& one, packet_payload& payload)
   sent_frame note{.slot = one.slot, .id = one.id};
   if (has(one, stream_control::reset_stream)) {
     note.what = kind::reset_stream;
+    //= RFC 9000 section 13.3
+    //# The content of a RESET_STREAM frame MUST NOT change when it is sent again.
     const reset_stream_frame reset{one.id, one.sending.reset_code(),
                                    one.sending.buffer().sent_end()};
     if (!put(payload, reset, note)) return false;

@@ -104,6 +104,9 @@ std::expected<stream*, protocol_failure> stream_table::state::find_for_peer(
     //# treat this as a connection error of type STREAM_LIMIT_ERROR; see Section 11 for details on
     //# error handling.
     if (number >= accepted[bidi(type.is_bidirectional())].limit) {
+      //= RFC 9000 section 19.11
+      //# An endpoint MUST terminate a connection with an error of type STREAM_LIMIT_ERROR if a
+      //# peer opens more streams than was permitted.
       return refuse(transport_error::stream_limit_error, frame_type, "more streams than allowed");
     }
     open_for_peer(type, number + 1);
@@ -127,6 +130,9 @@ void stream_table::state::open_for_peer(stream_type type, std::uint64_t count) {
 }
 
 void stream_table::state::close_if_over(stream& one) {
+  //= RFC 9000 section 4.4
+  //# Both endpoints MUST maintain flow control state for the stream in the unterminated direction
+  //# until that direction enters a terminal state.
   if (!one.is_over()) return;
   const stream_type type = stream_type::of(one.id);
   if (!one.counted_closed) {
@@ -201,6 +207,8 @@ void stream_table::state::return_credit(stream& one) {
   data_window.consume(now, smoothed_rtt, bytes);
 }
 
+//= RFC 9000 section 11.2
+//# RESET_STREAM MUST only be instigated by the application protocol that uses QUIC.
 void stream_table::state::reset_sending(stream& one, std::uint64_t code, send_stream::ending why) {
   if (!one.can_send || !one.sending.reset(target(one), code, why)) return;
   schedule.release_turn(one);

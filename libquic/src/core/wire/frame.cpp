@@ -71,6 +71,8 @@ ranges_verdict consume_ranges(buffer_reader& reader, std::uint64_t smallest,
   return ranges_verdict::valid;
 }
 
+//= RFC 9000 section 19.3
+//# QUIC implementations MUST properly handle both types
 outcome decode_ack(buffer_reader& reader, std::uint64_t type) noexcept {
   const std::uint64_t largest = reader.varint();
   const std::uint64_t delay = reader.varint();

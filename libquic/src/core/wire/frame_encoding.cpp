@@ -21,6 +21,8 @@ std::size_t size_of_varints(Field... field) noexcept {
 }
 
 template <class... Field>
+//= RFC 9000 section 12.4
+//# a frame type MUST use the shortest possible encoding
 void put_varints(buffer_writer& writer, std::uint64_t type, Field... field) noexcept {
   writer.u8(static_cast<std::uint8_t>(type));
   (writer.varint(field), ...);

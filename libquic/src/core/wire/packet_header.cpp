@@ -90,6 +90,8 @@ outcome parse_long_header(bytes datagram) noexcept {
   //= RFC 9000 section 17.2
   //# Endpoints that receive a version 1 long header with a value larger than 20
   //# MUST drop the packet.
+  //= RFC 9000 section 17.2
+  //# In QUIC version 1, this value MUST NOT exceed 20 bytes.
   if (header.destination.size() > connection_id::max_size ||
       header.source.size() > connection_id::max_size) {
     return std::unexpected(header_failure::connection_id_too_long);
@@ -230,6 +232,8 @@ std::expected<retry_packet, header_failure> parse_retry(bytes datagram) noexcept
   if (header->token.empty()) return std::unexpected(header_failure::empty_retry_token);
   retry_packet packet;
   packet.version = header->version;
+  //= RFC 9000 section 17.2.5
+  //# a client MUST ignore these bits
   packet.unused = header->first_byte & std::byte{0x0f};
   packet.destination = header->destination;
   packet.source = header->source;

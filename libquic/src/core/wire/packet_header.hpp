@@ -105,6 +105,9 @@ constexpr std::uint64_t decode_packet_number(std::optional<std::uint64_t> larges
 /// size suffices, and 4 is returned.
 constexpr std::size_t packet_number_size(std::uint64_t full,
                                          std::optional<std::uint64_t> largest_acked) noexcept {
+  //= RFC 9000 section 17.1
+  //# Prior to receiving an acknowledgment for a packet number space, the full packet number MUST
+  //# be included
   const std::uint64_t unacknowledged = largest_acked ? full - *largest_acked : full + 1;
   //= RFC 9000 section 17.1
   //# After an acknowledgment is received for a packet number space, the sender MUST
@@ -167,6 +170,8 @@ void write_short_header(transport::buffer_writer& writer, const short_header& he
 struct version_negotiation_packet {
   transport::bytes destination;
   transport::bytes source;
+  //= RFC 9000 section 17.2.1
+  //# Clients MUST ignore the value of this field.
   transport::bytes supported_versions;  ///< Four bytes each, at least one.
 
   std::size_t size() const noexcept { return supported_versions.size() / 4; }

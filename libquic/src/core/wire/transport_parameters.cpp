@@ -201,6 +201,8 @@ bool read_parameter(std::uint64_t parameter, bytes value, transport_parameters& 
 
 }  // namespace
 
+//= RFC 9000 section 7.4
+//# An endpoint MUST NOT send a parameter more than once in a given transport parameters extension.
 void encode(const transport_parameters& parameters, buffer_writer& writer, bytes grease) noexcept {
   if (parameters.original_destination_connection_id) {
     put_bytes(writer, id::original_destination_connection_id,
@@ -272,6 +274,12 @@ std::expected<void, protocol_failure> verify_connection_ids(
   //# The values provided by a peer for these transport parameters MUST match the
   //# values that an endpoint used in the Destination and Source Connection ID fields
   //# of Initial packets that it sent (and received, for servers).
+  //= RFC 9000 section 7.3
+  //# Endpoints MUST validate that received transport parameters match received connection ID
+  //# values.
+  //= RFC 9000 section 7.3
+  //# An endpoint MUST treat the following as a connection error of type TRANSPORT_PARAMETER_ERROR
+  //# or PROTOCOL_VIOLATION:
   if (received.initial_source_connection_id != seen.peer_initial_source) {
     return invalid("initial_source_connection_id is missing or wrong");
   }
