@@ -109,7 +109,7 @@ class Quotes(unittest.TestCase):
 
     def test_a_piece_or_several_sentences_stand_for_theirs(self):
         self.assertEqual(self.ids("2.1", "MUST open one stream"), (["2.1-1"], ""))
-        self.assertEqual(self.ids("2.1", "Section 4.1 of [QUIC-TLS]. It MAY wait."), (["2.1-1", "2.1-m1"], ""))
+        self.assertEqual(self.ids("2.1", "A sender MUST open one stream (see Section 2.1.1), e.g. A or Section 4.1 of [QUIC-TLS]. It MAY wait."), (["2.1-1", "2.1-m1"], ""))
         self.assertEqual(self.ids("A.1", "Appendices MUST be lettered."), (["A.1-1"], ""))
 
     def test_wrong_words_and_wrong_sections_are_noticed(self):

@@ -44,6 +44,11 @@ TEST_CASE("closing: answers to a peer that goes on grow rarer and the state goes
   CHECK(!pair.endpoint.at(handle));
 }
 
+//= RFC 9000 section 10.2.2
+//# While otherwise identical to the closing state, an endpoint in the draining state MUST NOT send
+//# any packets.
+//= RFC 9000 section 10.2.2
+//# An endpoint MUST NOT send further packets.
 TEST_CASE("closing: a peer's close drains without an answer, and says who and why",
           "[quic][closing]") {
   hostile_client pair;
@@ -113,6 +118,9 @@ TEST_CASE("closing: buffered bytes stay readable after the peer has closed", "[q
   CHECK(fin);
 }
 
+//= RFC 9000 section 10.3.1
+//# If the last 16 bytes of the datagram are identical in value to a stateless reset token, the
+//# endpoint MUST enter the draining period and not send any further packets on this connection.
 TEST_CASE("closing: after a stateless reset the connection is over at once", "[quic][closing]") {
   hostile_client pair;
   pair.peer.parameters.active_connection_id_limit = 2;

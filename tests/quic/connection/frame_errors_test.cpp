@@ -60,18 +60,33 @@ std::vector<violation> stream_violations() {
       {"STREAM on a server's stream that was never opened",
        [](peer& p) { p.send_frames(stream_frame{1, 0, ten, false}); },
        transport_error::stream_state_error},
+      //= RFC 9000 section 19.4
+      //# An endpoint that receives a RESET_STREAM frame for a send-only stream MUST terminate the
+      //# connection with error STREAM_STATE_ERROR.
       {"RESET_STREAM on a send-only stream",
        [](peer& p) { p.send_frames(reset_stream_frame{3, 0, 0}); },
        transport_error::stream_state_error},
+      //= RFC 9000 section 19.5
+      //# Receiving a STOP_SENDING frame for a locally initiated stream that has not yet been
+      //# created MUST be treated as a connection error of type STREAM_STATE_ERROR.
       {"STOP_SENDING on a stream that was never opened",
        [](peer& p) { p.send_frames(stop_sending_frame{1, 0}); },
        transport_error::stream_state_error},
+      //= RFC 9000 section 19.5
+      //# An endpoint that receives a STOP_SENDING frame for a receive-only stream MUST terminate
+      //# the connection with error STREAM_STATE_ERROR.
       {"STOP_SENDING on a receive-only stream",
        [](peer& p) { p.send_frames(stop_sending_frame{2, 0}); },
        transport_error::stream_state_error},
+      //= RFC 9000 section 19.10
+      //# An endpoint that receives a MAX_STREAM_DATA frame for a receive-only stream MUST
+      //# terminate the connection with error STREAM_STATE_ERROR.
       {"MAX_STREAM_DATA on a receive-only stream",
        [](peer& p) { p.send_frames(max_stream_data_frame{2, 9}); },
        transport_error::stream_state_error},
+      //= RFC 9000 section 19.10
+      //# Receiving a MAX_STREAM_DATA frame for a locally initiated stream that has not yet been
+      //# created MUST be treated as a connection error of type STREAM_STATE_ERROR.
       {"MAX_STREAM_DATA on a stream that was never opened",
        [](peer& p) { p.send_frames(max_stream_data_frame{1, 9}); },
        transport_error::stream_state_error},
@@ -106,15 +121,28 @@ std::vector<violation> connection_violations() {
       {"a frame type cut short (Q20)",
        [](peer& p) { p.send({.payload = bytes_of({0x01, 0x01, 0x01, 0x40})}); },
        transport_error::frame_encoding_error},
+      //= RFC 9000 section 12.4
+      //# An endpoint MUST treat receipt of a packet containing no frames as a connection error of
+      //# type PROTOCOL_VIOLATION.
       {"a packet without frames", [](peer& p) { p.send({.payload = {}}); },
        transport_error::protocol_violation},
+      //= RFC 9000 section 17.3.1
+      //# An endpoint MUST treat receipt of a packet that has a non-zero value for these bits,
+      //# after removing both packet and header protection, as a connection error of type
+      //# PROTOCOL_VIOLATION.
       {"reserved bits in a short header",
        [](peer& p) {
          p.send({.payload = {std::byte{1}, {}, {}, {}}, .flip_first_byte = std::byte{0x18}});
        },
        transport_error::protocol_violation},
+      //= RFC 9000 section 19.20
+      //# A server MUST treat receipt of a HANDSHAKE_DONE frame as a connection error of type
+      //# PROTOCOL_VIOLATION.
       {"HANDSHAKE_DONE from a client (Q24)", [](peer& p) { p.send_frames(handshake_done_frame{}); },
        transport_error::protocol_violation},
+      //= RFC 9000 section 19.7
+      //# A server MUST treat receipt of a NEW_TOKEN frame as a connection error of type
+      //# PROTOCOL_VIOLATION.
       {"NEW_TOKEN from a client", [](peer& p) { p.send_frames(new_token_frame{ten}); },
        transport_error::protocol_violation},
       {"an acknowledgement of a packet that was never sent (Q15)",
@@ -123,9 +151,16 @@ std::vector<violation> connection_violations() {
              ack_frame{.largest_acknowledged = 1 << 20, .ack_delay = 0, .first_ack_range = 0});
        },
        transport_error::protocol_violation},
+      //= RFC 9000 section 19.16
+      //# Receipt of a RETIRE_CONNECTION_ID frame containing a sequence number greater than any
+      //# previously sent to the peer MUST be treated as a connection error of type
+      //# PROTOCOL_VIOLATION.
       {"RETIRE_CONNECTION_ID of one that was never issued (Q03)",
        [](peer& p) { p.send_frames(retire_connection_id_frame{100}); },
        transport_error::protocol_violation},
+      //= RFC 9000 section 19.16
+      //# The sequence number specified in a RETIRE_CONNECTION_ID frame MUST NOT refer to the
+      //# Destination Connection ID field of the packet in which the frame is contained.
       {"RETIRE_CONNECTION_ID of the packet's own (Q03)",
        [](peer& p) { p.send_frames(retire_connection_id_frame{0}); },
        transport_error::protocol_violation},
@@ -147,9 +182,17 @@ std::vector<violation> connection_violations() {
          p.send_frames(issue(1, 0), second);
        },
        transport_error::protocol_violation},
+      //= RFC 9000 section 5.1.1
+      //# After processing a NEW_CONNECTION_ID frame and adding and retiring active connection IDs,
+      //# if the number of active connection IDs exceeds the value advertised in its
+      //# active_connection_id_limit transport parameter, an endpoint MUST close the connection
+      //# with an error of type CONNECTION_ID_LIMIT_ERROR.
       {"more connection IDs than the limit",
        [](peer& p) { p.send_frames(issue(1, 0), issue(2, 0), issue(3, 0), issue(4, 0)); },
        transport_error::connection_id_limit_error},
+      //= RFC 9000 section 7.5
+      //# If an endpoint does not expand its buffer, it MUST close the connection with a
+      //# CRYPTO_BUFFER_EXCEEDED error code.
       {"CRYPTO after the handshake beyond the buffer (Q04)",
        [](peer& p) { p.send_frames(crypto_frame{limits::max_crypto_buffer, ten}); },
        transport_error::crypto_buffer_exceeded},
@@ -164,6 +207,13 @@ std::vector<violation> connection_violations() {
 
 }  // namespace
 
+//= RFC 9000 section 10.3
+//# An endpoint that wishes to communicate a fatal connection error MUST use a CONNECTION_CLOSE
+//# frame if it is able.
+//= RFC 9000 section 11.1
+//# Errors that result in the connection being unusable, such as an obvious violation of protocol
+//# semantics or corruption of state that affects an entire connection, MUST be signaled using a
+//# CONNECTION_CLOSE frame (Section 19.19).
 TEST_CASE("connection: each broken rule closes with its code, and the server goes on",
           "[quic][connection]") {
   std::vector<violation> all = stream_violations();
@@ -240,6 +290,9 @@ TEST_CASE("connection: forged packets change nothing", "[quic][connection]") {
   CHECK(!pair.close_code());
 }
 
+//= RFC 9000 section 12.3
+//# A receiver MUST discard a newly unprotected packet unless it is certain that it has not
+//# processed another packet with the same packet number from the same packet number space.
 TEST_CASE("connection: a packet that comes twice is processed once", "[quic][connection]") {
   hostile_client pair;
   pair.peer.start();

@@ -14,6 +14,8 @@ using quic::encryption_level;
 using quic::transport_error;
 using testkit::hostile_client;
 
+//= RFC 9001 section 4.1.2
+//# The server MUST send a HANDSHAKE_DONE frame as soon as the handshake is complete.
 TEST_CASE("handshake: it completes with one flight split over any number of packets",
           "[quic][handshake]") {
   for (const std::size_t hello : {300u, 1100u, 1700u, 3000u}) {
@@ -27,6 +29,15 @@ TEST_CASE("handshake: it completes with one flight split over any number of pack
   }
 }
 
+//= RFC 9000 section 8
+//# an endpoint MUST limit the amount of data it sends to the unvalidated address to three times
+//# the amount of data received from that address
+//= RFC 9000 section 8.1
+//# Prior to validating the client address, servers MUST NOT send more than three times as many
+//# bytes as the number of bytes they have received.
+//= RFC 9000 section 14.1
+//# The server MUST also limit the number of bytes it sends before validating the address of the
+//# client.
 TEST_CASE("handshake: an unvalidated client is sent at most three times what it sent (Q31)",
           "[quic][handshake]") {
   hostile_client pair(hostile_client::accepting(), {.server_flight_size = 20'000});
@@ -59,6 +70,9 @@ TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)", "[
   CHECK(pair.endpoint.statistics().half_open == 0);
 }
 
+//= RFC 9000 section 7.3
+//# An endpoint MUST treat the following as a connection error of type TRANSPORT_PARAMETER_ERROR or
+//# PROTOCOL_VIOLATION:
 TEST_CASE(
     "handshake: transport parameters that break a rule are refused with their code (Q22, Q68)",
     "[quic][handshake]") {
@@ -93,6 +107,12 @@ TEST_CASE(
   CHECK(!run([](auto&) {}));
 }
 
+//= RFC 9000 section 12.4
+//# An endpoint MUST treat receipt of a frame in a packet type that is not permitted as a
+//# connection error of type PROTOCOL_VIOLATION.
+//= RFC 9000 section 17.2.4
+//# Endpoints MUST treat receipt of Handshake packets with other frames as a connection error of
+//# type PROTOCOL_VIOLATION.
 TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packets (Q25)",
           "[quic][handshake]") {
   for (const bool stream : {true, false}) {
@@ -106,6 +126,15 @@ TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packe
   }
 }
 
+//= RFC 9000 section 5.2.2
+//# Servers MUST drop incoming packets under all other circumstances.
+//= RFC 9000 section 7.2
+//# This Destination Connection ID MUST be at least 8 bytes in length.
+//= RFC 9000 section 14.1
+//# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that
+//# is smaller than the smallest allowed maximum datagram size of 1200 bytes.
+//= RFC 9000 section 10.3
+//# Endpoints MUST discard packets that are too small to be valid QUIC packets.
 TEST_CASE("handshake: small or strange first datagrams make no state", "[quic][handshake]") {
   hostile_client pair;
   const auto offer = [&](std::vector<std::byte> datagram) {
@@ -146,6 +175,26 @@ TEST_CASE("handshake: an Initial that was not sealed for its ID asks for nothing
   CHECK(pair.peer.complete_handshake());
 }
 
+//= RFC 9000 section 5.2.2
+//# Servers MUST drop smaller packets that specify unsupported versions.
+//= RFC 9000 section 17.2.1
+//# The server MUST include the value from the Source Connection ID field of the packet it receives
+//# in the Destination Connection ID field.
+//= RFC 9000 section 17.2.1
+//# The value for Source Connection ID MUST be copied from the Destination Connection ID of the
+//# received packet
+//= RFC 9000 section 17.2.1
+//# Version-specific rules for the connection ID therefore MUST NOT influence a decision about
+//# whether to send a Version Negotiation packet.
+//= RFC 9000 section 17.2.1
+//# A server MUST NOT send more than one Version Negotiation packet in response to a single UDP
+//# datagram.
+//= RFC 8999 section 6
+//# An endpoint MUST include the value from the Source Connection ID field of the packet it
+//# receives in the Destination Connection ID field.
+//= RFC 8999 section 6
+//# The value for the Source Connection ID field MUST be copied from the Destination Connection ID
+//# field of the received packet
 TEST_CASE("handshake: an unknown version is answered with the ones we speak, however long the IDs",
           "[quic][handshake]") {
   hostile_client pair;
@@ -171,6 +220,12 @@ TEST_CASE("handshake: an unknown version is answered with the ones we speak, how
   CHECK(!pair.endpoint.poll_transmit(pair.peer.now, out, 64));
 }
 
+//= RFC 9000 section 10.3
+//# An endpoint MUST NOT send a Stateless Reset that is three times or more larger than the packet
+//# it receives
+//= RFC 9000 section 10.3.3
+//# An endpoint MUST ensure that every Stateless Reset that it sends is smaller than the packet
+//# that triggered it, unless it maintains state sufficient to prevent looping.
 TEST_CASE("handshake: packets of no connection are answered by few and smaller resets (Q35)",
           "[quic][handshake]") {
   hostile_client pair;

@@ -73,6 +73,9 @@ TEST_CASE("token_issuer: a NEW_TOKEN token is told from a Retry token", "[quic][
   CHECK(checked->original_destination.empty());
 }
 
+//= RFC 9000 section 8.1.4
+//# Tokens sent in NEW_TOKEN frames MUST include information that allows the server to verify that
+//# the client IP address has not changed from when the token was issued.
 TEST_CASE("token_issuer: Retry tokens are for an address and port, NEW_TOKEN's for the address",
           "[quic][crypto]") {
   issuer_of_tests t;
@@ -94,6 +97,8 @@ TEST_CASE("token_issuer: Retry tokens are for an address and port, NEW_TOKEN's f
   CHECK_FALSE(looks_like_retry);
 }
 
+//= RFC 9000 section 8.1.4
+//# servers MUST ensure that replay of tokens is prevented or limited
 TEST_CASE("token_issuer: tokens live as long as the limits say, to the millisecond",
           "[quic][crypto]") {
   issuer_of_tests t;
@@ -122,6 +127,9 @@ TEST_CASE("token_issuer: tokens live as long as the limits say, to the milliseco
   CHECK(looks_like_retry);
 }
 
+//= RFC 9000 section 8.1.4
+//# the token MUST be covered by integrity protection against modification or falsification by
+//# clients
 TEST_CASE("token_issuer: Q21 every flipped bit and every other length is refused",
           "[quic][crypto]") {
   issuer_of_tests t;
@@ -139,6 +147,8 @@ TEST_CASE("token_issuer: Q21 every flipped bit and every other length is refused
   }
 }
 
+//= RFC 9000 section 8.1.4
+//# An address validation token MUST be difficult to guess.
 TEST_CASE("token_issuer: Q21 random tokens of every length are refused", "[quic][crypto]") {
   issuer_of_tests t;
   const std::byte marks[] = {t.retry()[0], t.new_token()[0]};
@@ -153,6 +163,11 @@ TEST_CASE("token_issuer: Q21 random tokens of every length are refused", "[quic]
   }
 }
 
+//= RFC 9000 section 8.1.3
+//# A token issued with NEW_TOKEN MUST NOT include information that would allow values to be linked
+//# by an observer to the connection on which it was issued.
+//= RFC 9000 section 8.1.3
+//# A server MUST ensure that every NEW_TOKEN frame it sends is unique across all clients
 TEST_CASE("token_issuer: tokens hide what they say, and no two are alike", "[quic][crypto]") {
   issuer_of_tests t;
   std::set<std::string> seen;
@@ -184,6 +199,10 @@ TEST_CASE("token_issuer: servers that share a key accept each other's tokens, ot
   CHECK(drawn.reset_token(t.source) != drawn_again.reset_token(t.source));
 }
 
+//= RFC 9000 section 10.3.2
+//# The stateless reset token MUST be difficult to guess.
+//= RFC 9000 section 10.3.2
+//# The same stateless reset token MUST NOT be used for multiple connection IDs.
 TEST_CASE("token_issuer: every connection ID has its own reset token", "[quic][crypto]") {
   issuer_of_tests t;
   std::set<stateless_reset_token> seen;

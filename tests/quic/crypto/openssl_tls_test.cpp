@@ -285,6 +285,16 @@ TEST_CASE("openssl_tls: missing transport parameters are missing_extension on bo
 //# When using ALPN, endpoints MUST immediately close a connection (see Section 10.2 of
 //# [QUIC-TRANSPORT]) with a no_application_protocol TLS alert (QUIC error code 0x0178; see Section
 //# 4.8) if an application protocol is not negotiated.
+//= RFC 9000 section 7
+//# Endpoints MUST explicitly negotiate an application protocol.
+//= RFC 9001 section 8.1
+//# Unless another mechanism is used for agreeing on an application protocol, endpoints MUST use
+//# ALPN for this purpose.
+//= RFC 9001 section 8.1
+//# QUIC clients MUST use error 0x0178 to terminate a connection when ALPN negotiation fails
+//= RFC 9001 section 8.1
+//# The server MUST treat the inability to select a compatible application protocol as a connection
+//# error of type 0x0178 (no_application_protocol).
 TEST_CASE("openssl_tls: no common protocol is no_application_protocol on both sides",
           "[quic][crypto]") {
   auto options = client_options();
@@ -321,6 +331,8 @@ TEST_CASE("openssl_tls: the forgetful server is sound when it forgets nothing", 
 //= RFC 9001 section 4.2
 //= type=test
 //# Clients MUST NOT offer TLS versions older than 1.3.
+//= RFC 9001 section 4.2
+//# An endpoint MUST terminate the connection if a version of TLS older than 1.3 is negotiated.
 TEST_CASE("openssl_tls: only TLS 1.3 is offered and accepted", "[quic][crypto]") {
   auto pair = pair_of();
   bool offers_only_13 = false;
@@ -336,6 +348,11 @@ TEST_CASE("openssl_tls: only TLS 1.3 is offered and accepted", "[quic][crypto]")
   check_failure(pair.server, 70);
 }
 
+//= RFC 9001 section 5.3
+//# A cipher suite MUST NOT be negotiated unless a header protection scheme is defined for the
+//# cipher suite.
+//= RFC 9001 section 5.3
+//# An endpoint MUST NOT reject a ClientHello that offers a cipher suite that it does not support
 TEST_CASE("openssl_tls: CCM_8 is never chosen, and does no harm when offered", "[quic][crypto]") {
   // The list of three suites, then their number's worth of others.
   const auto only = with_client_hello("0006130113021303", "0006130513051305");
@@ -351,6 +368,8 @@ TEST_CASE("openssl_tls: CCM_8 is never chosen, and does no harm when offered", "
 //# A
 //# server SHOULD treat the receipt of a TLS ClientHello with a non-empty
 //# legacy_session_id field as a connection error of type PROTOCOL_VIOLATION.
+//= RFC 9001 section 8.4
+//# A client MUST NOT request the use of the TLS 1.3 compatibility mode.
 TEST_CASE("openssl_tls: a ClientHello asks for no compatibility mode, and must not",
           "[quic][crypto]") {
   auto pair = pair_of();
@@ -366,6 +385,8 @@ TEST_CASE("openssl_tls: a ClientHello asks for no compatibility mode, and must n
   check_failure(pair.server, 47, true);
 }
 
+//= RFC 9001 section 4.4
+//# A client MUST authenticate the identity of the server.
 TEST_CASE("openssl_tls: the client says why a certificate is bad", "[quic][crypto]") {
   const strata::testkit::certificate_authority stranger("Somebody else");
   const struct {
@@ -471,6 +492,8 @@ TEST_CASE("openssl_tls: a client that wants no sessions swallows tickets", "[qui
 //= type=test
 //# Endpoints MUST treat the receipt of a TLS KeyUpdate message as a connection error of type
 //# 0x010a, equivalent to a fatal TLS alert of unexpected_message; see Section 4.8.
+//= RFC 9001 section 4.4
+//# clients MUST treat receipt of such messages as a connection error of type PROTOCOL_VIOLATION
 TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refused",
           "[quic][crypto]") {
   auto options = client_options();
@@ -510,6 +533,12 @@ TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto]") {
 //# When TLS provides keys for a higher encryption level,
 //# if there is data from a previous encryption level that TLS has not consumed,
 //# this MUST be treated as a connection error of type PROTOCOL_VIOLATION.
+//= RFC 9001 section 4.1.3
+//# If the packet is from a previously installed encryption level, it MUST NOT contain data that
+//# extends past the end of previously received data in that flow.
+//= RFC 9001 section 4.1.3
+//# Implementations MUST treat any violations of this requirement as a connection error of type
+//# PROTOCOL_VIOLATION.
 TEST_CASE("openssl_tls: bytes past the end of a level are refused", "[quic][crypto]") {
   for (const bool at_client : {false, true}) {
     auto pair = pair_of();

@@ -193,6 +193,9 @@ TEST_CASE("ack_tracker: a CE mark is reported at once", "[quic][recovery][ack]")
   CHECK(t.acks.counts() == ecn_counts{1, 1, 1});
 }
 
+//= RFC 9000 section 13.2.5
+//# An endpoint MUST NOT include delays that it does not control when populating the ACK Delay
+//# field in an ACK frame.
 TEST_CASE("ack_tracker: ack_delay is the time since the largest arrived", "[quic][recovery][ack]") {
   tracker_under_test t;
   t.receive(5);

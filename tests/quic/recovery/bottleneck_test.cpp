@@ -188,6 +188,9 @@ TEST_CASE("recovery: losses stay rare, and what was lost is known to be lost",
   }
 }
 
+//= RFC 9002 section 7
+//# the chosen controller MUST conform to the congestion control guidelines specified in Section
+//# 3.1 of [RFC8085]
 TEST_CASE("recovery: two flows share a bottleneck", "[quic][recovery][bottleneck]") {
   using enum congestion_algorithm;
   for (const auto& pair : {std::pair{new_reno, new_reno}, {cubic, cubic}, {new_reno, cubic}}) {

@@ -79,6 +79,9 @@ TEST_CASE("new_reno: slow start adds what is acknowledged", "[quic][recovery][cc
   CHECK(reno.window() == 17'000);
 }
 
+//= RFC 9002 section 7.3.2
+//# The congestion window MUST be set to the reduced value of the slow start threshold before
+//# exiting the recovery period.
 TEST_CASE("new_reno: a loss halves, and only once per recovery period", "[quic][recovery][cc]") {
   //= RFC 9002 section 7.3.2
   //# On entering a recovery period, a sender MUST set the slow start threshold to

@@ -48,6 +48,8 @@ TEST_CASE("ecn_validator: more CE is congestion, once", "[quic][recovery][ecn]")
   CHECK(v.current() == state::capable);
 }
 
+//= RFC 9000 section 13.4.2.2
+//# an endpoint MUST disable ECN if validation later fails
 TEST_CASE("ecn_validator: wrong counts lose the marks, not the connection",
           "[quic][recovery][ecn][Q17]") {
   //= RFC 9000 section 13.4.2.2

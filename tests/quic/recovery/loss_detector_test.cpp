@@ -169,6 +169,11 @@ TEST_CASE("loss_detector: the ACK delay is limited after confirmation only", "[q
   CHECK(smoothed_after(false, initial) == 110ms);  // Not delayed by the peer: the claim is ignored.
 }
 
+//= RFC 9000 section 13.3
+//# Upon detecting losses, a sender MUST take appropriate congestion control action.
+//= RFC 9002 section 7.4
+//# Endpoints MUST NOT ignore the loss of packets that were sent after the earliest acknowledged
+//# packet in a given packet number space.
 TEST_CASE("loss_detector: a loss halves the window once per round trip", "[quic][recovery]") {
   auto d = detector_under_test::confirmed();
   const std::uint64_t before = d.loss.congestion_window();
@@ -346,6 +351,9 @@ TEST_CASE("loss_detector: the loss of an MTU probe is no congestion (RFC 9000 se
   CHECK(d.loss.congestion_window() >= window);
 }
 
+//= RFC 9000 section 9.4
+//# an endpoint MUST immediately reset the congestion controller and round-trip time estimator for
+//# the new path to initial values
 TEST_CASE("loss_detector: a new path starts anew and old packets do not touch it",
           "[quic][recovery]") {
   //= RFC 9000 section 9.4

@@ -56,6 +56,8 @@ TEST_CASE("pacer: ten datagrams leave at once at the start", "[quic][recovery][p
   CHECK(pace.next_send_time(start, source) > start);
 }
 
+//= RFC 9002 section 7.7
+//# Senders MUST either use pacing or limit such bursts.
 TEST_CASE("pacer: the rate is 1.25 windows per round trip, 2 in slow start",
           "[quic][recovery][pacer]") {
   for (const std::uint64_t window : {12'000u, 120'000u, 1'200'000u, 10'000'000u}) {

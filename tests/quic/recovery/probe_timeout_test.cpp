@@ -8,6 +8,9 @@ using namespace strata::quic::core;
 using namespace strata::quic::core::test;
 using strata::quic::role;
 
+//= RFC 9002 section 6.2.4
+//# When a PTO timer expires, a sender MUST send at least one ack-eliciting packet in the packet
+//# number space as a probe.
 TEST_CASE("probe_timeout: first after 999 ms, then doubled each time", "[quic][recovery][pto]") {
   //= RFC 9002 section 6.2.1
   //# When a PTO timer expires, the PTO backoff MUST be increased, resulting in the

@@ -14,6 +14,9 @@ namespace {
 const time_point start{1s};
 }
 
+//= RFC 9000 section 13.3
+//# A receiver MUST accept packets containing an outdated frame, such as a MAX_DATA frame carrying
+//# a smaller maximum data value than one found in an older packet.
 TEST_CASE("send_limit: only a larger limit counts", "[quic][stream]") {
   //= RFC 9000 section 4.1
   //= type=test
@@ -45,6 +48,9 @@ TEST_CASE("send_limit: being blocked is told once per limit, and again when the 
   CHECK(limit.blocked_due());
 }
 
+//= RFC 9000 section 4.2
+//# a receiver MUST NOT wait for a STREAM_DATA_BLOCKED or DATA_BLOCKED frame before sending a
+//# MAX_STREAM_DATA or MAX_DATA frame
 TEST_CASE("receive_window: an update is due when half of the window is consumed",
           "[quic][stream]") {
   receive_window window(1000, 1000);

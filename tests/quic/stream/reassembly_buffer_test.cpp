@@ -170,6 +170,8 @@ TEST_CASE_METHOD(fixture,
   CHECK(read() == std::string(limit - 1, 'a') + "bc");
 }
 
+//= RFC 9000 section 2.2
+//# Endpoints MUST be able to deliver stream data to an application as an ordered byte stream.
 TEST_CASE("reassembly_buffer: any order, repetition and overlap gives the bytes once and in order",
           "[quic][stream][property]") {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {

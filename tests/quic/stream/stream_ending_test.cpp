@@ -23,6 +23,12 @@ struct server : table_end {
 
 }  // namespace
 
+//= RFC 9000 section 4.4
+//# Both endpoints MUST maintain flow control state for the stream in the unterminated direction
+//# until that direction enters a terminal state.
+//= RFC 9000 section 4.5
+//# The receiver MUST use the final size of the stream to account for all bytes sent on the stream
+//# in its connection-level flow controller.
 TEST_CASE_METHOD(server,
                  "stream_table: a reset by the peer is seen at once, and unread bytes are dropped",
                  "[quic][stream]") {
@@ -54,6 +60,8 @@ TEST_CASE_METHOD(server, "stream_table: who waits for a read hears of a reset as
   CHECK(events[1].kind == event_kind::readable);
 }
 
+//= RFC 9000 section 13.3
+//# The content of a RESET_STREAM frame MUST NOT change when it is sent again.
 TEST_CASE_METHOD(client,
                  "stream_table: when the peer stops reading, the stream is reset with its code",
                  "[quic][stream]") {
@@ -98,6 +106,9 @@ TEST_CASE_METHOD(client, "stream_table: a write that was cut short hears of the 
   CHECK(events[1].kind == event_kind::writable);
 }
 
+//= RFC 9000 section 3.3
+//# A sender MUST NOT send a STREAM or STREAM_DATA_BLOCKED frame for a stream in the "Reset Sent"
+//# state or any terminal state -- that is, after sending a RESET_STREAM frame.
 TEST_CASE_METHOD(client, "stream_table: reset gives up both directions", "[quic][stream]") {
   const auto id = table.open(true).value();
   write(id, "never sent");
@@ -225,6 +236,8 @@ TEST_CASE_METHOD(server, "stream_table: a token of a forgotten stream is still r
   CHECK(table.count().streams_open == 0);
 }
 
+//= RFC 9000 section 4.6
+//# An endpoint MUST NOT wait to receive this signal before advertising additional credit
 TEST_CASE_METHOD(
     server,
     "stream_table: the peer may open another stream when one is over and drained or forgotten",

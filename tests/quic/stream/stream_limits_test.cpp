@@ -36,6 +36,9 @@ struct server_with_own : server {
 
 }  // namespace
 
+//= RFC 9000 section 19.10
+//# An endpoint MUST terminate a connection with an error of type FLOW_CONTROL_ERROR if it receives
+//# more data than the largest maximum stream data that it has sent for the affected stream.
 TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one below and one above",
           "[quic][stream]") {
   //= RFC 9000 section 4.1
@@ -85,6 +88,9 @@ TEST_CASE(
   }
 }
 
+//= RFC 9000 section 19.11
+//# An endpoint MUST terminate a connection with an error of type STREAM_LIMIT_ERROR if a peer
+//# opens more streams than was permitted.
 TEST_CASE(
     "Q11_stream_limit: the last stream allowed, the one below and the one above, by every frame "
     "that opens one",
@@ -150,6 +156,24 @@ TEST_CASE("Q11_final_size: it cannot change, by any pair of frames", "[quic][str
   }
 }
 
+//= RFC 9000 section 19.4
+//# An endpoint that receives a RESET_STREAM frame for a send-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
+//= RFC 9000 section 19.5
+//# Receiving a STOP_SENDING frame for a locally initiated stream that has not yet been created
+//# MUST be treated as a connection error of type STREAM_STATE_ERROR.
+//= RFC 9000 section 19.5
+//# An endpoint that receives a STOP_SENDING frame for a receive-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
+//= RFC 9000 section 19.10
+//# Receiving a MAX_STREAM_DATA frame for a locally initiated stream that has not yet been created
+//# MUST be treated as a connection error of type STREAM_STATE_ERROR.
+//= RFC 9000 section 19.10
+//# An endpoint that receives a MAX_STREAM_DATA frame for a receive-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
+//= RFC 9000 section 19.13
+//# An endpoint that receives a STREAM_DATA_BLOCKED frame for a send-only stream MUST terminate the
+//# connection with error STREAM_STATE_ERROR.
 TEST_CASE(
     "stream_table: frames for the direction that a stream does not have are STREAM_STATE_ERROR",
     "[quic][stream]") {

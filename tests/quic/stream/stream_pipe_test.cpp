@@ -420,6 +420,8 @@ class pipe_run {
 
 }  // namespace
 
+//= RFC 9000 section 2.2
+//# The data at a given offset MUST NOT change if it is sent multiple times
 TEST_CASE(
     "stream_table: over a lossy pipe all bytes arrive once, all ends are seen, all tokens come "
     "back",

@@ -86,6 +86,9 @@ TEST_CASE("Q14_races: a stop that arrives when everything is acknowledged change
   CHECK(one.write(id, "", true) == 0);
 }
 
+//= RFC 9000 section 3.3
+//# A sender MUST NOT send any of these frames from a terminal state ("Data Recvd" or "Reset
+//# Recvd").
 TEST_CASE("Q14_races: our reset crosses the acknowledgement of everything", "[quic][stream]") {
   table_end one(role::client);
   const auto id = one.table.open(false).value();

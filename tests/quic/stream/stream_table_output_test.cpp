@@ -122,6 +122,12 @@ TEST_CASE("Q10_zero_length: STREAM frames with neither data nor end are harmless
   CHECK(one.table.count().bytes_received == 100);
 }
 
+//= RFC 9000 section 2.2
+//# An endpoint MUST NOT send data on any stream without ensuring that it is within the flow
+//# control limits set by its peer.
+//= RFC 9000 section 19.10
+//# The data sent on a stream MUST NOT exceed the largest maximum stream data value advertised by
+//# the receiver.
 TEST_CASE_METHOD(client, "stream_table: sending stops at the stream's limit and says so once",
                  "[quic][stream]") {
   //= RFC 9000 section 4.1
@@ -158,6 +164,9 @@ TEST_CASE_METHOD(client, "stream_table: sending stops at the stream's limit and 
   CHECK((!again || again->maximum_stream_data == 16 * 1024 + 1));
 }
 
+//= RFC 9000 section 19.9
+//# The sum of the final sizes on all streams -- including streams in terminal states -- MUST NOT
+//# exceed the value advertised by a receiver.
 TEST_CASE("stream_table: sending stops at the connection's limit and says so once",
           "[quic][stream]") {
   table_end one(small_config(role::client));

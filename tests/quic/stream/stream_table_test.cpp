@@ -23,6 +23,8 @@ struct server : table_end {
 
 }  // namespace
 
+//= RFC 9000 section 2.1
+//# A QUIC endpoint MUST NOT reuse a stream ID within a connection.
 TEST_CASE_METHOD(client, "stream_table: streams are numbered by type and direction",
                  "[quic][stream]") {
   CHECK(table.open(true) == 0);
@@ -34,6 +36,13 @@ TEST_CASE_METHOD(client, "stream_table: streams are numbered by type and directi
   CHECK(other.table.open(false) == 3);
 }
 
+//= RFC 9000 section 4.6
+//# MAX_STREAMS frames that do not increase the stream limit MUST be ignored.
+//= RFC 9000 section 19.11
+//# MAX_STREAMS frames that do not increase the stream limit MUST be ignored.
+//= RFC 9000 section 19.11
+//# An endpoint MUST NOT open more streams than permitted by the current stream limit set by its
+//# peer.
 TEST_CASE("stream_table: open fails at the peer's limit, and says when there is more",
           "[quic][stream]") {
   //= RFC 9000 section 4.6
@@ -193,6 +202,8 @@ TEST_CASE_METHOD(
   CHECK(take_events().empty());
 }
 
+//= RFC 9000 section 4.5
+//# An endpoint MUST NOT send data on a stream at or beyond the final size.
 TEST_CASE_METHOD(client, "stream_table: a short write does not take the end", "[quic][stream]") {
   const auto id = table.open(true).value();
   const std::string content(32 * 1024 + 1, 'x');

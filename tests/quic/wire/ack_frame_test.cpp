@@ -46,6 +46,8 @@ std::vector<ack_range> every_other(std::size_t count) {
 
 }  // namespace
 
+//= RFC 9000 section 19.3
+//# QUIC implementations MUST properly handle both types
 TEST_CASE("ACK: fields are where section 19.3 puts them", "[quic][wire][frame][ack]") {
   const auto octets = from_hex("03 4064 19 02 05 02 03 00 0a 4201 02 03");
   buffer_reader reader{bytes(octets)};

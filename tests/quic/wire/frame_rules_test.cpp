@@ -151,6 +151,8 @@ TEST_CASE("CRYPTO: offset and length reach 2^62-1 and not beyond", "[quic][wire]
   check_malformed("06 00" + varint(largest) + "aa", 0x06);
 }
 
+//= RFC 9000 section 19.7
+//# The token MUST NOT be empty.
 TEST_CASE("NEW_TOKEN: an empty token is refused and not sent", "[quic][wire][frame]") {
   //= RFC 9000 section 19.7
   //= type=test
@@ -162,6 +164,10 @@ TEST_CASE("NEW_TOKEN: an empty token is refused and not sent", "[quic][wire][fra
   CHECK_FALSE(encodes(new_token_frame{}));
 }
 
+//= RFC 9000 section 4.6
+//# If either is received, the connection MUST be closed immediately with a connection error of
+//# type TRANSPORT_PARAMETER_ERROR if the offending value was received in a transport parameter or
+//# of type FRAME_ENCODING_ERROR if it was received in a frame.
 TEST_CASE("MAX_STREAMS and STREAMS_BLOCKED: 2^60 is the most", "[quic][wire][frame]") {
   //= RFC 9000 section 19.11
   //= type=test
@@ -204,6 +210,9 @@ TEST_CASE("NEW_CONNECTION_ID: connection IDs have 1 to 20 bytes", "[quic][wire][
   CHECK_FALSE(encodes(new_connection_id_frame{1, 0, {}, {}}));
 }
 
+//= RFC 9000 section 19.15
+//# The value in the Retire Prior To field MUST be less than or equal to the value in the Sequence
+//# Number field.
 TEST_CASE("NEW_CONNECTION_ID: retire_prior_to is at most the sequence number",
           "[quic][wire][frame]") {
   //= RFC 9000 section 19.15

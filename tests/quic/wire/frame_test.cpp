@@ -134,6 +134,8 @@ void check_cut_short(const std::vector<std::byte>& whole, std::uint64_t type) {
 
 }  // namespace
 
+//= RFC 9000 section 12.4
+//# a frame type MUST use the shortest possible encoding
 TEST_CASE("frame: every type survives a round trip, and none survives being cut short",
           "[quic][wire][frame]") {
   testkit::fake_random random(20250101);

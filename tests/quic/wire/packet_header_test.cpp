@@ -158,6 +158,8 @@ TEST_CASE("packet_header: packets with a clear fixed bit are dropped",
   }
 }
 
+//= RFC 9000 section 17.2
+//# In QUIC version 1, this value MUST NOT exceed 20 bytes.
 TEST_CASE("packet_header: version 1 connection IDs have at most 20 bytes",
           "[quic][wire][header][Q56]") {
   //= RFC 9000 section 17.2
@@ -319,6 +321,8 @@ TEST_CASE("packet_header: reserved bits are the two of each header form",
   }
 }
 
+//= RFC 9000 section 17.3.1
+//# The value included prior to protection MUST be set to 0.
 TEST_CASE("packet_header: writers set the reserved bits to zero and fail without room",
           "[quic][wire][header]") {
   //= RFC 9000 section 17.2
@@ -359,6 +363,8 @@ TEST_CASE("patch_length: two bytes, whatever the value", "[quic][wire][header]")
   CHECK(to_hex(memory) == "007fff00");
 }
 
+//= RFC 9000 section 17.2.1
+//# The Version field of a Version Negotiation packet MUST be set to 0x00000000.
 TEST_CASE("version_negotiation: survives a round trip with connection IDs of any length",
           "[quic][wire][header]") {
   const std::uint32_t versions[]{1, 0x6b3343cf, 0x1a2a3a4a};

@@ -42,6 +42,9 @@ TEST_CASE("packet_number_size: covers more than twice the numbers in flight",
   }
 }
 
+//= RFC 9000 section 17.1
+//# Prior to receiving an acknowledgment for a packet number space, the full packet number MUST be
+//# included
 TEST_CASE("packet_number_size: before an acknowledgment the whole number is sent",
           "[quic][wire][packet_number]") {
   CHECK(packet_number_size(0, std::nullopt) == 1);

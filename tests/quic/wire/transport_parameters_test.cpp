@@ -143,6 +143,8 @@ TEST_CASE("transport_parameters: those of the sample ClientHello decode",
   CHECK(client->initial_source_connection_id == id_of("8394c8f03e515708"));
 }
 
+//= RFC 9000 section 7.4
+//# An endpoint MUST NOT send a parameter more than once in a given transport parameters extension.
 TEST_CASE("transport_parameters: every parameter survives a round trip",
           "[quic][wire][parameters]") {
   testkit::fake_random random(11);
@@ -245,6 +247,15 @@ TEST_CASE("transport_parameters: a parameter sent twice is an error",
   check_invalid(parameter(2, token) + parameter(2, token));
 }
 
+//= RFC 9000 section 4.6
+//# If either is received, the connection MUST be closed immediately with a connection error of
+//# type TRANSPORT_PARAMETER_ERROR if the offending value was received in a transport parameter or
+//# of type FRAME_ENCODING_ERROR if it was received in a frame.
+//= RFC 9000 section 18.2
+//# The value of the active_connection_id_limit parameter MUST be at least 2.
+//= RFC 9000 section 18.2
+//# An endpoint that receives a value less than 2 MUST close the connection with an error of type
+//# TRANSPORT_PARAMETER_ERROR.
 TEST_CASE("transport_parameters: integers keep their ranges",
           "[quic][wire][parameters][Q22][Q23]") {
   //= RFC 9000 section 7.4
@@ -375,6 +386,15 @@ TEST_CASE("transport_parameters: what only servers send is refused from clients"
   }
 }
 
+//= RFC 9000 section 7.3
+//# The values provided by a peer for these transport parameters MUST match the values that an
+//# endpoint used in the Destination and Source Connection ID fields of Initial packets that it
+//# sent (and received, for servers).
+//= RFC 9000 section 7.3
+//# Endpoints MUST validate that received transport parameters match received connection ID values.
+//= RFC 9000 section 7.3
+//# An endpoint MUST treat the following as a connection error of type TRANSPORT_PARAMETER_ERROR or
+//# PROTOCOL_VIOLATION:
 TEST_CASE("verify_connection_ids: a server's must be those of the handshake",
           "[quic][wire][parameters][Q68]") {
   //= RFC 9000 section 7.3
@@ -416,6 +436,10 @@ TEST_CASE("verify_connection_ids: a server's must be those of the handshake",
         transport_error::transport_parameter_error);
 }
 
+//= RFC 9000 section 7.3
+//# The values provided by a peer for these transport parameters MUST match the values that an
+//# endpoint used in the Destination and Source Connection ID fields of Initial packets that it
+//# sent (and received, for servers).
 TEST_CASE("verify_connection_ids: a client's source must be the one on its packets",
           "[quic][wire][parameters][Q68]") {
   transport_parameters received;

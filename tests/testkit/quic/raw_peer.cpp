@@ -205,6 +205,8 @@ void raw_peer::receive_frames(encryption_level level, bytes payload) {
     const auto decoded = core::decode_frame(reader);
     if (!decoded) throw std::logic_error("the endpoint sent a frame that does not decode");
     const std::uint64_t type = type_of(*decoded);
+    //= RFC 9000 section 12.5
+    //# All other frame types MUST only be sent in the application data packet number space.
     if (!core::is_allowed(type, packet_type_of(level)))
       throw std::logic_error("the endpoint sent a frame where it may not");
     received_.push_back({level, type, *decoded});
