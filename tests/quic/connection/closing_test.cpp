@@ -20,6 +20,10 @@ TEST_CASE("closing: the application's code and reason reach the peer", "[quic][c
   REQUIRE(pair.peer.closed_with());
   CHECK(pair.peer.closed_with()->application);
   CHECK(pair.peer.closed_with()->error_code == 0x1234);
+  for (const auto& frame : pair.peer.received()) {
+    if (std::holds_alternative<connection_close_frame>(frame.content))
+      CHECK(frame.level == quic::encryption_level::application);
+  }
   CHECK(transport::as_text(pair.peer.closed_with()->reason_phrase) == "had enough");
 }
 
@@ -130,7 +134,7 @@ TEST_CASE("closing: after a stateless reset the connection is over at once", "[q
   token.fill(std::byte{0xab});
   std::array<std::byte, 8> id{};
   id[0] = std::byte{0x77};
-  pair.peer.send_frames(new_connection_id_frame{1, 0, quic::connection_id(id), token});
+  pair.peer.send_frames(new_connection_id_frame{1, 1, quic::connection_id(id), token});
   std::vector<std::byte> reset(40, std::byte{0x51});
   std::ranges::copy(token, reset.end() - 16);
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "strata/quic/core/connection_id.hpp"
+#include "strata/transport/core/bytes.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -16,6 +17,9 @@ namespace core {
 /// Destination Connection ID, and could otherwise fill one bucket.
 class connection_id_router {
  public:
+  /// Of a stateless reset that can pass for a packet (RFC 9000 section 10.3).
+  static constexpr std::size_t least_reset_size = 21;
+
   explicit connection_id_router(std::uint64_t hash_key)
       : ids_(16, connection_id_hash{hash_key}), tokens_(16, token_hash{hash_key}) {}
 
@@ -43,7 +47,12 @@ class connection_id_router {
   //# without leaking information about the value of the token.
   // The look-up goes by a hash with a secret key, so its time says nothing about how much of a
   // guess was right.
-  std::optional<std::uint32_t> find_reset_token(const stateless_reset_token& token) const {
+  std::optional<std::uint32_t> find_reset(transport::bytes datagram) const {
+    stateless_reset_token token;
+    //= RFC 9000 section 10.3
+    //# Endpoints MUST discard packets that are too small to be valid QUIC packets.
+    if (datagram.size() < least_reset_size) return std::nullopt;
+    transport::copy_bytes(token.data(), datagram.last(token.size()));
     const auto found = tokens_.find(token);
     return found == tokens_.end() ? std::nullopt : std::optional(found->second);
   }

@@ -84,6 +84,10 @@ std::size_t endpoint::state::receive_run(time_point now, const datagram_batch& b
 
 void endpoint::state::receive_unrouted(time_point now, const datagram_batch& batch,
                                        bytes datagram) {
+  //= RFC 9000 section 10.3
+  //# endpoints MUST treat any packet ending in a valid stateless reset token as a Stateless Reset,
+  //# as other QUIC versions might allow the use of a long header.
+  if (receive_reset(now, datagram)) return;
   const stateless_responder::addresses from{batch.remote, batch.local};
   //= RFC 9000 section 5.2.2
   //# Servers MUST drop incoming packets under all other circumstances.
@@ -102,29 +106,17 @@ void endpoint::state::receive_unrouted(time_point now, const datagram_batch& bat
   } else if (header && header->type == packet_type::initial) {
     if (config.accept_incoming) return receive_initial(batch, datagram, *header);
   } else if (header && header->type == packet_type::one_rtt) {
-    if (receive_reset(now, datagram)) return;
     ++statistics.datagrams_dropped;
     //= RFC 9000 section 11
     //# A stateless reset MUST NOT be used by an endpoint that has the state necessary to send a
     //# frame on the connection.
     return responder.reset(now, from, header->destination, datagram.size());
-  } else if (receive_reset(now, datagram)) {
-    return;
   }
   ++statistics.datagrams_dropped;
 }
 
 bool endpoint::state::receive_reset(time_point now, bytes datagram) {
-  constexpr std::size_t least = 21;
-  stateless_reset_token token;
-  //= RFC 9000 section 10.3
-  //# Endpoints MUST discard packets that are too small to be valid QUIC packets.
-  if (datagram.size() < least) return false;
-  transport::copy_bytes(token.data(), datagram.last(token.size()));
-  //= RFC 9000 section 10.3.1
-  //# An endpoint MUST NOT check for any stateless reset tokens associated with connection IDs it
-  //# has not used or for connection IDs that have been retired.
-  const auto place = router.find_reset_token(token);
+  const auto place = router.find_reset(datagram);
   if (!place) return false;
   slots[*place].connection->on_stateless_reset(now);
   return true;

@@ -15,6 +15,9 @@ std::uint64_t path::allowance() const noexcept {
   //# Therefore, after receiving packets from an address that is not yet validated, an endpoint MUST
   //# limit the amount of data it sends to the unvalidated address to three times the amount of data
   //# received from that address.
+  //= RFC 9000 section 14.1
+  //# The server MUST also limit the number of bytes it sends before validating the address of the
+  //# client.
   const std::uint64_t limit = limits::amplification_factor * received_;
   return limit > sent_ ? limit - sent_ : 0;
 }

@@ -21,18 +21,28 @@ peer_connection_ids::~peer_connection_ids() {
 }
 
 void peer_connection_ids::drop_token(const active_id& entry) {
-  if (entry.token) router_.remove_reset_token(*entry.token, slot_);
+  if (entry.watched) router_.remove_reset_token(*entry.token, slot_);
+}
+
+void peer_connection_ids::watch_current() {
+  //= RFC 9000 section 10.3.1
+  //# An endpoint MUST NOT check for any stateless reset tokens associated with connection IDs it
+  //# has not used or for connection IDs that have been retired.
+  active_id& used = active_.front();
+  if (used.watched || !used.token) return;
+  router_.add_reset_token(*used.token, slot_);
+  used.watched = true;
 }
 
 void peer_connection_ids::set_initial(const connection_id& id) {
   if (active_.empty()) active_.push_back({});
-  active_.front() = {0, id, std::nullopt};
+  active_.front() = {0, id, std::nullopt, false};
 }
 
 void peer_connection_ids::set_initial_reset_token(const stateless_reset_token& token) {
   if (active_.empty() || active_.front().sequence != 0) return;
   active_.front().token = token;
-  router_.add_reset_token(token, slot_);
+  watch_current();
 }
 
 //= RFC 9000 section 5.1.2
@@ -107,9 +117,10 @@ std::expected<void, protocol_failure> peer_connection_ids::on(
 
   const auto place =
       std::ranges::lower_bound(active_, frame.sequence_number, {}, &active_id::sequence);
-  active_.insert(place, {frame.sequence_number, frame.connection_id, frame.stateless_reset_token});
-  router_.add_reset_token(frame.stateless_reset_token, slot_);
+  active_.insert(place,
+                 {frame.sequence_number, frame.connection_id, frame.stateless_reset_token, false});
   if (auto done = retire_prior_to(frame.retire_prior_to); !done) return done;
+  watch_current();
   //= RFC 9000 section 5.1.1
   //# After processing a NEW_CONNECTION_ID frame and adding and retiring active connection IDs, if the
   //# number of active connection IDs exceeds the value advertised in its active_connection_id_limit

@@ -47,6 +47,7 @@ class peer_connection_ids {
     std::uint64_t sequence = 0;
     connection_id id;
     std::optional<stateless_reset_token> token;
+    bool watched = false;  ///< Its token is known to the router.
   };
   struct retirement {
     std::uint64_t sequence = 0;
@@ -54,6 +55,7 @@ class peer_connection_ids {
   };
   std::expected<void, protocol_failure> retire(std::uint64_t sequence);
   std::expected<void, protocol_failure> retire_prior_to(std::uint64_t sequence);
+  void watch_current();
   void drop_token(const active_id& entry);
 
   connection_id_router& router_;
