@@ -121,20 +121,35 @@ std::optional<transmit> connection_state::transmit_close(time_point now, mutable
   //= RFC 9000 section 10.2.2
   //# An endpoint MUST NOT send further packets.
   if (phase_ != phase::closing || !closing_.packet_pending()) return std::nullopt;
-  closing_.on_packet_sent();
+  //= RFC 9000 section 10.2.1
+  //# An endpoint in the closing state MUST either discard packets received from an unvalidated
+  //# address or limit the cumulative size of packets it sends to an unvalidated address to three
+  //# times the size of packets it receives from that address.
   const std::size_t room =
       std::min<std::uint64_t>({out.size(), max_datagram_size_, path_.allowance()});
-  std::size_t size = 0;
-  for (const auto level :
-       {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
-    const bool unusable = level == encryption_level::application && side_ == role::server &&
-                          !handshake_done_ && keys_.can_write(encryption_level::handshake);
+  const auto usable = [this](encryption_level level) {
+    const bool early = level == encryption_level::application && side_ == role::server &&
+                       !handshake_done_ && keys_.can_write(encryption_level::handshake);
     //= RFC 9000 section 10.2.3
     //# After the handshake is confirmed (see Section 4.1.2 of [QUIC-TLS]), an endpoint MUST send any
     //# CONNECTION_CLOSE frames in a 1-RTT packet.
-    if (!keys_.can_write(level) || unusable) continue;
-    size += write_close_packet(now, level, out.subspan(size, room - size), close_frame(level));
+    return keys_.can_write(level) && !early;
+  };
+  //= RFC 9000 section 14.1
+  //# A client MUST expand the payload of all UDP datagrams carrying Initial packets to at least the
+  //# smallest allowed maximum datagram size of 1200 bytes
+  const bool expand = side_ == role::client && usable(encryption_level::initial);
+  const auto last = usable(encryption_level::application) ? encryption_level::application
+                    : usable(encryption_level::handshake) ? encryption_level::handshake
+                                                          : encryption_level::initial;
+  std::size_t size = 0;
+  for (const auto level :
+       {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
+    if (!usable(level)) continue;
+    const close_packet packet{level, close_frame(level), expand && level == last};
+    size += write_close_packet(now, packet, out.subspan(size, room - size));
   }
+  closing_.on_packet_sent(size);
   if (size == 0) return std::nullopt;
   return count_sent(size);
 }

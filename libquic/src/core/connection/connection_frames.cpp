@@ -228,6 +228,7 @@ connection_state::outcome connection_state::after_handshake_progress(time_point 
     on_handshake_complete(now);
   }
   if (!undecryptable_.empty()) replay_undecryptable(now);
+  if (confirmed_) undecryptable_ = {};
   return {};
 }
 
@@ -297,8 +298,6 @@ void connection_state::confirm_handshake(time_point now) {
   discard_keys(now, encryption_level::initial);
   discard_keys(now, encryption_level::handshake);
   path_.set_validated();
-  undecryptable_.clear();
-  undecryptable_.shrink_to_fit();
   events_.push(event_kind::confirmed);
   observe(observer::connectivity, [&](observer& who) {
     who.connection_state_updated({subject(now), "handshake_confirmed"});

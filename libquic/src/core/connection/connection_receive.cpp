@@ -101,8 +101,10 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   //# servers MUST count all of the payload bytes received in datagrams that are uniquely
   //# attributed to a single connection
   path_.on_received(datagram.size());
-  if (phase_ == phase::closing) return closing_.on_packet_received();
+  if (phase_ == phase::closing) return closing_.on_packet_received(datagram.size());
   if (phase_ != phase::open) return;
+  datagram_size_ = datagram.size();
+  const std::uint64_t received = statistics_.packets_received;
   //= RFC 9000 section 12.2
   //# Receivers MUST be able to process coalesced packets.
   //= RFC 9000 section 12.2
@@ -114,6 +116,14 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   //# process the remaining packets
   while (!datagram.empty() && phase_ == phase::open) {
     const std::size_t size = receive_first_packet(now, datagram, mark, mask);
+    //= RFC 9000 section 10.3.1
+    //# the comparison MUST be performed when the first packet in an incoming datagram either cannot
+    //# be associated with a connection or cannot be decrypted.
+    const bool first = datagram.size() == datagram_size_;
+    if (first && statistics_.packets_received == received &&
+        surroundings_.router.find_reset(datagram) == handle_.slot) {
+      return on_stateless_reset(now);
+    }
     if (size == 0) return;
     datagram = datagram.subspan(size);
     mask = nullptr;
@@ -155,11 +165,28 @@ bool connection_state::is_expected_source(const packet_header& header) const noe
          peer_initial_source_ == header.source;
 }
 
+bool connection_state::is_valid_initial(const packet_header& header) const noexcept {
+  //= RFC 9000 section 17.2.2
+  //# clients that receive an Initial packet with a non-zero Token Length field MUST either discard
+  //# the packet or generate a connection error of type PROTOCOL_VIOLATION.
+  if (side_ == role::client) return header.token.empty();
+  //= RFC 9000 section 14.1
+  //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that
+  //# is smaller than the smallest allowed maximum datagram size of 1200 bytes.
+  //= RFC 9000 section 14
+  //# an endpoint MUST NOT close a connection when it receives a datagram that does not meet size
+  //# constraints
+  return datagram_size_ >= limits::min_initial_datagram;
+}
+
 void connection_state::receive_protected(time_point now, const received_packet& packet) {
   const auto level = level_of(packet.header.type);
   //= RFC 9001 section 5.6
   //# A client MUST NOT attempt to decrypt 0-RTT packets it receives and instead MUST discard them.
   if (!level) return drop(now, &packet.header, packet.whole.size(), "unsupported_packet");
+  if (packet.header.type == packet_type::initial && !is_valid_initial(packet.header)) {
+    return drop(now, &packet.header, packet.whole.size(), "invalid");
+  }
   if (!is_expected_source(packet.header)) {
     return drop(now, &packet.header, packet.whole.size(), "unknown_connection_id");
   }
@@ -396,9 +423,11 @@ void connection_state::replay_undecryptable(time_point now) {
   std::vector<kept_packet> waiting;
   waiting.swap(undecryptable_);
   for (kept_packet& kept : waiting) {
-    if (phase_ != phase::open) return;
+    if (phase_ != phase::open) break;
     receive_first_packet(now, kept.packet, kept.mark, nullptr);
   }
+  // Streams lend their bytes from memory that ends here.
+  release_input();
 }
 
 void connection_state::drop(time_point now, const packet_header* header, std::size_t size,

@@ -26,6 +26,10 @@ packet_type type_of(encryption_level level) noexcept {
   }
 }
 
+bool holds(std::span<const sent_frame> frames, sent_frame::kind wanted) noexcept {
+  return std::ranges::find(frames, wanted, &sent_frame::what) != frames.end();
+}
+
 bool holds_ack_eliciting(std::span<const sent_frame> frames) noexcept {
   return std::ranges::any_of(
       frames, [](const sent_frame& frame) { return frame.what != sent_frame::kind::ack; });
@@ -42,6 +46,15 @@ std::uint64_t connection_state::next_packet_number(packet_number_space space) {
     next_skip_ = next + 1 + surroundings_.random.below(2 * limits::packet_number_skip_period);
   }
   return next;
+}
+
+bool connection_state::packet_numbers_exhausted() const noexcept {
+  //= RFC 9000 section 12.3
+  //# If the packet number for sending reaches 2<sup>62</sup>-1, the sender MUST close the connection
+  //# without sending a CONNECTION_CLOSE frame or any further packets
+  // Room is left for the batch that is built next.
+  constexpr std::uint64_t last = transport::varint_max - 4 * limits::max_batch_segments;
+  return std::ranges::any_of(next_number_, [](std::uint64_t next) { return next >= last; });
 }
 
 bool connection_state::level_has_output(encryption_level level) const noexcept {
@@ -109,10 +122,15 @@ std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_
       who.key_updated({subject(now), encryption_level::application, keys_.phase(), "local_update"});
     });
   }
-  if (keys_.confidentiality_exhausted()) {
-    fail(now,
-         {transport_error::aead_limit_reached, 0, "no more packets may be sealed with these keys"});
-    return transmit_close(now, out);
+  if (keys_.confidentiality_exhausted() || packet_numbers_exhausted()) {
+    //= RFC 9001 section 6.6
+    //# If a key update is not possible or integrity limits are reached, the endpoint MUST stop using
+    //# the connection and only send stateless resets in response to receiving packets.
+    end_silently(now, {.origin = close_reason::origin_kind::local_transport,
+                       .code = static_cast<std::uint64_t>(transport_error::aead_limit_reached),
+                       .frame_type = 0,
+                       .reason = "no more packets may be sealed with these keys"});
+    return std::nullopt;
   }
   budget_ = send_budget(now);
   const std::size_t largest = std::min<std::size_t>(max_datagram_size_, out.size());
@@ -145,6 +163,9 @@ std::optional<transmit> connection_state::poll_transmit(time_point now, mutable_
   return transmit{.size = static_cast<std::uint32_t>(total),
                   .segment = static_cast<std::uint16_t>(segment),
                   .mark = transport::ecn::not_ect,
+                  //= RFC 9000 section 8.2.2
+                  //# A PATH_RESPONSE frame MUST be sent on the network path where the
+                  //# PATH_CHALLENGE frame was received.
                   .remote = path_.remote(),
                   .local = path_.local()};
 }
@@ -261,6 +282,10 @@ std::size_t connection_state::build_packet(time_point now, const packet_plan& pl
   //# the packet containing a ClientHello MUST be padded to a minimum size
   if (plan.level == encryption_level::initial && (side_ == role::client || built.ack_eliciting))
     needs_padding_ = true;
+  //= RFC 9000 section 8.2.2
+  //# An endpoint MUST expand datagrams that contain a PATH_RESPONSE frame to at least the smallest
+  //# allowed maximum datagram size of 1200 bytes.
+  if (holds(frames, sent_frame::kind::path_response)) needs_padding_ = true;
 
   // Header protection samples sixteen bytes from the fourth after the packet number's start (RFC
   // 9001 section 5.4.2).
@@ -448,9 +473,10 @@ void connection_state::write_ack(time_point now, encryption_level level, packet_
   acks.on_ack_sent();
 }
 
-std::size_t connection_state::write_close_packet(time_point now, encryption_level level,
-                                                 mutable_bytes room, connection_close_frame frame) {
-  const packet_plan plan{.level = level};
+std::size_t connection_state::write_close_packet(time_point now, const close_packet& packet,
+                                                 mutable_bytes room) {
+  const packet_plan plan{.level = packet.level};
+  connection_close_frame frame = packet.frame;
   built_packet built = begin_packet(plan, room);
   if (built.payload_room < encoded_size(connection_close_frame{.application = frame.application,
                                                                .error_code = frame.error_code,
@@ -466,10 +492,11 @@ std::size_t connection_state::write_close_packet(time_point now, encryption_leve
   encode(frame, writer);
   const std::size_t least = 4 - built.number_size;
   if (writer.size() < least) writer.zeros(least - writer.size());
+  if (packet.fills_room) writer.zeros(writer.remaining());
   built.payload_size = writer.size();
   seal_packet(now, plan, built);
-  packet_protection& keys = *keys_.writer(level);
-  if (level == encryption_level::application) surroundings_.scratch.batch.apply(keys);
+  packet_protection& keys = *keys_.writer(packet.level);
+  if (packet.level == encryption_level::application) surroundings_.scratch.batch.apply(keys);
   return built.header_size + built.payload_size + aead_tag_size;
 }
 

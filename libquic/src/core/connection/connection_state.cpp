@@ -90,6 +90,10 @@ transport_parameters connection_state::local_parameters(const connection_origin&
   own.disable_active_migration = true;
   own.active_connection_id_limit = limits::active_connection_id_limit;
   own.initial_source_connection_id = local_ids_.initial();
+  //= RFC 9000 section 18.2
+  //# This transport parameter MUST NOT be sent by a client
+  //= RFC 9000 section 18.2
+  //# A client MUST NOT include any server-only transport parameter
   if (side_ == role::server) {
     own.original_destination_connection_id = origin.original_destination;
     own.retry_source_connection_id = origin.retry_source;
@@ -99,11 +103,17 @@ transport_parameters connection_state::local_parameters(const connection_origin&
 }
 
 void connection_state::start_client(time_point now, const connection_origin& origin) {
+  //= RFC 9000 section 7.2
+  //# Until a packet is received from the server, the client MUST use the same Destination
+  //# Connection ID value on all packets in this connection
   peer_ids_.set_initial(origin.original_destination);
   begin_handshake(now, origin);
 }
 
 void connection_state::start_server(time_point now, const connection_origin& origin) {
+  //= RFC 9000 section 7.2
+  //# A server MUST set the Destination Connection ID it uses for sending packets based on the
+  //# first received Initial packet.
   peer_ids_.set_initial(origin.peer_source);
   peer_initial_source_ = origin.peer_source;
   peer_source_known_ = true;

@@ -175,6 +175,7 @@ class connection_state {
   bool open_packet(time_point now, const received_packet& packet, encryption_level level,
                    opened_packet& out);
   bool is_expected_source(const packet_header& header) const noexcept;
+  bool is_valid_initial(const packet_header& header) const noexcept;
   void on_authentic(time_point now, const received_packet& packet, encryption_level level,
                     const opened_packet& opened);
   outcome receive_frames(time_point now, encryption_level level, bytes payload);
@@ -232,10 +233,15 @@ class connection_state {
   void write_ack(time_point now, encryption_level level, packet_payload& payload);
   void seal_packet(time_point now, const packet_plan& plan, const built_packet& built);
   void finish_packet(time_point now, const packet_plan& plan, const built_packet& built);
-  std::size_t write_close_packet(time_point now, encryption_level level, mutable_bytes room,
-                                 connection_close_frame frame);
+  struct close_packet {
+    encryption_level level = encryption_level::initial;
+    connection_close_frame frame;
+    bool fills_room = false;  ///< With PADDING.
+  };
+  std::size_t write_close_packet(time_point now, const close_packet& packet, mutable_bytes room);
   void after_transmit(time_point now, std::size_t bytes, unsigned datagrams);
   std::uint64_t next_packet_number(packet_number_space space);
+  bool packet_numbers_exhausted() const noexcept;
   std::uint64_t send_budget(time_point now);
   pacer::rate_source pacing_rate() const noexcept;
 
@@ -307,7 +313,8 @@ class connection_state {
 
   // Receiving.
   std::uint64_t frames_eliciting_ = 0;  ///< Ack-eliciting frames received so far.
-  bytes current_destination_;  ///< Connection ID that the packet being received was sent to.
+  std::size_t datagram_size_ = 0;  ///< Of the datagram that is being received.
+  bytes current_destination_;      ///< Connection ID that the packet being received was sent to.
   struct kept_packet {
     std::vector<std::byte> packet;
     transport::ecn mark;

@@ -42,6 +42,9 @@ std::expected<void, protocol_failure> handshake::on(encryption_level level,
                                               frame_type::crypto,
                                               "TLS message after the handshake"});
     }
+    //= RFC 9000 section 7.5
+    //# Packets containing discarded CRYPTO frames MUST be acknowledged because the packet has been
+    //# received and processed by the transport even though the CRYPTO frame was discarded.
     stream.consume(input.size());
     return {};
   }

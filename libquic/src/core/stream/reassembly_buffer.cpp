@@ -33,6 +33,8 @@ reassembly_buffer::outcome reassembly_buffer::insert(memory from, std::uint64_t 
   return outcome::readable;
 }
 
+//= RFC 9000 section 2.2
+//# Endpoints MUST be able to deliver stream data to an application as an ordered byte stream.
 /// `data` follows contiguous_end_ directly, and none of it has arrived before.
 void reassembly_buffer::extend(memory from, bytes data) {
   if (from.lent.full()) {

@@ -71,6 +71,9 @@ constexpr std::size_t packet_number_size_of(std::byte first) noexcept {
 constexpr bool has_reserved_bits(std::byte first) noexcept {
   return (first & (is_long_header(first) ? std::byte{0x0c} : std::byte{0x18})) != std::byte{};
 }
+//= RFC 9000 section 17.4
+//# When the spin bit is disabled, endpoints MAY set the spin bit to any value and MUST ignore any
+//# incoming value.
 /// Of a short header.
 constexpr bool key_phase_of(std::byte first) noexcept {
   return (first & std::byte{0x04}) != std::byte{};
