@@ -76,6 +76,8 @@ int receive_session(SSL* ssl, SSL_SESSION* session) {
     std::vector<std::byte> out(static_cast<std::size_t>(size));
     unsigned char* cursor = octets(out.data());
     i2d_SSL_SESSION(session, &cursor);
+    //= RFC 9001 section 9.2
+    //# clients MUST treat them as opaque values
     implementation_of(ssl)->session_received(expected_name(ssl), out);
     OPENSSL_cleanse(out.data(), out.size());
   } catch (...) {
@@ -162,6 +164,8 @@ tls_result<void> set_suites(SSL_CTX* context, std::span<const std::string> suite
   const std::string all =
       suites.empty() ? "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
                      : joined(suites);
+  //= RFC 9001 section 5.3
+  //# An endpoint MUST NOT reject a ClientHello that offers a cipher suite that it does not support
   if (SSL_CTX_set_ciphersuites(context, all.c_str()) == 1) return {};
   return std::unexpected(
       openssl_failure("this build of the TLS library has none of the cipher suites " + all));

@@ -10,6 +10,9 @@ using namespace strata::quic::core;
 using quic::close_reason;
 using testkit::hostile_client;
 
+//= RFC 9000 section 10.2.3
+//# After the handshake is confirmed (see Section 4.1.2 of [QUIC-TLS]), an endpoint MUST send any
+//# CONNECTION_CLOSE frames in a 1-RTT packet.
 TEST_CASE("closing: the application's code and reason reach the peer", "[quic][closing]") {
   hostile_client pair;
   pair.peer.start();

@@ -275,6 +275,9 @@ TEST_CASE("connection: a flood of PATH_CHALLENGE is answered in part and kept no
   CHECK(!pair.close_code());
 }
 
+//= RFC 9000 section 11
+//# A stateless reset MUST NOT be used by an endpoint that has the state necessary to send a frame
+//# on the connection.
 TEST_CASE("connection: forged packets change nothing", "[quic][connection]") {
   hostile_client pair;
   pair.peer.start();
@@ -287,6 +290,7 @@ TEST_CASE("connection: forged packets change nothing", "[quic][connection]") {
 
   CHECK(pair.connection().statistics().packets_received == before);
   CHECK(pair.connection().statistics().packets_dropped >= 100);
+  CHECK(pair.endpoint.statistics().stateless_resets_sent == 0);
   CHECK(!pair.close_code());
 }
 

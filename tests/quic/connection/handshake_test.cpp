@@ -226,6 +226,8 @@ TEST_CASE("handshake: an unknown version is answered with the ones we speak, how
 //= RFC 9000 section 10.3.3
 //# An endpoint MUST ensure that every Stateless Reset that it sends is smaller than the packet
 //# that triggered it, unless it maintains state sufficient to prevent looping.
+//= RFC 9000 section 10.3
+//# Endpoints MUST send Stateless Resets formatted as a packet with a short header.
 TEST_CASE("handshake: packets of no connection are answered by few and smaller resets (Q35)",
           "[quic][handshake]") {
   hostile_client pair;
@@ -236,6 +238,7 @@ TEST_CASE("handshake: packets of no connection are answered by few and smaller r
     pair.peer.send_datagram(stray);
     while (const auto answer = pair.endpoint.poll_transmit(pair.peer.now, out, 64)) {
       CHECK(answer->size < stray.size());
+      CHECK((out[0] & std::byte{0xc0}) == std::byte{0x40});
       ++answers;
     }
   }

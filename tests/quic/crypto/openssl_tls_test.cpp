@@ -454,6 +454,8 @@ TEST_CASE("openssl_tls: the certificate follows the name, and the callbacks surv
   CHECK(pair.server.session->summary().server_name == "elsewhere.test");
 }
 
+//= RFC 9001 section 4.9
+//# new data MUST be sent at the highest currently available encryption level
 TEST_CASE("openssl_tls: tickets after the handshake resume the next one", "[quic][crypto]") {
   octets saved;
   int received = 0;
@@ -517,6 +519,28 @@ TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refus
   check_failure(pair.client, 10, true);
   pair.server.session->receive(encryption_level::application, from_hexadecimal("04000000"));
   check_failure(pair.server, 10);
+}
+
+//= RFC 9001 section 4.6.1
+//# A client MUST treat receipt of a NewSessionTicket that contains an early_data extension with
+//# any other value as a connection error of type PROTOCOL_VIOLATION.
+TEST_CASE("openssl_tls: a ticket for early data has one right size", "[quic][crypto]") {
+  auto options = client_options();
+  options.session_received = [](std::string_view, bytes) {};
+  for (const bool right : {true, false}) {
+    auto pair = pair_of(options);
+    pair.run();
+    // NewSessionTicket: lifetime, age_add, nonce, ticket, early_data with max_early_data_size.
+    const octets ticket =
+        from_hexadecimal(std::string("0400001a00001c200000000001000004010203040008002a0004") +
+                         (right ? "ffffffff" : "00004000"));
+    pair.client.session->receive(encryption_level::application, ticket);
+    if (right) {
+      CHECK(pair.client.session->failure() == nullptr);
+    } else {
+      check_failure(pair.client, 47, true);
+    }
+  }
 }
 
 TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto]") {

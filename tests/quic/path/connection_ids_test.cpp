@@ -62,8 +62,22 @@ using sequences = std::vector<std::uint64_t>;
 
 }  // namespace
 
-TEST_CASE("local_connection_ids: numbers rise by one, IDs and tokens are all different, and all lead here",
-          "[quic][path]") {
+//= RFC 9000 section 5.1
+//# the same connection ID MUST NOT be issued more than once on the same connection
+//= RFC 9000 section 5.1.1
+//# The sequence number on each newly issued connection ID MUST increase by 1.
+//= RFC 9000 section 5.1.1
+//# When an endpoint issues a connection ID, it MUST accept packets that carry this connection ID
+//# for the duration of the connection or until its peer invalidates the connection ID via a
+//# RETIRE_CONNECTION_ID frame (Section 19.16).
+//= RFC 9000 section 10.3.2
+//# MUST either use the same connection ID length for all connections or encode
+//= RFC 9000 section 10.3.2
+//# The same stateless reset token MUST NOT be used for multiple connection IDs.
+TEST_CASE(
+    "local_connection_ids: numbers rise by one, IDs and tokens are all different, and all lead "
+    "here",
+    "[quic][path]") {
   local own;
   own.ids.issue(4);
   std::set<std::string> ids{own.ids.initial().hex()};
@@ -91,6 +105,8 @@ TEST_CASE("local_connection_ids: numbers rise by one, IDs and tokens are all dif
   CHECK(own.router.find(own.ids.initial()) == 5);
 }
 
+//= RFC 9000 section 5.1.1
+//# An endpoint MUST NOT provide more connection IDs than the peer's limit.
 TEST_CASE("local_connection_ids: never more than the peer's limit", "[quic][path]") {
   for (const std::uint64_t limit : {2u, 3u, 4u, 5u, 100u}) {
     local own;
@@ -101,6 +117,12 @@ TEST_CASE("local_connection_ids: never more than the peer's limit", "[quic][path
   }
 }
 
+//= RFC 9000 section 5.1.2
+//# Upon receipt of an increased Retire Prior To field, the peer MUST stop using the corresponding
+//# connection IDs and retire them with RETIRE_CONNECTION_ID frames before adding the newly
+//# provided connection ID to the set of active connection IDs.
+//= RFC 9000 section 5.1.2
+//# An endpoint MUST NOT forget a connection ID without retiring it
 TEST_CASE("peer_connection_ids: a raised Retire Prior To changes the ID in use and is answered",
           "[quic][path]") {
   peer other;
@@ -119,8 +141,14 @@ TEST_CASE("peer_connection_ids: a raised Retire Prior To changes the ID in use a
   CHECK_FALSE(other.ids.has_output());
 }
 
-TEST_CASE("peer_connection_ids: a Retire Prior To that does not rise, and a repeated frame, do nothing",
-          "[quic][path]") {
+//= RFC 9000 section 19.15
+//# Receipt of the same frame multiple times MUST NOT be treated as a connection error.
+//= RFC 9000 section 19.15
+//# A receiver MUST ignore any Retire Prior To fields that do not increase the largest received
+//# Retire Prior To value.
+TEST_CASE(
+    "peer_connection_ids: a Retire Prior To that does not rise, and a repeated frame, do nothing",
+    "[quic][path]") {
   peer other;
   REQUIRE(other.ids.on(issue(3, 3)));
   CHECK(retired_by(other.ids) == sequences{0});
@@ -130,6 +158,9 @@ TEST_CASE("peer_connection_ids: a Retire Prior To that does not rise, and a repe
   CHECK_FALSE(other.ids.has_output());
 }
 
+//= RFC 9000 section 19.15
+//# MUST send a corresponding RETIRE_CONNECTION_ID frame that retires the newly received connection
+//# ID
 TEST_CASE("peer_connection_ids: one that comes below Retire Prior To is retired at once, and once",
           "[quic][path]") {
   peer other;
@@ -142,6 +173,9 @@ TEST_CASE("peer_connection_ids: one that comes below Retire Prior To is retired 
   CHECK(other.ids.current() == issue(5, 5).connection_id);
 }
 
+//= RFC 9000 section 19.15
+//# An endpoint that is sending packets with a zero-length Destination Connection ID MUST treat
+//# receipt of a NEW_CONNECTION_ID frame as a connection error of type PROTOCOL_VIOLATION.
 TEST_CASE("peer_connection_ids: a peer without IDs cannot issue any", "[quic][path]") {
   connection_id_router router{1};
   peer_connection_ids ids(router, 5);

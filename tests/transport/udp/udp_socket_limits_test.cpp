@@ -52,6 +52,8 @@ TEST_CASE("udp_socket: 63, 64 and 65 datagrams go out in one call", "[transport]
   }
 }
 
+//= RFC 9000 section 14
+//# UDP datagrams MUST NOT be fragmented at the IP layer.
 TEST_CASE(
     "udp_socket: a datagram larger than the path is message_too_large, and smaller ones still go",
     "[transport][udp][limits]") {

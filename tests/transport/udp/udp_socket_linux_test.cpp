@@ -50,6 +50,25 @@ struct refusing_send {
 
 const tested_system refusing_system{"refusing", refusing_send::make, true};
 
+/// A sendmsg that looks how its socket treats datagrams larger than the path.
+struct looking_send {
+  static inline int ipv4 = -1, ipv6 = -1;
+
+  static ssize_t send(int descriptor, const msghdr* message, int flags) {
+    socklen_t size = sizeof ipv4;
+    ::getsockopt(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, &ipv4, &size);
+    size = sizeof ipv6;
+    ::getsockopt(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &ipv6, &size);
+    return ::sendmsg(descriptor, message, flags);
+  }
+
+  static std::unique_ptr<udp_system> make(asio::ip::udp::socket& socket) {
+    return std::make_unique<linux_udp>(socket, &looking_send::send);
+  }
+};
+
+const tested_system looking_system{"looking", looking_send::make, true};
+
 }  // namespace
 
 TEST_CASE("linux_udp: every mark arrives in both families, alone and in batches",
@@ -122,6 +141,26 @@ TEST_CASE("linux_udp: a joined batch has one stride and its tail", "[transport][
   CHECK(filled == 1);
   CHECK(batches[0].stride == 1452);
   CHECK(equal_bytes(batches[0].payload, payload));
+}
+
+//= RFC 9000 section 14
+//# the Don't Fragment (DF) bit MUST be set if possible, to prevent fragmentation on the path
+//= RFC 9000 section 14.2.1
+//# An endpoint MUST ignore an ICMP message that claims the PMTU has decreased below QUIC's
+//# smallest allowed maximum datagram size.
+//= RFC 9000 section 14.2.1
+//# An endpoint MUST NOT increase the PMTU based on ICMP messages.
+TEST_CASE("linux_udp: datagrams are never cut on their way, whatever ICMP said of the path",
+          "[transport][udp]") {
+  for (const address& local : {address::loopback_v4(0), address::loopback_v6(0)}) {
+    looking_send::ipv4 = looking_send::ipv6 = -1;
+    asio::io_context context;
+    auto sender = open(context, looking_system, local);
+    auto receiver = open(context, linux_system, local);
+    REQUIRE(sender.send(to(receiver.local_address(), 10, 10), random_bytes(10)));
+    CHECK(looking_send::ipv4 == IP_PMTUDISC_PROBE);
+    if (local.octets().size() == 16) CHECK(looking_send::ipv6 == IPV6_PMTUDISC_PROBE);
+  }
 }
 
 TEST_CASE("linux_udp: sockets with reuse_port share a port", "[transport][udp]") {

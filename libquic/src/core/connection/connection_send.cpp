@@ -334,6 +334,9 @@ void connection_state::seal_packet(time_point now, const packet_plan& plan,
   });
   if (plan.level == encryption_level::application) {
     keys.seal(built.number, built.start, built.header_size, built.payload_size);
+    //= RFC 9001 section 9.5
+    //# construction and protection of packet payloads and packet numbers MUST be free from side
+    //# channels
     keys_.on_application_sealed(built.number);
     surroundings_.scratch.batch.add(keys, built.start, number_offset);
     return;

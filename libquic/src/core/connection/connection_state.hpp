@@ -313,8 +313,8 @@ class connection_state {
 
   // Receiving.
   std::uint64_t frames_eliciting_ = 0;  ///< Ack-eliciting frames received so far.
-  std::size_t datagram_size_ = 0;  ///< Of the datagram that is being received.
-  bytes current_destination_;      ///< Connection ID that the packet being received was sent to.
+  std::size_t datagram_size_ = 0;       ///< Of the datagram that is being received.
+  bytes current_destination_;  ///< Connection ID that the packet being received was sent to.
   struct kept_packet {
     std::vector<std::byte> packet;
     transport::ecn mark;

@@ -94,6 +94,10 @@ bool set_callbacks(SSL* ssl, openssl_session* session) {
       entry(OSSL_FUNC_SSL_QUIC_TLS_GOT_TRANSPORT_PARAMS, on_transport_parameters),
       entry(OSSL_FUNC_SSL_QUIC_TLS_ALERT, on_alert),
       {0, nullptr}};
+  //= RFC 9001 section 8.4
+  //# A client MUST NOT request the use of the TLS 1.3 compatibility mode.
+  //= RFC 9001 section 6
+  //# Endpoints MUST NOT send a TLS KeyUpdate message.
   return SSL_set_quic_tls_cbs(ssl, callbacks, session) == 1;
 }
 
@@ -247,6 +251,8 @@ void openssl_session::finish() {
   summary_.resumed = SSL_session_reused(ssl_.get()) == 1;
   auto* const context = static_cast<SSL_CTX*>(context_.native_context());
   const bool wants_sessions = is_client() && SSL_CTX_sess_get_new_cb(context) != nullptr;
+  //= RFC 9001 section 4.4
+  //# A server MUST NOT use post-handshake client authentication
   if (wants_sessions) return;
   // Tickets that came along with the end of the handshake get the same look as later ones.
   auto& inbox = inbox_[static_cast<std::size_t>(encryption_level::application)];
