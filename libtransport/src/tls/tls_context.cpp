@@ -298,6 +298,13 @@ bool tls_context::is_server() const noexcept { return implementation_->server; }
 const std::vector<std::string>& tls_context::alpn() const noexcept { return implementation_->alpn; }
 void* tls_context::native_context() const noexcept { return implementation_->context.get(); }
 
+//= RFC 9114 section 3.1
+//# Upon receiving a server certificate in the TLS handshake, the client MUST verify that the
+//# certificate is an acceptable match for the URI's origin server using the process described in
+//# Section 4.3.4 of [RFC9110].
+//= RFC 9114 section 3.1
+//# If the certificate cannot be verified with respect to the URI's origin server, the client MUST
+//# NOT consider the server authoritative for that origin.
 bool tls_context::prepare_client(void* native_session, std::string_view server_name) const {
   auto* const session = static_cast<SSL*>(native_session);
   const std::string name(server_name);
@@ -309,6 +316,11 @@ bool tls_context::prepare_client(void* native_session, std::string_view server_n
   } else {
     X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size()) != 1) return false;
+    //= RFC 9114 section 3.2
+    //# HTTP/3 clients MUST support a mechanism to indicate the target host to the server during
+    //# the TLS handshake.
+    //= RFC 9114 section 3.2
+    //# clients MUST send the Server Name Indication (SNI; [RFC6066]) TLS extension
     if (SSL_set_tlsext_host_name(session, name.c_str()) != 1) return false;
   }
   if (!implementation_->session_to_resume) return true;

@@ -32,6 +32,23 @@ harness settled_server() {
 //# Endpoints MUST NOT require any data to be received from the peer prior to
 //# sending the SETTINGS frame; settings MUST be sent as soon as the transport is
 //# ready to send data.
+//= RFC 9114 section 3.2
+//# After the QUIC connection is established, a SETTINGS frame MUST be sent by each endpoint as the
+//# initial frame of their respective HTTP control stream.
+//= RFC 9114 section 6.2.1
+//# Each side MUST initiate a single control stream at the beginning of the connection and send its
+//# SETTINGS frame as the first frame on this stream.
+//= RFC 9114 section 6.2.1
+//# The sender MUST NOT close the control stream
+//= RFC 9114 section 7.2.4
+//# A SETTINGS frame MUST be sent as the first frame of each control stream (see Section 6.2.1) by
+//# each peer, and it MUST NOT be sent subsequently.
+//= RFC 9114 section 7.2.4
+//# SETTINGS frames MUST NOT be sent on any stream other than the control stream.
+//= RFC 9204 section 4.2
+//# Each endpoint MUST initiate, at most, one encoder stream and, at most, one decoder stream.
+//= RFC 9204 section 4.2
+//# The sender MUST NOT close either of these streams
 TEST_CASE(
     "connection: control, decoder and encoder streams go out at once, SETTINGS first, in both "
     "roles",
@@ -119,6 +136,20 @@ TEST_CASE("connection H13: a second control, encoder or decoder stream is H3_STR
 }
 
 //= RFC 9204 section 4.2
+//# An endpoint MUST allow its peer to create an encoder stream and a decoder stream even if the
+//# connection's settings prevent their use.
+TEST_CASE("connection: encoder and decoder streams may be opened where there is no use for them",
+          "[h3][connection]") {
+  harness server({.role = role::server, .qpack_table_capacity = 0, .qpack_blocked_streams = 0});
+  server.feed(2, varint(0) + settings_frame());
+  server.feed(6, varint(2));
+  server.feed(10, varint(3));
+  CHECK(server.closed_with().empty());
+  server.feed(0, headers(get_lines), true);
+  CHECK(server.saw("finished 0"));
+}
+
+//= RFC 9204 section 4.2
 //= type=test
 //# Closure of either
 //# unidirectional stream type MUST be treated as a connection error of type
@@ -160,6 +191,13 @@ TEST_CASE("connection: a stream that ends before its type means nothing", "[h3][
 //= type=test
 //# Recipients of unknown stream types MUST either abort reading of the
 //# stream or discard incoming data without further processing.
+//= RFC 9114 section 6.2
+//# The recipient MUST NOT consider unknown stream types to be a connection error of any kind.
+//= RFC 9114 section 6.2.3
+//# Endpoints MUST NOT consider these streams to have any meaning upon receipt.
+//= RFC 9114 section 9
+//# Implementations MUST discard data or abort reading on unidirectional streams that have unknown
+//# or unsupported types.
 TEST_CASE("connection H25: unknown stream types are stopped, their bytes dropped",
           "[h3][connection]") {
   harness server = harness::server();
@@ -223,6 +261,21 @@ TEST_CASE("connection: a bidirectional stream from the server is H3_STREAM_CREAT
 //= type=test
 //# A server MUST treat the receipt of
 //# a PUSH_PROMISE frame as a connection error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.4
+//# If an endpoint receives a SETTINGS frame on a different stream, the endpoint MUST respond with
+//# a connection error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.5
+//# A client MUST treat receipt of a PUSH_PROMISE frame that contains a larger push ID than the
+//# client has advertised as a connection error of H3_ID_ERROR.
+//= RFC 9114 section 7.2.6
+//# A client MUST treat a GOAWAY frame on a stream other than the control stream as a connection
+//# error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.7
+//# Receipt of a MAX_PUSH_ID frame on any other stream MUST be treated as a connection error of
+//# type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.7
+//# A client MUST treat the receipt of a MAX_PUSH_ID frame as a connection error of type
+//# H3_FRAME_UNEXPECTED.
 TEST_CASE("connection: frames of the wrong direction or stream, for both roles",
           "[h3][connection]") {
   const auto request_frame_at_server = [](std::uint64_t type) {
@@ -249,6 +302,15 @@ TEST_CASE("connection: frames of the wrong direction or stream, for both roles",
   CHECK(client.closed_with() == "H3_FRAME_UNEXPECTED");
 }
 
+//= RFC 9114 section 7.1
+//# A frame payload that contains additional bytes after the identified fields or a frame payload
+//# that terminates before the end of the identified fields MUST be treated as a connection error
+//# of type H3_FRAME_ERROR.
+//= RFC 9114 section 7.1
+//# redundant length encodings MUST be verified to be self-consistent
+//= RFC 9114 section 10.8
+//# An implementation MUST ensure that the length of a frame exactly matches the length of the
+//# fields it contains.
 TEST_CASE("connection: control frames of the wrong size are H3_FRAME_ERROR", "[h3][connection]") {
   for (const frame_type type :
        {frame_type::goaway, frame_type::max_push_id, frame_type::cancel_push}) {
@@ -307,6 +369,9 @@ TEST_CASE("connection H14: MAX_PUSH_ID may repeat and grow, never fall", "[h3][c
 //# server receives a CANCEL_PUSH frame for a push ID that has not yet been
 //# mentioned by a PUSH_PROMISE frame, this MUST be treated as a connection error of
 //# type H3_ID_ERROR.
+//= RFC 9114 section 7.2.3
+//# If a CANCEL_PUSH frame is received that references a push ID greater than currently allowed on
+//# the connection, this MUST be treated as a connection error of type H3_ID_ERROR.
 TEST_CASE("connection H14: CANCEL_PUSH of what was never promised is H3_ID_ERROR in both roles",
           "[h3][connection]") {
   harness server = settled_server();
@@ -368,6 +433,13 @@ TEST_CASE(
   CHECK(client.core.request_count() == 0);
 }
 
+//= RFC 9114 section 4.1.1
+//# Servers MUST NOT use the H3_REQUEST_REJECTED error code for requests that were partially or
+//# fully processed.
+//= RFC 9114 section 5.2
+//# the identifier in each frame MUST NOT be greater than the identifier in any previous frame
+//= RFC 9114 section 7.1
+//# Each frame's payload MUST contain exactly the fields identified in its description.
 TEST_CASE("connection: shutdown goes in two steps and never raises its identifier",
           "[h3][connection]") {
   harness server = settled_server();
@@ -393,6 +465,8 @@ TEST_CASE("connection: shutdown goes in two steps and never raises its identifie
   CHECK(server.core.request_count() == 0);
 }
 
+//= RFC 9114 section 7.2.8
+//# Endpoints MUST NOT consider these frames to have any meaning upon receipt.
 TEST_CASE("connection H24: reserved frames of 2^20 bytes are skipped anywhere",
           "[h3][connection]") {
   harness server = settled_server();

@@ -35,6 +35,8 @@ std::string malformed(const field_list& lines) {
 //# In particular, a DATA frame before
 //# any HEADERS frame, or a HEADERS or DATA frame after the trailing HEADERS frame,
 //# is considered invalid.
+//= RFC 9114 section 7.2.1
+//# DATA frames MUST be associated with an HTTP request or response.
 TEST_CASE("h3spec 1: DATA before HEADERS closes with H3_FRAME_UNEXPECTED",
           "[h3][connection][h3spec]") {
   CHECK(closes(0, data_frame("x")) == "H3_FRAME_UNEXPECTED");
@@ -80,11 +82,17 @@ TEST_CASE(
   }
 }
 
+//= RFC 9114 section 7.2.1
+//# If a DATA frame is received on a control stream, the recipient MUST respond with a connection
+//# error of type H3_FRAME_UNEXPECTED.
 TEST_CASE("h3spec 7: DATA on the control stream closes with H3_FRAME_UNEXPECTED",
           "[h3][connection][h3spec]") {
   CHECK(closes(2, data_frame("x")) == "H3_FRAME_UNEXPECTED");
 }
 
+//= RFC 9114 section 7.2.2
+//# If a HEADERS frame is received on a control stream, the recipient MUST respond with a
+//# connection error of type H3_FRAME_UNEXPECTED.
 TEST_CASE("h3spec 8: HEADERS on the control stream closes with H3_FRAME_UNEXPECTED",
           "[h3][connection][h3spec]") {
   CHECK(closes(2, headers(get_lines)) == "H3_FRAME_UNEXPECTED");
@@ -100,6 +108,9 @@ TEST_CASE("h3spec 9 H12: a second SETTINGS closes with H3_FRAME_UNEXPECTED",
   CHECK(closes(2, settings_frame()) == "H3_FRAME_UNEXPECTED");
 }
 
+//= RFC 9114 section 7.2.3
+//# Receiving a CANCEL_PUSH frame on a stream other than the control stream MUST be treated as a
+//# connection error of type H3_FRAME_UNEXPECTED.
 TEST_CASE("h3spec 10: CANCEL_PUSH on a request stream closes with H3_FRAME_UNEXPECTED",
           "[h3][connection][h3spec]") {
   CHECK(closes(0, frame(frame_type::cancel_push, varint(0))) == "H3_FRAME_UNEXPECTED");
@@ -141,6 +152,8 @@ TEST_CASE("h3spec 15 H06: an Insert Count Increment of 0 closes with QPACK_DECOD
   CHECK(closes(6, varint(3) + byte_vector{std::byte{0}}) == "QPACK_DECODER_STREAM_ERROR");
 }
 
+//= RFC 9114 section 7.2.4
+//# The same setting identifier MUST NOT occur more than once in the SETTINGS frame.
 TEST_CASE("h3spec 16: a repeated setting closes with H3_SETTINGS_ERROR",
           "[h3][connection][h3spec]") {
   harness server = harness::server();

@@ -119,6 +119,9 @@ TEST_CASE("message: HEADERS or DATA after the trailers close the connection", "[
   }
 }
 
+//= RFC 9114 section 4.1
+//# On a given stream, receipt of multiple requests or receipt of an additional HTTP response
+//# following a final HTTP response MUST be treated as malformed.
 TEST_CASE("message: a second request section is malformed, not a second request",
           "[h3][connection]") {
   harness server = harness::server();
@@ -259,6 +262,11 @@ TEST_CASE("message: 9 and 10 interim responses are taken, 11 are malformed", "[h
   }
 }
 
+//= RFC 9114 section 4.1.2
+//# Clients MUST NOT accept a malformed response.
+//= RFC 9114 section 4.1
+//# On a given stream, receipt of multiple requests or receipt of an additional HTTP response
+//# following a final HTTP response MUST be treated as malformed.
 TEST_CASE("message H26: responses that are malformed fail their stream", "[h3][connection]") {
   const auto failed = [](const byte_vector& response) {
     harness client = asked();
@@ -303,6 +311,9 @@ TEST_CASE("message: responses to HEAD, 204 and 304 have a content-length and no 
   CHECK(run("GET", "200", "") == "H3_MESSAGE_ERROR");
 }
 
+//= RFC 9114 section 4.1
+//# Clients MUST NOT discard complete responses as a result of having their request terminated
+//# abruptly
 TEST_CASE("message: an early response and STOP_SENDING(H3_NO_ERROR): the response is still read",
           "[h3][connection]") {
   harness client = harness::client();
@@ -328,6 +339,9 @@ TEST_CASE("message: a response that is reset tells its code", "[h3][connection]"
 //= type=test
 //# Once the CONNECT method has completed, only DATA frames are permitted to be sent
 //# on the stream.
+//= RFC 9114 section 4.4
+//# Receipt of any other known frame type MUST be treated as a connection error of type
+//# H3_FRAME_UNEXPECTED.
 TEST_CASE("message: in a tunnel only DATA may come, at both ends", "[h3][connection]") {
   const field_list connect{{":method", "CONNECT"}, {":authority", "example.org:443"}};
   harness server = harness::server();

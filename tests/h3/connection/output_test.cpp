@@ -145,6 +145,8 @@ TEST_CASE("output: a pure fin is offered once", "[h3][connection]") {
   CHECK(server.core.request_count() == 0);
 }
 
+//= RFC 9114 section 4.2
+//# Characters in field names MUST be converted to lowercase prior to their encoding.
 TEST_CASE("output: what RFC 9114 forbids is not sent", "[h3][connection]") {
   harness server = requested();
   auto request = server.core.request(0);
@@ -201,6 +203,9 @@ TEST_CASE("output: a section larger than the peer takes is refused", "[h3][conne
   }
 }
 
+//= RFC 9114 section 7.2.4.2
+//# An HTTP implementation MUST NOT send frames or requests that would be invalid based on its
+//# current understanding of the peer's settings.
 TEST_CASE("output: extended CONNECT waits for the server's setting", "[h3][connection]") {
   const field_list extended{{":method", "CONNECT"},
                             {":protocol", "websocket"},
@@ -249,6 +254,8 @@ TEST_CASE("output: STOP_SENDING drops what waits, reset and stop_reading command
   CHECK(server.core.request_count() == 0);
 }
 
+//= RFC 9114 section 4.1
+//# A client MUST send only a single request on a given stream.
 TEST_CASE("output: only a client opens requests, on its own bidirectional streams, once each",
           "[h3][connection]") {
   harness server = harness::server();

@@ -80,6 +80,11 @@ TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is mal
 //# Endpoints MUST treat a
 //# request or response that contains undefined or invalid pseudo-header fields as
 //# malformed.
+//= RFC 9114 section 4.3
+//# Endpoints MUST NOT generate pseudo-header fields other than those defined in this document.
+//= RFC 9114 section 4.3
+//# Pseudo-header fields defined for requests MUST NOT appear in responses; pseudo-header fields
+//# defined for responses MUST NOT appear in requests.
 TEST_CASE(
     "section_checker H20: undefined pseudo-header fields, or those of the other direction, are "
     "malformed",
@@ -98,12 +103,20 @@ TEST_CASE(
 //# Any request or response that contains a pseudo-header field that
 //# appears in a header section after a regular header field MUST be treated as
 //# malformed.
+//= RFC 9114 section 4.3
+//# All pseudo-header fields MUST appear in the header section before regular header fields.
 TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field]") {
   CHECK(request(with(with(without(get, ":path"), {{"accept", "*/*"}}), {{":path", "/"}})) ==
         "pseudo-header field after a regular field");
   CHECK(response({{"server", "x"}, {":status", "200"}}) != "ok");
 }
 
+//= RFC 9114 section 4.3.1
+//# The authority MUST NOT include the deprecated userinfo subcomponent for URIs of scheme "http"
+//# or "https".
+//= RFC 9114 section 4.3.1
+//# This pseudo-header field MUST NOT be empty for "http" or "https" URIs; "http" or "https" URIs
+//# that do not contain a path component MUST include a value of / (ASCII 0x2f).
 TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malformed",
           "[h3][field]") {
   for (const char* path : {"", "a", "*", "/a b", "/a#b", "/\x01", "http://x/", "/\x7f", "/a\tb"}) {
@@ -123,6 +136,12 @@ TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malfo
 //= type=test
 //# If both fields are present, they
 //# MUST contain the same value.
+//= RFC 9114 section 4.3.1
+//# If the :scheme pseudo-header field identifies a scheme that has a mandatory authority component
+//# (including "http" and "https"), the request MUST contain either an :authority pseudo-header
+//# field or a Host header field.
+//= RFC 9114 section 4.3.1
+//# If these fields are present, they MUST NOT be empty.
 TEST_CASE("section_checker H21: host and :authority agree, and one of them is there",
           "[h3][field]") {
   CHECK(request(with(get, {{"host", "example.net"}})) == "host differs from :authority");
@@ -137,6 +156,8 @@ TEST_CASE("section_checker H21: host and :authority agree, and one of them is th
 //= type=test
 //# A request or response containing uppercase characters in field
 //# names MUST be treated as malformed.
+//= RFC 9114 section 10.3
+//# Requests or responses containing invalid field names MUST be treated as malformed.
 TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as RFC 9110 says",
           "[h3][field]") {
   const std::string allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
@@ -177,6 +198,8 @@ TEST_CASE("section_checker H21: every octet in a value, at every place of a word
 //= type=test
 //# any message containing connection-specific fields
 //# MUST be treated as malformed.
+//= RFC 9114 section 4.1
+//# the Transfer-Encoding header field MUST NOT be used
 TEST_CASE("section_checker: connection-specific fields are malformed everywhere", "[h3][field]") {
   for (const char* name :
        {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
@@ -239,6 +262,8 @@ TEST_CASE("section_checker: trailers are plain fields", "[h3][field]") {
 //= RFC 9114 section 4.4
 //= type=test
 //# The :scheme and :path pseudo-header fields are omitted
+//= RFC 9114 section 4.4
+//# A CONNECT request MUST be constructed as follows:
 TEST_CASE("section_checker H30: CONNECT names host and port and nothing more", "[h3][field]") {
   const lines connect{{":method", "CONNECT"}, {":authority", "example.org:443"}};
   CHECK(request(connect) == "ok");

@@ -34,6 +34,9 @@ char letter(const frame_rule& rule) {
 //# frame have also been reserved (Section 11.2.1).  These frame types MUST NOT be
 //# sent, and their receipt MUST be treated as a connection error of type
 //# H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.5
+//# If a PUSH_PROMISE frame is received on the control stream, the client MUST respond with a
+//# connection error of type H3_FRAME_UNEXPECTED.
 TEST_CASE("frame_rules: every type on every stream for both roles", "[h3][frame]") {
   for (std::uint64_t type = 0; type < 0x100; ++type) {
     std::string seen;
@@ -47,6 +50,8 @@ TEST_CASE("frame_rules: every type on every stream for both roles", "[h3][frame]
   }
 }
 
+//= RFC 9114 section 9
+//# Implementations MUST ignore unknown or unsupported values in all extensible protocol elements.
 TEST_CASE("frame_rules: reserved and huge types are skipped everywhere", "[h3][frame]") {
   for (const std::uint64_t type : {grease_id(0), grease_id(1), grease_id(1000),
                                    std::uint64_t{0x3fffffffffffffff}, std::uint64_t{0xf0700}})

@@ -29,6 +29,8 @@ error_code error_of(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& 
 
 }  // namespace
 
+//= RFC 9114 section 7.2.4.2
+//# The server MUST include all settings that differ from their default values.
 TEST_CASE("settings: what is written is read back", "[h3][frame]") {
   const settings values{.qpack_max_table_capacity = 4096,
                         .qpack_blocked_streams = 16,
@@ -48,6 +50,10 @@ TEST_CASE("settings: what is written is read back", "[h3][frame]") {
   }
 }
 
+//= RFC 9114 section 7.2.4
+//# An implementation MUST ignore any parameter with an identifier it does not understand.
+//= RFC 9114 section 7.2.4.1
+//# Endpoints MUST NOT consider such settings to have any meaning upon receipt.
 TEST_CASE("settings: nothing said is the initial values, unknown identifiers are ignored",
           "[h3][frame]") {
   CHECK(parse_settings({}) == settings{});

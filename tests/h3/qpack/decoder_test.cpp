@@ -45,6 +45,11 @@ std::vector<std::byte> insertion(std::string_view name, std::string_view value) 
 
 }  // namespace
 
+//= RFC 9204 section 2.2.2.1
+//# After the decoder finishes decoding a field section encoded using representations containing
+//# dynamic table references, it MUST emit a Section Acknowledgment instruction (Section 4.4.1).
+//= RFC 9204 section 3.2
+//# duplicate entries MUST NOT be treated as an error by the decoder
 TEST_CASE("qpack decoder: RFC 9204 appendix B step by step, with what it answers", "[h3][qpack]") {
   decoder decoder({.max_table_capacity = 220});
   field_section section;
@@ -234,6 +239,8 @@ TEST_CASE("qpack decoder: Required Insert Count is rebuilt as in RFC 9204, or re
 //# An endpoint MUST treat a field block with a Sign bit of 1 as
 //# invalid if the value of Required Insert Count is less than or equal to the value
 //# of Delta Base.
+//= RFC 9204 section 4.5.1.2
+//# The value of Base MUST NOT be negative.
 TEST_CASE("qpack decoder: a negative Base is refused, also with an empty section", "[h3][qpack]") {
   CHECK(decode("0080") == decode_outcome::failed);
   decoder decoder({});
@@ -254,6 +261,9 @@ TEST_CASE("qpack decoder: a negative Base is refused, also with an empty section
 //# index greater than or equal to the declared Required Insert Count
 //# (Section 4.5.1), it MUST treat this as a connection error of type
 //# QPACK_DECOMPRESSION_FAILED.
+//= RFC 9204 section 2.2.1
+//# If it encounters a Required Insert Count smaller than expected, it MUST treat this as a
+//# connection error of type QPACK_DECOMPRESSION_FAILED.
 TEST_CASE("qpack decoder: references at or beyond the Required Insert Count are refused",
           "[h3][qpack]") {
   decoder decoder({});

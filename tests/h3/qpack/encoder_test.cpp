@@ -75,6 +75,14 @@ TEST_CASE("encoder: a cookie of 19 bytes is never indexed, one of 20 may be", "[
   CHECK(!is_never_indexed({"cookie", "012345678901234567890", known_field::cookie}));
 }
 
+//= RFC 9204 section 4.4.1
+//# If an encoder receives a Section Acknowledgment instruction referring to a stream on which
+//# every encoded field section with a non-zero Required Insert Count has already been
+//# acknowledged, this MUST be treated as a connection error of type QPACK_DECODER_STREAM_ERROR.
+//= RFC 9204 section 4.4.3
+//# An encoder that receives an Increment field equal to zero, or one that increases the Known
+//# Received Count beyond what the encoder has sent, MUST treat this as a connection error of type
+//# QPACK_DECODER_STREAM_ERROR.
 TEST_CASE("encoder H06: acknowledgments and increments of nothing are errors, in every split",
           "[h3][qpack]") {
   for (const char* wrong : {"00", "01", "3f00", "80", "84", "ff8001"}) {

@@ -244,6 +244,11 @@ TEST_CASE("qpack: the examples of RFC 9204 appendix B decode", "[h3][qpack]") {
                               ":authority\twww.example.com\n:path\t/\ncustom-key\tcustom-value\n"});
 }
 
+//= RFC 9204 section 2.1
+//# An encoder MUST emit field representations in the order they appear in the input field section.
+//= RFC 9204 section 2.2
+//# The decoder MUST emit field lines in the order their representations appear in the encoded
+//# field section.
 TEST_CASE("qpack: what our encoder makes of the corpus, our decoder gives back", "[h3][qpack]") {
   encoder encoder;
   decoder decoder({.max_section_size = 1 << 20, .max_field_count = 1000});

@@ -58,6 +58,9 @@ TEST_CASE(
   }
 }
 
+//= RFC 9204 section 7.4
+//# this MUST be treated as a stream error of type QPACK_DECOMPRESSION_FAILED if on a request
+//# stream or a connection error of the appropriate type
 TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not", "[h3][qpack]") {
   std::uint64_t value = 0;
   CHECK(read(octets("ff80feffffffffffff3f"), 8, value) == parse_status::whole);

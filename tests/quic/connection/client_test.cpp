@@ -235,6 +235,8 @@ TEST_CASE("server: an Initial packet with another source is not the client's",
 //# it receives a Version Negotiation packet, with the following two exceptions.
 //= RFC 9000 section 17.2.1
 //# Clients MUST ignore the value of this field.
+//= RFC 8999 section 6
+//# MUST be ignored on receipt
 TEST_CASE("client: Version Negotiation without a version of ours ends the attempt",
           "[quic][client]") {
   for (const unsigned random : {0u, 0x15u, 0x3fu, 0x7fu}) {
@@ -388,6 +390,42 @@ TEST_CASE("handshake: keys are discarded in their time, and their packets end wi
     if (seen == &pair.client_seen)
       CHECK(std::find(handshake, kinds.end(), packet_kind::initial) == kinds.end());
   }
+}
+
+//= RFC 9001 section 6.1
+//# An endpoint MUST NOT initiate a key update prior to having confirmed the handshake (Section
+//# 4.1.2).
+TEST_CASE("client: it begins no key update before the handshake is confirmed", "[quic][keys]") {
+  quic::core::connection_config config;
+  config.key_update_after = 1;
+  observed_pair pair(config);
+  pair.connect();
+  pair.to_server(pair.from_client());
+  pair.to_client(pair.from_server());
+  const auto write = [&] {
+    const octets data(10, std::byte{1});
+    const transport::bytes piece(data);
+    REQUIRE(pair.of_client().stream(*pair.of_client().open(true)).write({&piece, 1}, true));
+  };
+  write();
+  pair.to_server(pair.from_client());
+  const auto with_handshake_done = pair.from_server();
+  // Its loss is not noticed yet, and the next acknowledgement comes alone.
+  for (int i = 0; i < 2; ++i) {
+    write();
+    pair.to_server(pair.from_client());
+  }
+  pair.to_client(pair.from_server());
+  write();
+  pair.from_client();
+  REQUIRE(pair.of_client().handshake_complete());
+  CHECK(!pair.of_client().handshake_confirmed());
+  CHECK(pair.client_seen.key_updates.empty());
+  pair.to_client(with_handshake_done);
+  REQUIRE(pair.of_client().handshake_confirmed());
+  write();
+  pair.from_client();
+  CHECK(pair.client_seen.key_updates == std::vector<std::string>{"local_update"});
 }
 
 //= RFC 9001 section 4.9.1

@@ -31,6 +31,9 @@ void recorder::packet_dropped(const quic::observed::packet_dropped& what) {
 void recorder::key_discarded(const quic::observed::key_discarded& what) {
   discarded.push_back(what.level);
 }
+void recorder::key_updated(const quic::observed::key_updated& what) {
+  if (what.trigger != "tls") key_updates.emplace_back(what.trigger);
+}
 void recorder::parameters_set(const quic::observed::parameters_set& what) {
   if (!what.local) peer_parameters = what.parameters;
 }

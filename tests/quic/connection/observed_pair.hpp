@@ -28,12 +28,14 @@ class recorder final : public quic::observer {
   std::vector<packet> sent;
   std::vector<std::string> dropped;  ///< The triggers.
   std::vector<quic::encryption_level> discarded;
+  std::vector<std::string> key_updates;  ///< The triggers, but for the handshake's.
   std::optional<quic::core::transport_parameters> peer_parameters;
 
   unsigned categories() const noexcept override { return everything; }
   void packet_sent(const quic::observed::packet_sent& what) override;
   void packet_dropped(const quic::observed::packet_dropped& what) override;
   void key_discarded(const quic::observed::key_discarded& what) override;
+  void key_updated(const quic::observed::key_updated& what) override;
   void parameters_set(const quic::observed::parameters_set& what) override;
 
   bool has_dropped(const std::string& trigger) const;

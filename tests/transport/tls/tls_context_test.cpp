@@ -86,6 +86,13 @@ TEST_CASE("tls_context: an address is verified but never asked for as a name", "
   CHECK(SSL_get_servername(handshake.server(), TLSEXT_NAMETYPE_host_name) == nullptr);
 }
 
+//= RFC 9114 section 3.1
+//# Upon receiving a server certificate in the TLS handshake, the client MUST verify that the
+//# certificate is an acceptable match for the URI's origin server using the process described in
+//# Section 4.3.4 of [RFC9110].
+//= RFC 9114 section 3.1
+//# If the certificate cannot be verified with respect to the URI's origin server, the client MUST
+//# NOT consider the server authoritative for that origin.
 TEST_CASE("tls_context: a client refuses what it cannot trust, with the alert that says why",
           "[transport][tls]") {
   const strata::testkit::certificate_authority stranger("Somebody else");
@@ -200,6 +207,11 @@ TEST_CASE("tls_context: no common protocol ends with no_application_protocol", "
   CHECK(handshake.server_alert() == 120);
 }
 
+//= RFC 9114 section 3.2
+//# HTTP/3 clients MUST support a mechanism to indicate the target host to the server during the
+//# TLS handshake.
+//= RFC 9114 section 3.2
+//# clients MUST send the Server Name Indication (SNI; [RFC6066]) TLS extension
 TEST_CASE("tls_context: the certificate follows the name that is asked for", "[transport][tls]") {
   const auto wildcard = certificates().authority.issue({.names = {"*.many.test"}});
   const auto options = serving({certificates().server.credential(),

@@ -29,7 +29,20 @@ connection_state::connection_state(const connection_config& config,
                       .max_field_section_size = config.max_field_section_size,
                       .enable_connect_protocol = is_server() && config.enable_connect_protocol};
   append_varint(own_[own_control].unsent, static_cast<std::uint64_t>(stream_type::control));
+  //= RFC 9114 section 3.2
+  //# After the QUIC connection is established, a SETTINGS frame MUST be sent by each endpoint as
+  //# the initial frame of their respective HTTP control stream.
+  //= RFC 9114 section 6.2.1
+  //# Each side MUST initiate a single control stream at the beginning of the connection and send
+  //# its SETTINGS frame as the first frame on this stream.
+  //= RFC 9114 section 7.2.4
+  //# A SETTINGS frame MUST be sent as the first frame of each control stream (see Section 6.2.1)
+  //# by each peer, and it MUST NOT be sent subsequently.
+  //= RFC 9114 section 7.2.4
+  //# SETTINGS frames MUST NOT be sent on any stream other than the control stream.
   append_settings_frame(own_[own_control].unsent, ours, random.below(std::uint64_t{1} << 30));
+  //= RFC 9204 section 4.2
+  //# Each endpoint MUST initiate, at most, one encoder stream and, at most, one decoder stream.
   append_varint(own_[own_decoder].unsent, static_cast<std::uint64_t>(stream_type::qpack_decoder));
   append_varint(own_[own_encoder].unsent, static_cast<std::uint64_t>(stream_type::qpack_encoder));
   for (std::size_t i = 0; i < own_count; ++i)

@@ -79,6 +79,13 @@ bool connection_state::claim_type(peer_stream& stream, bool fin) {
   //= RFC 9114 section 6.2
   //# Recipients of unknown stream types MUST either abort reading of the
   //# stream or discard incoming data without further processing.
+  //= RFC 9114 section 6.2
+  //# The recipient MUST NOT consider unknown stream types to be a connection error of any kind.
+  //= RFC 9114 section 6.2.3
+  //# Endpoints MUST NOT consider these streams to have any meaning upon receipt.
+  //= RFC 9114 section 9
+  //# Implementations MUST discard data or abort reading on unidirectional streams that have
+  //# unknown or unsupported types.
   if (!fin)
     commands_.push({.kind = transport_command::kind_type::stop,
                     .stream_id = stream.id,
@@ -104,6 +111,9 @@ bool connection_state::claim_critical(peer_stream& stream, peer_stream::kind_typ
     close(error_code::stream_creation_error, "second critical stream of one type");
     return false;
   }
+  //= RFC 9204 section 4.2
+  //# An endpoint MUST allow its peer to create an encoder stream and a decoder stream even if the
+  //# connection's settings prevent their use.
   critical_seen_ = static_cast<std::uint8_t>(critical_seen_ | bit);
   stream.kind = kind;
   return true;
@@ -113,6 +123,9 @@ bool connection_state::claim_critical(peer_stream& stream, peer_stream::kind_typ
 void connection_state::forget_peer_stream(std::uint64_t stream_id) {
   const peer_stream* stream = find_or_accept_peer_stream(stream_id);
   if (stream == nullptr) return;
+  //= RFC 9114 section 6.2
+  //# A receiver MUST tolerate unidirectional streams being closed or reset prior to the reception
+  //# of the unidirectional stream header.
   if (stream->kind != peer_stream::kind_type::untyped) {
     //= RFC 9114 section 6.2.1
     //# If either
@@ -188,6 +201,11 @@ void connection_state::run_control_frame() {
     //# H3_FRAME_ERROR.
     transport::buffer_reader reader(control_payload_);
     const std::uint64_t id = reader.varint();
+    //= RFC 9114 section 7.1
+    //# redundant length encodings MUST be verified to be self-consistent
+    //= RFC 9114 section 10.8
+    //# An implementation MUST ensure that the length of a frame exactly matches the length of the
+    //# fields it contains.
     if (!reader.ok() || !reader.empty())
       return close(error_code::frame_error, "control frame of the wrong size");
     run_identifier_frame(type, id);

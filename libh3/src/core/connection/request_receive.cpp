@@ -53,6 +53,9 @@ request_stream* connection_state::accept_up_to(std::uint64_t stream_id) {
     //# When the server cancels a request without performing any application processing,
     //# the request is considered "rejected".  The server SHOULD abort its response
     //# stream with the error code H3_REQUEST_REJECTED.
+    //= RFC 9114 section 4.1.1
+    //# Servers MUST NOT use the H3_REQUEST_REJECTED error code for requests that were partially or
+    //# fully processed.
     if (refused) fail_stream(stream, error_code::request_rejected);
   }
   return requests_.find(stream_id);
@@ -83,6 +86,11 @@ bool connection_state::begin_frame(request_stream& stream) {
   if (rule.verdict == frame_rule::verdict_type::refuse) {
     close(rule.error, "frame that does not belong on a request stream");
   } else if (rule.verdict == frame_rule::verdict_type::skip) {
+    //= RFC 9114 section 9
+    //# Implementations MUST ignore unknown or unsupported values in all extensible protocol
+    //# elements.
+    //= RFC 9114 section 7.2.8
+    //# Endpoints MUST NOT consider these frames to have any meaning upon receipt.
     stream.payload = payload_use::skip;
   } else if (type == static_cast<std::uint64_t>(frame_type::headers)) {
     begin_section(stream);
@@ -99,6 +107,9 @@ void connection_state::begin_section(request_stream& stream) {
   //= RFC 9114 section 4.1
   //# Receipt of an invalid sequence of frames MUST be treated as a connection error
   //# of type H3_FRAME_UNEXPECTED.
+  //= RFC 9114 section 4.4
+  //# Receipt of any other known frame type MUST be treated as a connection error of type
+  //# H3_FRAME_UNEXPECTED.
   if (stream.receive_part == message_part::end || stream.tunnel)
     return close(error_code::frame_unexpected, "HEADERS after the trailers or in a tunnel");
   stream.payload = payload_use::section;
@@ -113,6 +124,8 @@ void connection_state::begin_content(request_stream& stream) {
   //# In particular, a DATA frame before
   //# any HEADERS frame, or a HEADERS or DATA frame after the trailing HEADERS frame,
   //# is considered invalid.
+  //= RFC 9114 section 7.2.1
+  //# DATA frames MUST be associated with an HTTP request or response.
   if (stream.receive_part != message_part::body)
     return close(error_code::frame_unexpected,
                  "DATA before the header section or after the trailers");
@@ -243,6 +256,9 @@ void connection_state::judge_section(request_stream& stream) {
   const bool is_trailers = stream.receive_part == message_part::body;
   const char* reason = nullptr;
   if (is_trailers) {
+    //= RFC 9114 section 4.1
+    //# On a given stream, receipt of multiple requests or receipt of an additional HTTP response
+    //# following a final HTTP response MUST be treated as malformed.
     section_checker checker(section_kind::trailers);
     reason = checker.check_all(stream.section);
     if (reason == nullptr) {
@@ -281,6 +297,8 @@ const char* connection_state::judge_request(request_stream& stream) {
   return nullptr;
 }
 
+//= RFC 9114 section 4.1.2
+//# Clients MUST NOT accept a malformed response.
 const char* connection_state::judge_response(request_stream& stream) {
   section_checker checker(section_kind::response);
   if (const char* reason = checker.check_all(stream.section)) return reason;
@@ -361,6 +379,9 @@ void connection_state::stop_sending(time_point now, std::uint64_t stream_id, std
   }
   request_stream* stream = find_or_accept(stream_id);
   if (stream == nullptr || stream->send_over) return;
+  //= RFC 9114 section 4.1
+  //# Clients MUST NOT discard complete responses as a result of having their request terminated
+  //# abruptly
   tell(event_kind::stopped, *stream, code);
   end_sending(*stream);
   // A server that has answered early says H3_NO_ERROR: that is no abuse (RFC 9114 section 4.1).

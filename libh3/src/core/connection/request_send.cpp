@@ -22,6 +22,8 @@ constexpr std::uint64_t last_request_id = (std::uint64_t{1} << 62) - 4;
 
 result<void> connection_state::open_request(std::uint64_t stream_id) {
   if (closed_) return failure(errc::closed);
+  //= RFC 9114 section 4.1
+  //# A client MUST send only a single request on a given stream.
   if (is_server() || (stream_id & 3) != 0 || requests_.find(stream_id) != nullptr)
     return failure(errc::invalid_argument);
   //= RFC 9114 section 5.2
@@ -40,6 +42,9 @@ result<void> connection_state::send_headers(std::uint64_t stream_id,
   if (stream->send_part != message_part::headers || !stream->visible)
     return failure(errc::invalid_argument);
   section_checker checker(is_server() ? section_kind::response : section_kind::request,
+                          //= RFC 9114 section 7.2.4.2
+                          //# An HTTP implementation MUST NOT send frames or requests that would be
+                          //# invalid based on its current understanding of the peer's settings.
                           peer_settings_.enable_connect_protocol);
   if (auto checked = check_lines(lines, checker); !checked) return checked;
   if (auto checked = check_head(*stream, checker, fin); !checked) return checked;
@@ -56,6 +61,10 @@ result<void> connection_state::check_lines(std::span<const field_line> lines,
                                            section_checker& checker) const {
   std::uint64_t size = 0;
   for (const field_line& line : lines) {
+    //= RFC 9114 section 4.2
+    //# Characters in field names MUST be converted to lowercase prior to their encoding.
+    //= RFC 9114 section 4.3
+    //# Endpoints MUST NOT generate pseudo-header fields other than those defined in this document.
     if (checker.check(line) != nullptr) return failure(errc::invalid_argument);
     size += line.name.size() + line.value.size() + 32;
   }
@@ -223,6 +232,10 @@ bool connection_state::offer_own_stream(output& out) {
       if (const bytes instructions = decoder_.output(); !instructions.empty())
         offered_[count++] = instructions;
     if (count == 0) continue;
+    //= RFC 9114 section 6.2.1
+    //# The sender MUST NOT close the control stream
+    //= RFC 9204 section 4.2
+    //# The sender MUST NOT close either of these streams
     out = {.stream_id = *own.id, .pieces = {offered_.data(), count}, .fin = false};
     return true;
   }

@@ -122,6 +122,8 @@ const char* section_checker::check_pseudo(const field_line& line, known_field id
   //# Any request or response that contains a pseudo-header field that
   //# appears in a header section after a regular header field MUST be treated as
   //# malformed.
+  //= RFC 9114 section 4.3
+  //# All pseudo-header fields MUST appear in the header section before regular header fields.
   if (regular_begun_) return "pseudo-header field after a regular field";
   //= RFC 9114 section 4.3
   //# Endpoints MUST treat a
@@ -131,6 +133,9 @@ const char* section_checker::check_pseudo(const field_line& line, known_field id
   if (seen(id)) return "repeated pseudo-header field";
   seen_ |= 1u << static_cast<unsigned>(id);
   const bool is_status = id == known_field::pseudo_status;
+  //= RFC 9114 section 4.3
+  //# Pseudo-header fields defined for requests MUST NOT appear in responses; pseudo-header fields
+  //# defined for responses MUST NOT appear in requests.
   if (is_status != (kind_ == section_kind::response))
     return "pseudo-header field of the other direction";
   return is_status ? check_status(line.value) : check_request_pseudo(line.value, id);
@@ -174,6 +179,8 @@ const char* section_checker::check_known(const field_line& line, known_field id)
     //= RFC 9114 section 4.2
     //# any message containing connection-specific fields
     //# MUST be treated as malformed.
+    //= RFC 9114 section 4.1
+    //# the Transfer-Encoding header field MUST NOT be used
     case known_field::connection:
     case known_field::keep_alive:
     case known_field::proxy_connection:
@@ -252,6 +259,8 @@ const char* section_checker::finish_request() const noexcept {
   return path_.starts_with('/') || is_asterisk ? nullptr : ":path that does not begin with a slash";
 }
 
+//= RFC 9114 section 4.4
+//# A CONNECT request MUST be constructed as follows:
 const char* section_checker::finish_connect() const noexcept {
   //= RFC 9114 section 4.4
   //# The :scheme and :path pseudo-header fields are omitted

@@ -36,6 +36,30 @@ constexpr std::uint64_t any_length = std::numeric_limits<std::uint64_t>::max();
 //# A client MUST treat receipt of a
 //# PUSH_PROMISE frame that contains a larger push ID than the client has advertised
 //# as a connection error of H3_ID_ERROR.
+//= RFC 9114 section 7.2.1
+//# If a DATA frame is received on a control stream, the recipient MUST respond with a connection
+//# error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.2
+//# If a HEADERS frame is received on a control stream, the recipient MUST respond with a
+//# connection error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.3
+//# Receiving a CANCEL_PUSH frame on a stream other than the control stream MUST be treated as a
+//# connection error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.4
+//# If an endpoint receives a SETTINGS frame on a different stream, the endpoint MUST respond with
+//# a connection error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.5
+//# If a PUSH_PROMISE frame is received on the control stream, the client MUST respond with a
+//# connection error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.6
+//# A client MUST treat a GOAWAY frame on a stream other than the control stream as a connection
+//# error of type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.7
+//# Receipt of a MAX_PUSH_ID frame on any other stream MUST be treated as a connection error of
+//# type H3_FRAME_UNEXPECTED.
+//= RFC 9114 section 7.2.7
+//# A client MUST treat the receipt of a MAX_PUSH_ID frame as a connection error of type
+//# H3_FRAME_UNEXPECTED.
 // Our client never sends MAX_PUSH_ID, so every push ID is larger.
 constexpr std::array<row, 11> rows{{
     {0x00, any_length, {'x', 'x', 't', 't', 't', 'x'}},                        // DATA

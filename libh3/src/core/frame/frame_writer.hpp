@@ -26,6 +26,8 @@ inline void append_frame_header(std::vector<std::byte>& out, frame_type type,
   append_varint(out, length);
 }
 
+//= RFC 9114 section 7.1
+//# Each frame's payload MUST contain exactly the fields identified in its description.
 /// GOAWAY, CANCEL_PUSH or MAX_PUSH_ID.
 inline void append_varint_frame(std::vector<std::byte>& out, frame_type type, std::uint64_t value) {
   append_frame_header(out, type, transport::varint_size(value));

@@ -26,6 +26,8 @@ bool apply(settings& values, std::uint64_t id, std::uint64_t value) noexcept {
       return value <= 1;
     case setting_id::h3_datagram: values.datagrams = value == 1; return value <= 1;
   }
+  //= RFC 9114 section 7.2.4.1
+  //# Endpoints MUST NOT consider such settings to have any meaning upon receipt.
   return true;
 }
 
@@ -77,6 +79,8 @@ void append_settings_frame(std::vector<std::byte>& out, const settings& values,
   const auto add_changed = [&](setting_id id, std::uint64_t value, std::uint64_t initial) {
     if (value != initial) add(static_cast<std::uint64_t>(id), value);
   };
+  //= RFC 9114 section 7.2.4.2
+  //# The server MUST include all settings that differ from their default values.
   add_changed(setting_id::qpack_max_table_capacity, values.qpack_max_table_capacity,
               defaults.qpack_max_table_capacity);
   add_changed(setting_id::max_field_section_size, values.max_field_section_size,

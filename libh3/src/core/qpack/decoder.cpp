@@ -157,6 +157,8 @@ parse_status decoder::run_insert_with_literal_name(input_cursor& cursor) {
   return parse_status::whole;
 }
 
+//= RFC 9204 section 3.2
+//# duplicate entries MUST NOT be treated as an error by the decoder
 parse_status decoder::run_duplicate(input_cursor& cursor) {
   std::uint64_t index = 0;
   if (const parse_status status = read_prefix_integer(cursor, 5, index);
@@ -211,6 +213,8 @@ bool decoder::read_prefix(input_cursor& cursor, const blocked_stream* waiting,
   //# An endpoint MUST treat a field block with a Sign bit of 1 as
   //# invalid if the value of Required Insert Count is less than or equal to the value
   //# of Delta Base.
+  //= RFC 9204 section 4.5.1.2
+  //# The value of Base MUST NOT be negative.
   if (negative && required <= delta) return false;
   prefix = {.required_insert_count = required,
             .base = negative ? required - delta - 1 : required + delta};
@@ -236,6 +240,9 @@ bool decoder::rebuild_insert_count(std::uint64_t encoded, std::uint64_t& require
   return required != 0;
 }
 
+//= RFC 9204 section 2.2
+//# The decoder MUST emit field lines in the order their representations appear in the encoded
+//# field section.
 decode_outcome decoder::decode_lines(input_cursor cursor, const section_prefix& prefix,
                                      field_section& section) const {
   while (!cursor.empty()) {
@@ -287,6 +294,9 @@ bool decoder::find_post_base(std::uint64_t index, const section_prefix& prefix,
   //# QPACK_DECOMPRESSION_FAILED.
   const std::uint64_t absolute =
       prefix.base + index;  // both at most 2^62 and a little: no overflow
+  //= RFC 9204 section 2.2.1
+  //# If it encounters a Required Insert Count smaller than expected, it MUST treat this as a
+  //# connection error of type QPACK_DECOMPRESSION_FAILED.
   if (absolute >= prefix.required_insert_count) return false;
   const auto entry = table_.at(absolute);
   if (!entry) return false;

@@ -52,6 +52,9 @@ inline parse_status read_prefix_integer(input_cursor& cursor, unsigned prefix_bi
       sum += (octet & 0x7f) << shift;
       if ((octet & 0x80) == 0) break;
     }
+    //= RFC 9204 section 7.4
+    //# this MUST be treated as a stream error of type QPACK_DECOMPRESSION_FAILED if on a request
+    //# stream or a connection error of the appropriate type
     if (sum > transport::varint_max) return parse_status::invalid;
   }
   cursor.at = at;

@@ -68,6 +68,9 @@ bool packet_keys::rotate_read() {
 }
 
 void packet_keys::drop_previous_read(transport::time_point now) noexcept {
+  //= RFC 9001 section 6.1
+  //# An endpoint MUST retain old keys until it has successfully unprotected a packet sent using
+  //# the new keys.
   if (!previous_until_ || now < *previous_until_) return;
   previous_read_ = {};
   previous_until_.reset();

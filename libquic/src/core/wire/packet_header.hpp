@@ -175,6 +175,8 @@ struct version_negotiation_packet {
   transport::bytes source;
   //= RFC 9000 section 17.2.1
   //# Clients MUST ignore the value of this field.
+  //= RFC 8999 section 6
+  //# MUST be ignored on receipt
   transport::bytes supported_versions;  ///< Four bytes each, at least one.
 
   std::size_t size() const noexcept { return supported_versions.size() / 4; }
