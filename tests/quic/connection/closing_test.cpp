@@ -122,7 +122,7 @@ TEST_CASE("closing: after a stateless reset the connection is over at once", "[q
   token.fill(std::byte{0xab});
   std::array<std::byte, 8> id{};
   id[0] = std::byte{0x77};
-  pair.peer.send_frames(new_connection_id_frame{1, 0, quic::connection_id(id), token});
+  pair.peer.send_frames(new_connection_id_frame{1, 1, quic::connection_id(id), token});
   std::vector<std::byte> reset(40, std::byte{0x51});
   std::ranges::copy(token, reset.end() - 16);
 

@@ -21,18 +21,27 @@ peer_connection_ids::~peer_connection_ids() {
 }
 
 void peer_connection_ids::drop_token(const active_id& entry) {
-  if (entry.token) router_.remove_reset_token(*entry.token, slot_);
+  if (entry.token && entry.used) router_.remove_reset_token(*entry.token, slot_);
+}
+
+//= RFC 9000 section 10.3.1
+//# An endpoint MUST NOT check for any stateless reset tokens associated with connection IDs it has not
+//# used or for connection IDs that have been retired.
+void peer_connection_ids::use_current() {
+  if (active_.empty() || active_.front().used || !active_.front().token) return;
+  active_.front().used = true;
+  router_.add_reset_token(*active_.front().token, slot_);
 }
 
 void peer_connection_ids::set_initial(const connection_id& id) {
   if (active_.empty()) active_.push_back({});
-  active_.front() = {0, id, std::nullopt};
+  active_.front() = {.sequence = 0, .id = id, .token = std::nullopt};
 }
 
 void peer_connection_ids::set_initial_reset_token(const stateless_reset_token& token) {
   if (active_.empty() || active_.front().sequence != 0) return;
   active_.front().token = token;
-  router_.add_reset_token(token, slot_);
+  use_current();
 }
 
 std::expected<void, protocol_failure> peer_connection_ids::retire(std::uint64_t sequence) {
@@ -96,8 +105,10 @@ std::expected<void, protocol_failure> peer_connection_ids::on(
 
   const auto place =
       std::ranges::lower_bound(active_, frame.sequence_number, {}, &active_id::sequence);
-  active_.insert(place, {frame.sequence_number, frame.connection_id, frame.stateless_reset_token});
-  router_.add_reset_token(frame.stateless_reset_token, slot_);
+  active_.insert(place,
+                 {.sequence = frame.sequence_number,
+                  .id = frame.connection_id,
+                  .token = frame.stateless_reset_token});
   if (auto done = retire_prior_to(frame.retire_prior_to); !done) return done;
   //= RFC 9000 section 5.1.1
   //# After processing a NEW_CONNECTION_ID frame and adding and retiring active connection IDs, if the
@@ -108,6 +119,7 @@ std::expected<void, protocol_failure> peer_connection_ids::on(
     return fail(transport_error::connection_id_limit_error,
                 "more connection IDs than active_connection_id_limit");
   }
+  use_current();
   return {};
 }
 

@@ -47,6 +47,7 @@ class peer_connection_ids {
     std::uint64_t sequence = 0;
     connection_id id;
     std::optional<stateless_reset_token> token;
+    bool used = false;  ///< Packets carry it, so a reset may name its token.
   };
   struct retirement {
     std::uint64_t sequence = 0;
@@ -55,6 +56,7 @@ class peer_connection_ids {
   std::expected<void, protocol_failure> retire(std::uint64_t sequence);
   std::expected<void, protocol_failure> retire_prior_to(std::uint64_t sequence);
   void drop_token(const active_id& entry);
+  void use_current();
 
   connection_id_router& router_;
   std::uint32_t slot_;
