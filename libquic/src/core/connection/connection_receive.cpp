@@ -92,16 +92,40 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   if (phase_ == phase::closing) return closing_.on_packet_received();
   if (phase_ != phase::open) return;
   while (!datagram.empty() && phase_ == phase::open) {
-    const std::size_t size = receive_first_packet(now, datagram, mark, mask);
+  arrival from{
+      .mark = mark, .mask = mask, .datagram_size = datagram.size(), .destination = {}};
+    const std::size_t size = receive_first_packet(now, datagram, from);
     if (size == 0) return;
     datagram = datagram.subspan(size);
-    mask = nullptr;
+    from.mask = nullptr;
   }
 }
 
 /// Size of the packet, or zero when the rest of the datagram cannot be read.
+/// Why a packet may not stand in the datagram it came in; nullptr when it may.
+const char* connection_state::unfit_for_datagram(const packet_header& header,
+                                                 arrival& from) const noexcept {
+  //= RFC 9000 section 12.2
+  //# Receivers SHOULD ignore any subsequent packets with a different Destination Connection ID than the
+  //# first packet in the datagram.
+  if (from.destination.empty()) from.destination = header.destination;
+  if (!transport::equal_bytes(from.destination, header.destination))
+    return "unknown_connection_id";
+  if (header.type != packet_type::initial) return nullptr;
+  //= RFC 9000 section 14.1
+  //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that is
+  //# smaller than the smallest allowed maximum datagram size of 1200 bytes.
+  if (side_ == role::server && from.datagram_size < limits::min_initial_datagram)
+    return "initial_too_small";
+  //= RFC 9000 section 17.2.2
+  //# clients that receive an Initial packet with a non-zero Token Length field MUST either discard the
+  //# packet or generate a connection error of type PROTOCOL_VIOLATION.
+  if (side_ == role::client && !header.token.empty()) return "unexpected_token";
+  return nullptr;
+}
+
 std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes datagram,
-                                                   transport::ecn mark, const header_mask* mask) {
+                                                   arrival& from) {
   const auto header = parse_header(datagram, local_connection_ids::id_size);
   if (!header) {
     drop(now, nullptr, datagram.size(), "header_parse_error");
@@ -115,7 +139,11 @@ std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes
       return 0;
     default: break;
   }
-  receive_protected(now, {*header, datagram.first(header->size), mark, mask});
+  if (const char* unfit = unfit_for_datagram(*header, from)) {
+    drop(now, &*header, header->size, unfit);
+  } else {
+    receive_protected(now, {*header, datagram.first(header->size), from.mark, from.mask});
+  }
   return header->size;
 }
 
@@ -315,8 +343,9 @@ void connection_state::replay_undecryptable(time_point now) {
   std::vector<kept_packet> waiting;
   waiting.swap(undecryptable_);
   for (kept_packet& kept : waiting) {
-    if (phase_ != phase::open) return;
-    receive_first_packet(now, kept.packet, kept.mark, nullptr);
+    if (phase_ != phase::open) break;
+    arrival from{.mark = kept.mark, .mask = nullptr, .datagram_size = 0, .destination = {}};
+    receive_first_packet(now, kept.packet, from);
   }
 }
 

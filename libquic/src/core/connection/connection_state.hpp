@@ -168,8 +168,15 @@ class connection_state {
   };
   void receive_datagram(time_point now, mutable_bytes datagram, transport::ecn mark,
                         const header_mask* mask);
-  std::size_t receive_first_packet(time_point now, mutable_bytes datagram, transport::ecn mark,
-                                   const header_mask* mask);
+  /// What holds for all packets of a datagram.
+  struct arrival {
+    transport::ecn mark;
+    const header_mask* mask = nullptr;  ///< Of the first packet, when it was computed for the batch.
+    std::size_t datagram_size = 0;      ///< Zero: the packet was kept, its datagram was looked at.
+    bytes destination;                  ///< Of the first packet.
+  };
+  std::size_t receive_first_packet(time_point now, mutable_bytes datagram, arrival& from);
+  const char* unfit_for_datagram(const packet_header& header, arrival& from) const noexcept;
   void receive_protected(time_point now, const received_packet& packet);
   struct opened_packet;
   bool open_packet(time_point now, const received_packet& packet, encryption_level level,
