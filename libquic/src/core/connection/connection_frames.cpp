@@ -282,8 +282,6 @@ void connection_state::confirm_handshake(time_point now) {
   discard_keys(now, encryption_level::initial);
   discard_keys(now, encryption_level::handshake);
   path_.set_validated();
-  undecryptable_.clear();
-  undecryptable_.shrink_to_fit();
   events_.push(event_kind::confirmed);
   observe(observer::connectivity, [&](observer& who) {
     who.connection_state_updated({subject(now), "handshake_confirmed"});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 
 #include "core/connection/connection_state.hpp"
 #include "core/crypto/key_schedule.hpp"
@@ -91,9 +92,9 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   path_.on_received(datagram.size());
   if (phase_ == phase::closing) return closing_.on_packet_received();
   if (phase_ != phase::open) return;
-  while (!datagram.empty() && phase_ == phase::open) {
   arrival from{
       .mark = mark, .mask = mask, .datagram_size = datagram.size(), .destination = {}};
+  while (!datagram.empty() && phase_ == phase::open) {
     const std::size_t size = receive_first_packet(now, datagram, from);
     if (size == 0) return;
     datagram = datagram.subspan(size);
@@ -101,7 +102,6 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   }
 }
 
-/// Size of the packet, or zero when the rest of the datagram cannot be read.
 /// Why a packet may not stand in the datagram it came in; nullptr when it may.
 const char* connection_state::unfit_for_datagram(const packet_header& header,
                                                  arrival& from) const noexcept {
@@ -124,6 +124,7 @@ const char* connection_state::unfit_for_datagram(const packet_header& header,
   return nullptr;
 }
 
+/// Size of the packet, or zero when the rest of the datagram cannot be read.
 std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes datagram,
                                                    arrival& from) {
   const auto header = parse_header(datagram, local_connection_ids::id_size);
@@ -333,7 +334,11 @@ void connection_state::receive_retry(time_point now, bytes packet) {
 }
 
 void connection_state::keep_undecryptable(mutable_bytes packet, transport::ecn mark) {
-  if (undecryptable_.size() == limits::max_undecryptable_packets) return;
+  std::size_t bytes_kept = packet.size();
+  for (const kept_packet& kept : undecryptable_) bytes_kept += kept.packet.size();
+  if (undecryptable_.size() == limits::max_undecryptable_packets ||
+      bytes_kept > limits::max_undecryptable_bytes)
+    return;
   undecryptable_.push_back({{packet.begin(), packet.end()}, mark});
 }
 
@@ -347,6 +352,8 @@ void connection_state::replay_undecryptable(time_point now) {
     arrival from{.mark = kept.mark, .mask = nullptr, .datagram_size = 0, .destination = {}};
     receive_first_packet(now, kept.packet, from);
   }
+  // Streams lend their bytes until release_input().
+  std::ranges::move(waiting, std::back_inserter(replayed_));
 }
 
 void connection_state::drop(time_point now, const packet_header* header, std::size_t size,

@@ -320,6 +320,7 @@ class connection_state {
     transport::ecn mark;
   };
   std::vector<kept_packet> undecryptable_;
+  std::vector<kept_packet> replayed_;  ///< Lent until release_input().
 
   // Time.
   time_point started_;

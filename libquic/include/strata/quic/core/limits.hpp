@@ -17,6 +17,7 @@ inline constexpr std::size_t max_batch_bytes = 65'507;     ///< One sendmsg; mor
 inline constexpr unsigned max_batch_segments = 64;
 inline constexpr std::size_t max_undecryptable_packets =
     8;  ///< Kept per connection until their keys arrive.
+inline constexpr std::size_t max_undecryptable_bytes = 16 * 1024;  ///< Of those together.
 
 inline constexpr std::uint64_t packet_number_skip_period =
     1024;  ///< One number in about so many is never sent, so that
