@@ -33,7 +33,7 @@ result<void> packet_keys::install(const traffic_secret& secret) {
   if (secret.level != encryption_level::application) return {};
 
   if (reads) {
-    integrity_limit_ = level.read.integrity_limit();
+    forged_.limit(level.read.integrity_limit());
     const auto next = next_phase_secret(secret);
     if (!next) return std::unexpected(make_error_code(transport::errc::tls_failed));
     next_read_secret_ = *next;
@@ -154,7 +154,7 @@ std::expected<void, protocol_failure> packet_keys::on_forged() {
   //# If the total number of received packets that fail authentication within the connection, across all
   //# keys, exceeds the integrity limit for the selected AEAD, the endpoint MUST immediately close the
   //# connection with a connection error of type AEAD_LIMIT_REACHED and not process any more packets.
-  if (++forged_ <= integrity_limit_) return {};
+  if (forged_.add()) return {};
   return std::unexpected(
       protocol_failure{transport_error::aead_limit_reached, 0, "too many forged packets"});
 }
