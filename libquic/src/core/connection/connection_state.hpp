@@ -171,7 +171,7 @@ class connection_state {
   /// What holds for all packets of a datagram.
   struct arrival {
     transport::ecn mark;
-    const header_mask* mask = nullptr;  ///< Of the first packet, when it was computed for the batch.
+    const header_mask* mask = nullptr;  ///< Of the first packet, when made for the batch.
     std::size_t datagram_size = 0;      ///< Zero: the packet was kept, its datagram was looked at.
     bytes destination;                  ///< Of the first packet.
   };
