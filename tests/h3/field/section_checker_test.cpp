@@ -66,7 +66,7 @@ TEST_CASE("section_checker: any method token, any scheme and path of theirs is f
 //# All HTTP/3 requests MUST include exactly one value for the :method, :scheme,
 //# and :path pseudo-header fields, unless the request is a CONNECT request;
 TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is malformed",
-          "[h3][field]") {
+          "[h3][field][attack][H20]") {
   for (const char* name : {":method", ":scheme", ":authority", ":path"}) {
     INFO(name);
     CHECK(request(without(get, name)) != "ok");
@@ -83,7 +83,7 @@ TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is mal
 TEST_CASE(
     "section_checker H20: undefined pseudo-header fields, or those of the other direction, are "
     "malformed",
-    "[h3][field]") {
+    "[h3][field][attack][H20]") {
   CHECK(request(with(get, {{":autority", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":foo", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":", "x"}})) == "undefined pseudo-header field");
@@ -98,14 +98,14 @@ TEST_CASE(
 //# Any request or response that contains a pseudo-header field that
 //# appears in a header section after a regular header field MUST be treated as
 //# malformed.
-TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field]") {
+TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field][attack][H20]") {
   CHECK(request(with(with(without(get, ":path"), {{"accept", "*/*"}}), {{":path", "/"}})) ==
         "pseudo-header field after a regular field");
   CHECK(response({{"server", "x"}, {":status", "200"}}) != "ok");
 }
 
 TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malformed",
-          "[h3][field]") {
+          "[h3][field][attack][H20]") {
   for (const char* path : {"", "a", "*", "/a b", "/a#b", "/\x01", "http://x/", "/\x7f", "/a\tb"}) {
     INFO(path);
     CHECK(request(replaced(get, ":path", path)) != "ok");
@@ -124,7 +124,7 @@ TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malfo
 //# If both fields are present, they
 //# MUST contain the same value.
 TEST_CASE("section_checker H21: host and :authority agree, and one of them is there",
-          "[h3][field]") {
+          "[h3][field][attack][H21]") {
   CHECK(request(with(get, {{"host", "example.net"}})) == "host differs from :authority");
   CHECK(request(with(get, {{"host", "example.org:443"}})) == "host differs from :authority");
   CHECK(request(with(get, {{"host", "example.org"}, {"host", "example.org"}})) == "repeated host");
@@ -138,7 +138,7 @@ TEST_CASE("section_checker H21: host and :authority agree, and one of them is th
 //# A request or response containing uppercase characters in field
 //# names MUST be treated as malformed.
 TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as RFC 9110 says",
-          "[h3][field]") {
+          "[h3][field][attack][H21]") {
   const std::string allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
   for (int octet = 0; octet < 256; ++octet) {
     const char c = static_cast<char>(octet);
@@ -158,7 +158,8 @@ TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as
 //# Any request or
 //# response that contains a character not permitted in a field value MUST be
 //# treated as malformed.
-TEST_CASE("section_checker H21: every octet in a value, at every place of a word", "[h3][field]") {
+TEST_CASE("section_checker H21: every octet in a value, at every place of a word",
+          "[h3][field][attack][H21]") {
   for (int octet = 0; octet < 256; ++octet) {
     const bool fine = octet == '\t' || (octet >= 0x20 && octet != 0x7f);
     for (std::size_t place = 1; place < 19; ++place) {
@@ -199,7 +200,7 @@ TEST_CASE("section_checker: te is trailers in a request and nothing else", "[h3]
   CHECK(trailers({{"te", "trailers"}}) == "invalid te");
 }
 
-TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field]") {
+TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field][attack][H17]") {
   for (const char* value : {"0", "10", "00010", "999999999999999999"})
     CHECK(request(with(get, {{"content-length", value}})) == "ok");
   for (const char* value :
@@ -216,7 +217,8 @@ TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field]") 
 //= type=test
 //# This pseudo-header
 //# field MUST be included in all responses; otherwise, the response is malformed
-TEST_CASE("section_checker H26: status is three digits from 100, not 101", "[h3][field]") {
+TEST_CASE("section_checker H26: status is three digits from 100, not 101",
+          "[h3][field][attack][H26]") {
   for (const char* status : {"100", "103", "200", "299", "404", "599", "999"})
     CHECK(response({{":status", status}}) == "ok");
   for (const char* status : {"", "20", "2000", "0200", "099", "2x0", "+20", "-20", " 20", "101"})
@@ -239,7 +241,8 @@ TEST_CASE("section_checker: trailers are plain fields", "[h3][field]") {
 //= RFC 9114 section 4.4
 //= type=test
 //# The :scheme and :path pseudo-header fields are omitted
-TEST_CASE("section_checker H30: CONNECT names host and port and nothing more", "[h3][field]") {
+TEST_CASE("section_checker H30: CONNECT names host and port and nothing more",
+          "[h3][field][attack][H30]") {
   const lines connect{{":method", "CONNECT"}, {":authority", "example.org:443"}};
   CHECK(request(connect) == "ok");
   CHECK(request(with(connect, {{":path", "/"}})) == "CONNECT with :scheme or :path");
@@ -252,7 +255,7 @@ TEST_CASE("section_checker H30: CONNECT names host and port and nothing more", "
 }
 
 TEST_CASE("section_checker H30: extended CONNECT is refused unless it was negotiated",
-          "[h3][field]") {
+          "[h3][field][attack][H30]") {
   const lines extended = with(replaced(get, ":method", "CONNECT"), {{":protocol", "websocket"}});
   CHECK(verdict(section_kind::request, extended, true) == "ok");
   CHECK(request(extended) == ":protocol that was not negotiated");

@@ -76,7 +76,7 @@ TEST_CASE("encoder: a cookie of 19 bytes is never indexed, one of 20 may be", "[
 }
 
 TEST_CASE("encoder H06: acknowledgments and increments of nothing are errors, in every split",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H06]") {
   for (const char* wrong : {"00", "01", "3f00", "80", "84", "ff8001"}) {
     const auto input = octets(wrong);
     encoder whole;

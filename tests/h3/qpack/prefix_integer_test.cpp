@@ -58,7 +58,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not", "[h3][qpack]") {
+TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not",
+          "[h3][qpack][attack][H10]") {
   std::uint64_t value = 0;
   CHECK(read(octets("ff80feffffffffffff3f"), 8, value) == parse_status::whole);
   CHECK(value == varint_max);
@@ -67,7 +68,7 @@ TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not", "[h3]
 }
 
 TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid whatever they say",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H10]") {
   std::uint64_t value = 0;
   CHECK(read(octets("ff 80 80 80 80 80 80 80 80 00"), 8, value) == parse_status::whole);
   CHECK(value == 255);
@@ -76,7 +77,7 @@ TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid wha
 }
 
 TEST_CASE("string_literal H09: a length beyond the limit is invalid before the bytes come",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H09]") {
   string_literal literal;
   const auto exact = octets("02 6162");
   input_cursor cursor{strata::transport::bytes(exact)};

@@ -28,7 +28,7 @@ TEST_CASE("handshake: it completes with one flight split over any number of pack
 }
 
 TEST_CASE("handshake: an unvalidated client is sent at most three times what it sent (Q31)",
-          "[quic][handshake]") {
+          "[quic][handshake][attack][Q31]") {
   hostile_client pair(hostile_client::accepting(), {.server_flight_size = 20'000});
   pair.peer.acknowledges = false;
   pair.peer.start();
@@ -40,7 +40,8 @@ TEST_CASE("handshake: an unvalidated client is sent at most three times what it 
   CHECK(pair.peer.bytes_received() > 2 * pair.peer.bytes_sent());
 }
 
-TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)", "[quic][handshake]") {
+TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)",
+          "[quic][handshake][attack][Q43]") {
   hostile_client pair;
   pair.peer.acknowledges = false;
   pair.peer.start();
@@ -61,7 +62,7 @@ TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)", "[
 
 TEST_CASE(
     "handshake: transport parameters that break a rule are refused with their code (Q22, Q68)",
-    "[quic][handshake]") {
+    "[quic][handshake][attack][Q22][Q68]") {
   const auto run = [](const std::function<void(testkit::raw_peer&)>& spoil) {
     hostile_client pair;
     spoil(pair.peer);
@@ -94,7 +95,7 @@ TEST_CASE(
 }
 
 TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packets (Q25)",
-          "[quic][handshake]") {
+          "[quic][handshake][attack][Q25]") {
   for (const bool stream : {true, false}) {
     hostile_client pair;
     pair.peer.start();
@@ -172,7 +173,7 @@ TEST_CASE("handshake: an unknown version is answered with the ones we speak, how
 }
 
 TEST_CASE("handshake: packets of no connection are answered by few and smaller resets (Q35)",
-          "[quic][handshake]") {
+          "[quic][handshake][attack][Q35]") {
   hostile_client pair;
   std::vector<std::byte> out(limits::max_batch_bytes);
   std::size_t answers = 0;

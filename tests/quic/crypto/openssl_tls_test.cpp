@@ -149,7 +149,7 @@ TEST_CASE("openssl_tls: a handshake agrees on everything", "[quic][crypto]") {
   CHECK_FALSE(client.resumed);
 }
 
-TEST_CASE("openssl_tls: messages may be cut anywhere", "[quic][crypto]") {
+TEST_CASE("openssl_tls: messages may be cut anywhere", "[quic][crypto][attack][T12]") {
   // 1,100 cuts the default ClientHello in two, as the first flight of Initial packets does.
   auto pair = pair_of();
   pair.chunk = GENERATE(1u, 2u, 3u, 5u, 38u, 39u, 40u, 100u, 1100u);
@@ -262,7 +262,7 @@ TEST_CASE("openssl_tls: a long certificate chain passes", "[quic][crypto]") {
 //# MUST close the connection with an error of type 0x016d (equivalent to a fatal
 //# TLS missing_extension alert, see {{tls-errors}}).
 TEST_CASE("openssl_tls: missing transport parameters are missing_extension on both sides",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][H3SPEC-T31]") {
   // The extension (0x0039) becomes one that nobody knows.
   const auto pair = with_client_hello(
       "00390018"
@@ -287,7 +287,7 @@ TEST_CASE("openssl_tls: missing transport parameters are missing_extension on bo
 //# 10.2 of QUIC-TRANSPORT}}) with a no_application_protocol TLS alert (QUIC error
 //# code 0x0178; see {{tls-errors}}) if an application protocol is not negotiated.
 TEST_CASE("openssl_tls: no common protocol is no_application_protocol on both sides",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][H3SPEC-T30]") {
   auto options = client_options();
   options.alpn = {"other"};
   auto pair = pair_of(options);
@@ -337,7 +337,8 @@ TEST_CASE("openssl_tls: only TLS 1.3 is offered and accepted", "[quic][crypto]")
   check_failure(pair.server, 70);
 }
 
-TEST_CASE("openssl_tls: CCM_8 is never chosen, and does no harm when offered", "[quic][crypto]") {
+TEST_CASE("openssl_tls: CCM_8 is never chosen, and does no harm when offered",
+          "[quic][crypto][attack][T16]") {
   // The list of three suites, then their number's worth of others.
   const auto only = with_client_hello("0006130113021303", "0006130513051305");
   check_failure(only.server, 40);
@@ -474,7 +475,7 @@ TEST_CASE("openssl_tls: a client that wants no sessions swallows tickets", "[qui
 //# message as a connection error of type 0x010a, equivalent to a
 //# fatal TLS alert of unexpected_message; see {{tls-errors}}.
 TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refused",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][T07]") {
   auto options = client_options();
   if (GENERATE(false, true)) options.session_received = [](std::string_view, bytes) {};
   const octets key_update = from_hexadecimal("1800000100");
@@ -498,7 +499,7 @@ TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refus
   check_failure(pair.server, 10);
 }
 
-TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto]") {
+TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto][attack][H3SPEC-T33]") {
   auto pair = pair_of();
   pair.tamper = [](bool from_client, encryption_level level, octets& message) {
     if (from_client && level == encryption_level::handshake) message = from_hexadecimal("05000000");
@@ -512,7 +513,7 @@ TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto]") {
 //# When TLS provides keys for a higher encryption level,
 //# if there is data from a previous encryption level that TLS has not consumed,
 //# this MUST be treated as a connection error of type PROTOCOL_VIOLATION.
-TEST_CASE("openssl_tls: bytes past the end of a level are refused", "[quic][crypto]") {
+TEST_CASE("openssl_tls: bytes past the end of a level are refused", "[quic][crypto][attack][T08]") {
   for (const bool at_client : {false, true}) {
     auto pair = pair_of();
     pair.tamper = [=](bool from_client, encryption_level level, octets& message) {
@@ -547,7 +548,8 @@ TEST_CASE("openssl_tls: what is kept for a later level is bounded", "[quic][cryp
   }
 }
 
-TEST_CASE("openssl_tls: damage anywhere in the handshake ends it, never more", "[quic][crypto]") {
+TEST_CASE("openssl_tls: damage anywhere in the handshake ends it, never more",
+          "[quic][crypto][attack][R09]") {
   const auto tls = backend(client_options(), server_options());
   strata::testkit::fake_random random(GENERATE(1u, 2u, 3u));
   for (int round = 0; round < 60; ++round) {

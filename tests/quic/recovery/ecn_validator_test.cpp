@@ -49,7 +49,7 @@ TEST_CASE("ecn_validator: more CE is congestion, once", "[quic][recovery][ecn]")
 }
 
 TEST_CASE("ecn_validator: wrong counts lose the marks, not the connection",
-          "[quic][recovery][ecn][Q17]") {
+          "[quic][recovery][ecn][Q17][attack]") {
   //= RFC 9000 section 13.4.2.2
   //# If validation fails, then the endpoint MUST disable ECN.
   auto v = sent(10);
