@@ -12,9 +12,13 @@ namespace {
 
 thread_local std::size_t count = 0;
 std::atomic<std::size_t> held = 0;
+std::atomic<std::size_t> peak = 0;
 
 void* hold(void* memory) noexcept {
-  if (memory != nullptr) held += malloc_usable_size(memory);
+  if (memory == nullptr) return memory;
+  const std::size_t size = malloc_usable_size(memory);
+  const std::size_t now = held.fetch_add(size) + size;
+  for (std::size_t most = peak; now > most && !peak.compare_exchange_weak(most, now);) {}
   return memory;
 }
 
@@ -60,6 +64,8 @@ namespace strata::testkit {
 std::size_t allocations() noexcept { return count; }
 
 std::size_t held_bytes() noexcept { return held; }
+std::size_t peak_bytes() noexcept { return peak; }
+void reset_peak() noexcept { peak = held.load(); }
 
 bool count_openssl() noexcept {
   return CRYPTO_set_mem_functions(openssl_take, openssl_resize, openssl_give_back) == 1;

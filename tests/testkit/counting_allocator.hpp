@@ -14,6 +14,9 @@ std::size_t allocations() noexcept;
 /// rounds them. OpenSSL's are counted once count_openssl() has returned true; it must come before
 /// the first call of OpenSSL in the program.
 std::size_t held_bytes() noexcept;
+/// The most of those there have been since reset_peak().
+std::size_t peak_bytes() noexcept;
+void reset_peak() noexcept;
 bool count_openssl() noexcept;
 
 }  // namespace strata::testkit

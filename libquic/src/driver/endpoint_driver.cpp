@@ -212,22 +212,15 @@ void endpoint_driver::dispatch(time_point now) {
   }
 }
 
-core::decision endpoint_driver::default_admission(const core::incoming_attempt& attempt) const {
-  // With so many handshakes under way a flood is likely: ask for proof of the address before
-  // spending more on it.
-  constexpr std::uint32_t half_open_before_retry = 512;
-  const bool crowded = core_.statistics().half_open >= half_open_before_retry;
-  return crowded && !attempt.address_validated ? core::decision::retry : core::decision::accept;
-}
-
 void endpoint_driver::decide_incoming(time_point now, std::uint64_t number) {
   const core::incoming_attempt* attempt = core_.incoming(number);
   if (attempt == nullptr) return;
   core::decision what = core::decision::refuse;
   if (accepts_ && backlog_.size() < options_.accept_backlog) {
+    const core::endpoint_statistics now_open = core_.statistics();
     try {
-      what = options_.admit ? options_.admit(*attempt, core_.statistics())
-                            : default_admission(*attempt);
+      what = options_.admit ? options_.admit(*attempt, now_open)
+                            : core::default_admission(*attempt, now_open);
     } catch (...) {
       core_.decide(now, number, core::decision::refuse);
       throw;

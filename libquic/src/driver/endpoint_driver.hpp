@@ -97,7 +97,6 @@ class endpoint_driver final : public transport::driver {
   void dispatch_to_connection(transport::time_point now, connection_entry& entry,
                               const core::event& event);
   void decide_incoming(transport::time_point now, std::uint64_t attempt);
-  core::decision default_admission(const core::incoming_attempt& attempt) const;
   void on_ready(connection_entry& entry);
   void on_closed(connection_entry& entry);
   void serve_opening(connection_entry& entry, bool bidirectional);

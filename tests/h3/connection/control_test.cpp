@@ -125,7 +125,7 @@ TEST_CASE("connection: ENABLE_CONNECT_PROTOCOL from a client says nothing", "[h3
 //# of a second instance of either stream type MUST be treated as a connection error
 //# of type H3_STREAM_CREATION_ERROR.
 TEST_CASE("connection H13: a second control, encoder or decoder stream is H3_STREAM_CREATION_ERROR",
-          "[h3][connection]") {
+          "[h3][connection][attack][H13]") {
   for (const std::uint64_t type : {0u, 2u, 3u}) {
     harness server = harness::server();
     server.feed(2, varint(type));
@@ -156,7 +156,7 @@ TEST_CASE("connection: encoder and decoder streams may be opened where there is 
 //# H3_CLOSED_CRITICAL_STREAM.
 TEST_CASE(
     "connection H13: FIN, RESET_STREAM and STOP_SENDING on critical streams close the connection",
-    "[h3][connection]") {
+    "[h3][connection][attack][H13]") {
   for (const std::uint64_t type : {0u, 2u, 3u}) {
     harness ended = harness::server();
     ended.feed(2, varint(type), true);
@@ -199,7 +199,7 @@ TEST_CASE("connection: a stream that ends before its type means nothing", "[h3][
 //# Implementations MUST discard data or abort reading on unidirectional streams that have unknown
 //# or unsupported types.
 TEST_CASE("connection H25: unknown stream types are stopped, their bytes dropped",
-          "[h3][connection]") {
+          "[h3][connection][attack][H25]") {
   harness server = harness::server();
   server.feed(2, varint(grease_id(5)) + text("anything"));
   CHECK(server.commands == "stop 2 H3_STREAM_CREATION_ERROR\n");
@@ -210,7 +210,7 @@ TEST_CASE("connection H25: unknown stream types are stopped, their bytes dropped
 }
 
 TEST_CASE("connection H25: 15 and 16 unidirectional streams may be open, 17 not",
-          "[h3][connection]") {
+          "[h3][connection][attack][H25]") {
   harness server = harness::server();
   const std::uint64_t limit = core::limits::max_peer_unidirectional_streams;
   for (std::uint64_t i = 0; i < limit; ++i) server.feed(2 + 4 * i, {std::byte{0x40}});
@@ -235,7 +235,8 @@ TEST_CASE("connection H25: 15 and 16 unidirectional streams may be open, 17 not"
 //# treat receipt of a push stream as a connection error of type H3_ID_ERROR
 //# when no MAX_PUSH_ID frame has been sent or when the stream
 //# references a push ID that is greater than the maximum push ID.
-TEST_CASE("connection H13: push streams are refused by both roles", "[h3][connection]") {
+TEST_CASE("connection H13: push streams are refused by both roles",
+          "[h3][connection][attack][H13]") {
   harness server = harness::server();
   server.feed(2, varint(1) + varint(0));
   CHECK(server.closed_with() == "H3_STREAM_CREATION_ERROR");
@@ -324,7 +325,7 @@ TEST_CASE("connection: control frames of the wrong size are H3_FRAME_ERROR", "[h
 }
 
 TEST_CASE("connection H11: SETTINGS of 4095 and 4096 bytes are read, of 4097 refused at its header",
-          "[h3][connection]") {
+          "[h3][connection][attack][H11]") {
   const auto sized = [](std::size_t size) {
     byte_vector payload;
     // Parameters of 16 bytes in eight-byte integers, then one that fills up.
@@ -354,7 +355,8 @@ TEST_CASE("connection H11: SETTINGS of 4095 and 4096 bytes are read, of 4097 ref
 //# receipt of a MAX_PUSH_ID
 //# frame that contains a smaller value than previously received MUST be treated as
 //# a connection error of type H3_ID_ERROR.
-TEST_CASE("connection H14: MAX_PUSH_ID may repeat and grow, never fall", "[h3][connection]") {
+TEST_CASE("connection H14: MAX_PUSH_ID may repeat and grow, never fall",
+          "[h3][connection][attack][H14]") {
   harness server = settled_server();
   for (const std::uint64_t id : {5u, 5u, 9u})
     server.feed(2, frame(frame_type::max_push_id, varint(id)));
@@ -373,7 +375,7 @@ TEST_CASE("connection H14: MAX_PUSH_ID may repeat and grow, never fall", "[h3][c
 //# If a CANCEL_PUSH frame is received that references a push ID greater than currently allowed on
 //# the connection, this MUST be treated as a connection error of type H3_ID_ERROR.
 TEST_CASE("connection H14: CANCEL_PUSH of what was never promised is H3_ID_ERROR in both roles",
-          "[h3][connection]") {
+          "[h3][connection][attack][H14]") {
   harness server = settled_server();
   server.feed(2, frame(frame_type::cancel_push, varint(0)));
   CHECK(server.closed_with() == "H3_ID_ERROR");
@@ -387,7 +389,7 @@ TEST_CASE("connection H14: CANCEL_PUSH of what was never promised is H3_ID_ERROR
 //# Receiving a GOAWAY containing a larger identifier than
 //# previously received MUST be treated as a connection error of type H3_ID_ERROR.
 TEST_CASE("connection H14: a GOAWAY identifier may repeat and fall, never rise, in both roles",
-          "[h3][connection]") {
+          "[h3][connection][attack][H14]") {
   harness server = settled_server();
   for (const std::uint64_t id : {9u, 9u, 3u}) server.feed(2, frame(frame_type::goaway, varint(id)));
   CHECK(server.count("goaway 0") == 3);
@@ -468,7 +470,7 @@ TEST_CASE("connection: shutdown goes in two steps and never raises its identifie
 //= RFC 9114 section 7.2.8
 //# Endpoints MUST NOT consider these frames to have any meaning upon receipt.
 TEST_CASE("connection H24: reserved frames of 2^20 bytes are skipped anywhere",
-          "[h3][connection]") {
+          "[h3][connection][attack][H24]") {
   harness server = settled_server();
   const byte_vector pad = frame(grease_id(9), byte_vector(1 << 17));
   server.feed(2, pad);

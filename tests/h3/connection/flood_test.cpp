@@ -64,7 +64,7 @@ TEST_CASE("flood_budget: time in small steps earns as much as in one", "[h3][con
 }
 
 TEST_CASE("flood_budget H29: eight bytes of overhead per useful byte beyond the first MiB",
-          "[h3][connection]") {
+          "[h3][connection][attack][H29]") {
   flood_budget budget;
   CHECK(budget.add_overhead(limits::overhead_allowance));
   CHECK(budget.add_overhead(limits::overhead_ratio - 1));
@@ -74,7 +74,7 @@ TEST_CASE("flood_budget H29: eight bytes of overhead per useful byte beyond the 
 }
 
 TEST_CASE("flood H01: requests opened and cancelled close the connection within a thousand",
-          "[h3][connection]") {
+          "[h3][connection][attack][H01]") {
   const auto with_reset = [](harness& server, std::uint64_t id) {
     server.feed(id, headers(get_lines));
     server.core.stream_reset(server.now, id, cancelled);
@@ -92,7 +92,7 @@ TEST_CASE("flood H01: requests opened and cancelled close the connection within 
   CHECK(requests_until_closed(before_headers) <= 1000);
 }
 
-TEST_CASE("flood H02: requests made to fail close it as well", "[h3][connection]") {
+TEST_CASE("flood H02: requests made to fail close it as well", "[h3][connection][attack][H02]") {
   CHECK(requests_until_closed([](harness& server, std::uint64_t id) {
           server.feed(id, headers({{":method", "GET"}}), true);
         }) <= 1000);
@@ -134,8 +134,21 @@ TEST_CASE("flood: control frames, empty DATA frames and unknown streams are coun
   CHECK(streams.closed_with() == "H3_EXCESSIVE_LOAD");
 }
 
+TEST_CASE("flood H15: PRIORITY_UPDATE by the thousand, for streams that will never be, is counted",
+          "[h3][connection][attack][H15]") {
+  for (const std::uint64_t type : {0xf0700u, 0xf0701u}) {
+    harness server = harness::server();
+    server.feed(2, varint(0) + settings_frame());
+    std::size_t borne = 0;
+    for (; server.closed_with().empty() && borne < 10'000; ++borne)
+      server.feed(2, frame(type, varint(4 * borne) + text("u=1,i,\"junk")));
+    CHECK(server.closed_with() == "H3_EXCESSIVE_LOAD");
+    CHECK(borne <= limits::glitch_burst);
+  }
+}
+
 TEST_CASE("flood H29: a stream of unknown frames beyond a MiB closes, useful content does not",
-          "[h3][connection]") {
+          "[h3][connection][attack][H29]") {
   harness server = harness::server();
   server.feed(0, headers(post_lines));
   const byte_vector pad = frame(0x21, byte_vector(1 << 14));

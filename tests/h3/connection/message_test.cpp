@@ -49,7 +49,7 @@ TEST_CASE("message: a request with content and trailers, in order", "[h3][connec
 }
 
 TEST_CASE("message H23: every split of a request of three frames gives the same",
-          "[h3][connection]") {
+          "[h3][connection][attack][H23]") {
   const byte_vector request = headers(with(post_lines, "content-length", "6")) +
                               data_frame("abcdef") + headers({{"x-sum", "1"}});
   for (std::size_t first = 0; first <= request.size(); ++first) {
@@ -168,7 +168,7 @@ TEST_CASE("message: a request stream that ends without a request is H3_REQUEST_I
 //# field (Section 8.6 of [RFC9110]) is malformed if the value of the Content-Length header field does
 //# not equal the sum of the DATA frame lengths received.
 TEST_CASE("message H16 H17: content-length is the sum of DATA on every end path",
-          "[h3][connection]") {
+          "[h3][connection][attack][H16][H17]") {
   const auto outcome = [](const std::vector<byte_vector>& parts, bool fin_alone) {
     harness server = harness::server();
     server.feed(0, headers(with(post_lines, "content-length", "10")));
@@ -193,7 +193,7 @@ TEST_CASE("message H16 H17: content-length is the sum of DATA on every end path"
 }
 
 TEST_CASE("message H17: content beyond content-length is refused before any of it is shown",
-          "[h3][connection]") {
+          "[h3][connection][attack][H17]") {
   harness server = harness::server();
   server.feed(0, headers(with(post_lines, "content-length", "2")) + data_frame("abc"));
   CHECK(server.streams[0].body.empty());
@@ -206,7 +206,7 @@ TEST_CASE("message H17: content beyond content-length is refused before any of i
 //# error of type H3_MESSAGE_ERROR.
 TEST_CASE(
     "message H19: after a stream error the rest of the stream is dropped, the connection lives",
-    "[h3][connection]") {
+    "[h3][connection][attack][H19]") {
   harness server = harness::server();
   server.feed(0,
               headers(with(get_lines, "Upper", "case")) + headers(get_lines) + data_frame("x") +
@@ -240,7 +240,8 @@ TEST_CASE("message: opening a stream opens those below it", "[h3][connection]") 
   CHECK(server.events == "headers 8\nfinished 8\nheaders 0\nfinished 0\n");
 }
 
-TEST_CASE("message H26: interim responses, then the final one, in one piece", "[h3][connection]") {
+TEST_CASE("message H26: interim responses, then the final one, in one piece",
+          "[h3][connection][attack][H26]") {
   harness client = asked();
   client.feed(0,
               headers({{":status", "103"}, {"link", "a"}}) + headers({{":status", "100"}}) +
@@ -267,7 +268,8 @@ TEST_CASE("message: 9 and 10 interim responses are taken, 11 are malformed", "[h
 //= RFC 9114 section 4.1
 //# On a given stream, receipt of multiple requests or receipt of an additional HTTP response
 //# following a final HTTP response MUST be treated as malformed.
-TEST_CASE("message H26: responses that are malformed fail their stream", "[h3][connection]") {
+TEST_CASE("message H26: responses that are malformed fail their stream",
+          "[h3][connection][attack][H26]") {
   const auto failed = [](const byte_vector& response) {
     harness client = asked();
     client.feed(0, response, true);
@@ -390,7 +392,7 @@ TEST_CASE("message: a blocked section in pieces of one byte", "[h3][connection]"
 }
 
 TEST_CASE("message H05: a stream that dies blocked is cancelled and frees its place",
-          "[h3][connection]") {
+          "[h3][connection][attack][H05]") {
   harness server = harness::server();
   const std::uint64_t limit = core::limits::qpack_blocked_streams;
   for (std::uint64_t i = 0; i < limit; ++i) server.feed(4 * i, blocked_headers());
@@ -433,7 +435,7 @@ TEST_CASE("message: a stream that stays blocked for ten seconds is given up", "[
 TEST_CASE(
     "message H03 H04: headers, interim responses and trailers that decode too large fail their "
     "stream",
-    "[h3][connection]") {
+    "[h3][connection][attack][H03][H04]") {
   const auto many = [](field_list lines, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) lines.push_back({"accept", "*/*"});
     return lines;
@@ -470,7 +472,7 @@ TEST_CASE("message: a section of 32767 and 32768 decoded bytes is taken, of 3276
 
 TEST_CASE(
     "message H11: HEADERS of 32768 bytes may begin, of 32769 or 2^30 are refused at the header",
-    "[h3][connection]") {
+    "[h3][connection][attack][H11]") {
   const std::size_t limit = core::limits::max_field_section_size;
   for (const std::uint64_t length : {std::uint64_t{limit - 1}, std::uint64_t{limit},
                                      std::uint64_t{limit + 1}, std::uint64_t{1} << 30}) {

@@ -66,7 +66,7 @@ TEST_CASE("section_checker: any method token, any scheme and path of theirs is f
 //# All HTTP/3 requests MUST include exactly one value for the :method, :scheme,
 //# and :path pseudo-header fields, unless the request is a CONNECT request;
 TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is malformed",
-          "[h3][field]") {
+          "[h3][field][attack][H20]") {
   for (const char* name : {":method", ":scheme", ":authority", ":path"}) {
     INFO(name);
     CHECK(request(without(get, name)) != "ok");
@@ -88,7 +88,7 @@ TEST_CASE("section_checker H20: a missing or repeated pseudo-header field is mal
 TEST_CASE(
     "section_checker H20: undefined pseudo-header fields, or those of the other direction, are "
     "malformed",
-    "[h3][field]") {
+    "[h3][field][attack][H20]") {
   CHECK(request(with(get, {{":autority", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":foo", "x"}})) == "undefined pseudo-header field");
   CHECK(request(with(get, {{":", "x"}})) == "undefined pseudo-header field");
@@ -105,7 +105,7 @@ TEST_CASE(
 //# malformed.
 //= RFC 9114 section 4.3
 //# All pseudo-header fields MUST appear in the header section before regular header fields.
-TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field]") {
+TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field][attack][H20]") {
   CHECK(request(with(with(without(get, ":path"), {{"accept", "*/*"}}), {{":path", "/"}})) ==
         "pseudo-header field after a regular field");
   CHECK(response({{"server", "x"}, {":status", "200"}}) != "ok");
@@ -118,7 +118,7 @@ TEST_CASE("section_checker H20: pseudo-header fields come first", "[h3][field]")
 //# This pseudo-header field MUST NOT be empty for "http" or "https" URIs; "http" or "https" URIs
 //# that do not contain a path component MUST include a value of / (ASCII 0x2f).
 TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malformed",
-          "[h3][field]") {
+          "[h3][field][attack][H20]") {
   for (const char* path : {"", "a", "*", "/a b", "/a#b", "/\x01", "http://x/", "/\x7f", "/a\tb"}) {
     INFO(path);
     CHECK(request(replaced(get, ":path", path)) != "ok");
@@ -143,7 +143,7 @@ TEST_CASE("section_checker H20: empty and invalid pseudo-header values are malfo
 //= RFC 9114 section 4.3.1
 //# If these fields are present, they MUST NOT be empty.
 TEST_CASE("section_checker H21: host and :authority agree, and one of them is there",
-          "[h3][field]") {
+          "[h3][field][attack][H21]") {
   CHECK(request(with(get, {{"host", "example.net"}})) == "host differs from :authority");
   CHECK(request(with(get, {{"host", "example.org:443"}})) == "host differs from :authority");
   CHECK(request(with(get, {{"host", "example.org"}, {"host", "example.org"}})) == "repeated host");
@@ -159,7 +159,7 @@ TEST_CASE("section_checker H21: host and :authority agree, and one of them is th
 //= RFC 9114 section 10.3
 //# Requests or responses containing invalid field names MUST be treated as malformed.
 TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as RFC 9110 says",
-          "[h3][field]") {
+          "[h3][field][attack][H21]") {
   const std::string allowed = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
   for (int octet = 0; octet < 256; ++octet) {
     const char c = static_cast<char>(octet);
@@ -179,7 +179,8 @@ TEST_CASE("section_checker H21: every octet in a name is allowed or malformed as
 //# Any request or
 //# response that contains a character not permitted in a field value MUST be
 //# treated as malformed.
-TEST_CASE("section_checker H21: every octet in a value, at every place of a word", "[h3][field]") {
+TEST_CASE("section_checker H21: every octet in a value, at every place of a word",
+          "[h3][field][attack][H21]") {
   for (int octet = 0; octet < 256; ++octet) {
     const bool fine = octet == '\t' || (octet >= 0x20 && octet != 0x7f);
     for (std::size_t place = 1; place < 19; ++place) {
@@ -222,7 +223,7 @@ TEST_CASE("section_checker: te is trailers in a request and nothing else", "[h3]
   CHECK(trailers({{"te", "trailers"}}) == "invalid te");
 }
 
-TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field]") {
+TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field][attack][H17]") {
   for (const char* value : {"0", "10", "00010", "999999999999999999"})
     CHECK(request(with(get, {{"content-length", value}})) == "ok");
   for (const char* value :
@@ -239,7 +240,8 @@ TEST_CASE("section_checker H17: content-length is digits, once", "[h3][field]") 
 //= type=test
 //# This pseudo-header
 //# field MUST be included in all responses; otherwise, the response is malformed
-TEST_CASE("section_checker H26: status is three digits from 100, not 101", "[h3][field]") {
+TEST_CASE("section_checker H26: status is three digits from 100, not 101",
+          "[h3][field][attack][H26]") {
   for (const char* status : {"100", "103", "200", "299", "404", "599", "999"})
     CHECK(response({{":status", status}}) == "ok");
   for (const char* status : {"", "20", "2000", "0200", "099", "2x0", "+20", "-20", " 20", "101"})
@@ -264,7 +266,8 @@ TEST_CASE("section_checker: trailers are plain fields", "[h3][field]") {
 //# The :scheme and :path pseudo-header fields are omitted
 //= RFC 9114 section 4.4
 //# A CONNECT request MUST be constructed as follows:
-TEST_CASE("section_checker H30: CONNECT names host and port and nothing more", "[h3][field]") {
+TEST_CASE("section_checker H30: CONNECT names host and port and nothing more",
+          "[h3][field][attack][H30]") {
   const lines connect{{":method", "CONNECT"}, {":authority", "example.org:443"}};
   CHECK(request(connect) == "ok");
   CHECK(request(with(connect, {{":path", "/"}})) == "CONNECT with :scheme or :path");
@@ -277,7 +280,7 @@ TEST_CASE("section_checker H30: CONNECT names host and port and nothing more", "
 }
 
 TEST_CASE("section_checker H30: extended CONNECT is refused unless it was negotiated",
-          "[h3][field]") {
+          "[h3][field][attack][H30]") {
   const lines extended = with(replaced(get, ":method", "CONNECT"), {{":protocol", "websocket"}});
   CHECK(verdict(section_kind::request, extended, true) == "ok");
   CHECK(request(extended) == ":protocol that was not negotiated");

@@ -109,7 +109,7 @@ TEST_CASE("frame_reader: integers longer than needed are legal", "[h3][frame]") 
 }
 
 TEST_CASE("frame_reader H24: a frame of 2^62-1 bytes is skipped without being stored",
-          "[h3][frame]") {
+          "[h3][frame][attack][H24]") {
   frame_reader reader;
   std::vector<std::byte> header;
   append_frame_header(header, static_cast<frame_type>(grease_id(7)), strata::transport::varint_max);

@@ -68,14 +68,15 @@ TEST_CASE("settings: nothing said is the initial values, unknown identifiers are
 //# These
 //# reserved settings MUST NOT be sent, and their receipt MUST be treated as a
 //# connection error of type H3_SETTINGS_ERROR.
-TEST_CASE("settings H12: identifiers of HTTP/2 are refused", "[h3][frame]") {
+TEST_CASE("settings H12: identifiers of HTTP/2 are refused", "[h3][frame][attack][H12]") {
   for (const std::uint64_t id : {0u, 2u, 3u, 4u, 5u})
     CHECK(error_of({{id, 1}}) == error_code::settings_error);
   for (const std::uint64_t id : {1u, 6u, 7u, 8u})
     CHECK(error_of({{id, 1}}) == error_code::no_error);
 }
 
-TEST_CASE("settings H12: a repeated identifier is refused, known or not", "[h3][frame]") {
+TEST_CASE("settings H12: a repeated identifier is refused, known or not",
+          "[h3][frame][attack][H12]") {
   CHECK(error_of({{1, 5}, {1, 5}}) == error_code::settings_error);
   CHECK(error_of({{0x77, 5}, {6, 1}, {0x77, 6}}) == error_code::settings_error);
 }

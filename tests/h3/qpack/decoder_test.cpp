@@ -145,7 +145,7 @@ TEST_CASE("qpack decoder: insertions before a capacity, or larger than it, are e
 
 TEST_CASE(
     "qpack decoder H09: a huge declared length on the encoder stream is refused before its bytes",
-    "[h3][qpack]") {
+    "[h3][qpack][attack][H09]") {
   CHECK(!receive("3fe11f 5fffffff7f"));
   CHECK(!receive("3fe11f c0 7fffffff7f"));
   CHECK(!receive("3fe11f c0 ffffffff7f"));
@@ -186,7 +186,7 @@ TEST_CASE("qpack decoder: instructions may not name what is evicted or never was
 }
 
 TEST_CASE("qpack decoder H07: an insertion may take its name from the entry it evicts",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H07]") {
   decoder decoder({});
   REQUIRE(decoder.receive(octets("3f21")));  // capacity 64
   REQUIRE(decoder.receive(insertion("a-name", "first")));
@@ -198,7 +198,8 @@ TEST_CASE("qpack decoder H07: an insertion may take its name from the entry it e
   CHECK(!decoder.table().at(10));
 }
 
-TEST_CASE("qpack decoder H08: empty literals, plain and Huffman, everywhere", "[h3][qpack]") {
+TEST_CASE("qpack decoder H08: empty literals, plain and Huffman, everywhere",
+          "[h3][qpack][attack][H08]") {
   CHECK(receive("3fe11f 40 00 60 80 c0 80 c0 00 80 80 00"));
   CHECK(decode("0000 20 00") == decode_outcome::decoded);
   CHECK(decode("0000 28 80") == decode_outcome::decoded);
@@ -287,7 +288,8 @@ TEST_CASE("qpack decoder: references at or beyond the Required Insert Count are 
 //# If a decoder encounters
 //# more blocked streams than it promised to support, it MUST treat this as a
 //# connection error of type QPACK_DECOMPRESSION_FAILED.
-TEST_CASE("qpack decoder H05: as many streams may block as promised, not one more", "[h3][qpack]") {
+TEST_CASE("qpack decoder H05: as many streams may block as promised, not one more",
+          "[h3][qpack][attack][H05]") {
   decoder decoder({.max_blocked_streams = 3});
   field_section section;
   for (std::uint64_t id = 0; id < 3; ++id)
@@ -347,7 +349,7 @@ TEST_CASE("qpack decoder: a limit of no blocked streams refuses the first", "[h3
 }
 
 TEST_CASE("qpack decoder H03: the decoded size is limited with 32 bytes per line, while decoding",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H03]") {
   decoder decoder({.max_table_capacity = 4096, .max_section_size = 1000, .max_field_count = 5});
   field_section section;
   REQUIRE(decoder.receive(octets("3fe11f")));
@@ -365,7 +367,7 @@ TEST_CASE("qpack decoder H03: the decoded size is limited with 32 bytes per line
   CHECK(section.memory() < 8192);
 }
 
-TEST_CASE("qpack decoder H22: the number of lines is limited", "[h3][qpack]") {
+TEST_CASE("qpack decoder H22: the number of lines is limited", "[h3][qpack][attack][H22]") {
   decoder decoder({});
   field_section section;
   for (const std::size_t count :

@@ -26,7 +26,7 @@ TEST_CASE("dynamic_table: an entry as large as the capacity fits, one byte more 
 
 TEST_CASE(
     "dynamic_table H07: as many empty entries as there can be, then more, evicts before inserting",
-    "[h3][qpack]") {
+    "[h3][qpack][attack][H07]") {
   dynamic_table table;
   table.set_capacity(4096);
   for (int i = 0; i < 1000; ++i) {

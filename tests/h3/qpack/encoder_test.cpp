@@ -84,7 +84,7 @@ TEST_CASE("encoder: a cookie of 19 bytes is never indexed, one of 20 may be", "[
 //# Received Count beyond what the encoder has sent, MUST treat this as a connection error of type
 //# QPACK_DECODER_STREAM_ERROR.
 TEST_CASE("encoder H06: acknowledgments and increments of nothing are errors, in every split",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H06]") {
   for (const char* wrong : {"00", "01", "3f00", "80", "84", "ff8001"}) {
     const auto input = octets(wrong);
     encoder whole;

@@ -74,7 +74,7 @@ TEST_CASE("huffman: random texts of every length survive a round trip", "[h3][qp
 }
 
 TEST_CASE("huffman H09: padding of eight bits or more, or not of ones, is refused",
-          "[h3][qpack][huffman]") {
+          "[h3][qpack][huffman][attack][H09]") {
   CHECK(decoded(octets("1f")) == "a");  // 00011 and three ones
   CHECK(!decoded(octets("18")));        // 00011 and three zeros
   CHECK(!decoded(octets("1fff")));      // eleven bits of padding
@@ -84,7 +84,7 @@ TEST_CASE("huffman H09: padding of eight bits or more, or not of ones, is refuse
 }
 
 TEST_CASE("huffman H09: the end-of-string symbol is refused wherever it stands",
-          "[h3][qpack][huffman]") {
+          "[h3][qpack][huffman][attack][H09]") {
   CHECK(!decoded(octets("ffffffff")));
   CHECK(!decoded(octets("1fffffffff")));
   CHECK(!decoded(octets("ffffffff1f1f1f1f1f1f1f1f")));

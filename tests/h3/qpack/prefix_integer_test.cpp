@@ -61,7 +61,8 @@ TEST_CASE(
 //= RFC 9204 section 7.4
 //# this MUST be treated as a stream error of type QPACK_DECOMPRESSION_FAILED if on a request
 //# stream or a connection error of the appropriate type
-TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not", "[h3][qpack]") {
+TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not",
+          "[h3][qpack][attack][H10]") {
   std::uint64_t value = 0;
   CHECK(read(octets("ff80feffffffffffff3f"), 8, value) == parse_status::whole);
   CHECK(value == varint_max);
@@ -70,7 +71,7 @@ TEST_CASE("prefix_integer H10: 2^62 and beyond is invalid, 2^62-1 is not", "[h3]
 }
 
 TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid whatever they say",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H10]") {
   std::uint64_t value = 0;
   CHECK(read(octets("ff 80 80 80 80 80 80 80 80 00"), 8, value) == parse_status::whole);
   CHECK(value == 255);
@@ -79,7 +80,7 @@ TEST_CASE("prefix_integer H10: more than nine continuation bytes are invalid wha
 }
 
 TEST_CASE("string_literal H09: a length beyond the limit is invalid before the bytes come",
-          "[h3][qpack]") {
+          "[h3][qpack][attack][H09]") {
   string_literal literal;
   const auto exact = octets("02 6162");
   input_cursor cursor{strata::transport::bytes(exact)};

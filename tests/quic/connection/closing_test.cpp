@@ -31,7 +31,7 @@ TEST_CASE("closing: the application's code and reason reach the peer", "[quic][c
 }
 
 TEST_CASE("closing: answers to a peer that goes on grow rarer and the state goes away (Q57)",
-          "[quic][closing]") {
+          "[quic][closing][attack][Q57]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
@@ -77,7 +77,8 @@ TEST_CASE("closing: a peer's close drains without an answer, and says who and wh
   CHECK(pair.connection().open(true).error() == transport::errc::closed_by_peer);
 }
 
-TEST_CASE("closing: a reason of any length is kept up to its limit (Q58)", "[quic][closing]") {
+TEST_CASE("closing: a reason of any length is kept up to its limit (Q58)",
+          "[quic][closing][attack][Q58]") {
   for (const std::size_t size : {limits::max_reason_size - 1, limits::max_reason_size,
                                  limits::max_reason_size + 1, std::size_t{1300}}) {
     hostile_client pair;

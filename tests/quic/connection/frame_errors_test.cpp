@@ -238,7 +238,7 @@ TEST_CASE("connection: each broken rule closes with its code, and the server goe
 }
 
 TEST_CASE("connection: retiring IDs faster than they are acknowledged ends the connection (Q02)",
-          "[quic][connection]") {
+          "[quic][connection][attack][Q02]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());
@@ -255,7 +255,7 @@ TEST_CASE("connection: retiring IDs faster than they are acknowledged ends the c
 }
 
 TEST_CASE("connection: a flood of PATH_CHALLENGE is answered in part and kept nowhere (Q01)",
-          "[quic][connection]") {
+          "[quic][connection][attack][Q01]") {
   hostile_client pair;
   pair.peer.start();
   REQUIRE(pair.peer.complete_handshake());

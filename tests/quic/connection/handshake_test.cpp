@@ -39,7 +39,7 @@ TEST_CASE("handshake: it completes with one flight split over any number of pack
 //# The server MUST also limit the number of bytes it sends before validating the address of the
 //# client.
 TEST_CASE("handshake: an unvalidated client is sent at most three times what it sent (Q31)",
-          "[quic][handshake]") {
+          "[quic][handshake][attack][Q31]") {
   hostile_client pair(hostile_client::accepting(), {.server_flight_size = 20'000});
   pair.peer.acknowledges = false;
   pair.peer.start();
@@ -51,7 +51,8 @@ TEST_CASE("handshake: an unvalidated client is sent at most three times what it 
   CHECK(pair.peer.bytes_received() > 2 * pair.peer.bytes_sent());
 }
 
-TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)", "[quic][handshake]") {
+TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)",
+          "[quic][handshake][attack][Q43]") {
   hostile_client pair;
   pair.peer.acknowledges = false;
   pair.peer.start();
@@ -75,7 +76,7 @@ TEST_CASE("handshake: one that never ends is given up at its deadline (Q43)", "[
 //# PROTOCOL_VIOLATION:
 TEST_CASE(
     "handshake: transport parameters that break a rule are refused with their code (Q22, Q68)",
-    "[quic][handshake]") {
+    "[quic][handshake][attack][Q22][Q68]") {
   const auto run = [](const std::function<void(testkit::raw_peer&)>& spoil) {
     hostile_client pair;
     spoil(pair.peer);
@@ -114,7 +115,7 @@ TEST_CASE(
 //# Endpoints MUST treat receipt of Handshake packets with other frames as a connection error of
 //# type PROTOCOL_VIOLATION.
 TEST_CASE("handshake: PATH_CHALLENGE and STREAM may not stand in Handshake packets (Q25)",
-          "[quic][handshake]") {
+          "[quic][handshake][attack][Q25]") {
   for (const bool stream : {true, false}) {
     hostile_client pair;
     pair.peer.start();
@@ -229,7 +230,7 @@ TEST_CASE("handshake: an unknown version is answered with the ones we speak, how
 //= RFC 9000 section 10.3
 //# Endpoints MUST send Stateless Resets formatted as a packet with a short header.
 TEST_CASE("handshake: packets of no connection are answered by few and smaller resets (Q35)",
-          "[quic][handshake]") {
+          "[quic][handshake][attack][Q35]") {
   hostile_client pair;
   std::vector<std::byte> out(limits::max_batch_bytes);
   std::size_t answers = 0;

@@ -131,7 +131,7 @@ TEST_CASE("token_issuer: tokens live as long as the limits say, to the milliseco
 //# the token MUST be covered by integrity protection against modification or falsification by
 //# clients
 TEST_CASE("token_issuer: Q21 every flipped bit and every other length is refused",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][Q21]") {
   issuer_of_tests t;
   for (const octets& token : {t.retry(), t.new_token()}) {
     for (std::size_t bit = 0; bit < token.size() * 8; ++bit) {
@@ -149,7 +149,8 @@ TEST_CASE("token_issuer: Q21 every flipped bit and every other length is refused
 
 //= RFC 9000 section 8.1.4
 //# An address validation token MUST be difficult to guess.
-TEST_CASE("token_issuer: Q21 random tokens of every length are refused", "[quic][crypto]") {
+TEST_CASE("token_issuer: Q21 random tokens of every length are refused",
+          "[quic][crypto][attack][Q21]") {
   issuer_of_tests t;
   const std::byte marks[] = {t.retry()[0], t.new_token()[0]};
   for (std::size_t size = 0; size <= 300; ++size) {

@@ -149,7 +149,7 @@ TEST_CASE("openssl_tls: a handshake agrees on everything", "[quic][crypto]") {
   CHECK_FALSE(client.resumed);
 }
 
-TEST_CASE("openssl_tls: messages may be cut anywhere", "[quic][crypto]") {
+TEST_CASE("openssl_tls: messages may be cut anywhere", "[quic][crypto][attack][T12]") {
   // 1,100 cuts the default ClientHello in two, as the first flight of Initial packets does.
   auto pair = pair_of();
   pair.chunk = GENERATE(1u, 2u, 3u, 5u, 38u, 39u, 40u, 100u, 1100u);
@@ -261,7 +261,7 @@ TEST_CASE("openssl_tls: a long certificate chain passes", "[quic][crypto]") {
 //# quic_transport_parameters extension MUST close the connection with an error of type 0x016d
 //# (equivalent to a fatal TLS missing_extension alert, see Section 4.8).
 TEST_CASE("openssl_tls: missing transport parameters are missing_extension on both sides",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][H3SPEC-T31]") {
   // The extension (0x0039) becomes one that nobody knows.
   const auto pair = with_client_hello(
       "00390018"
@@ -296,7 +296,7 @@ TEST_CASE("openssl_tls: missing transport parameters are missing_extension on bo
 //# The server MUST treat the inability to select a compatible application protocol as a connection
 //# error of type 0x0178 (no_application_protocol).
 TEST_CASE("openssl_tls: no common protocol is no_application_protocol on both sides",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][H3SPEC-T30]") {
   auto options = client_options();
   options.alpn = {"other"};
   auto pair = pair_of(options);
@@ -353,7 +353,8 @@ TEST_CASE("openssl_tls: only TLS 1.3 is offered and accepted", "[quic][crypto]")
 //# cipher suite.
 //= RFC 9001 section 5.3
 //# An endpoint MUST NOT reject a ClientHello that offers a cipher suite that it does not support
-TEST_CASE("openssl_tls: CCM_8 is never chosen, and does no harm when offered", "[quic][crypto]") {
+TEST_CASE("openssl_tls: CCM_8 is never chosen, and does no harm when offered",
+          "[quic][crypto][attack][T16]") {
   // The list of three suites, then their number's worth of others.
   const auto only = with_client_hello("0006130113021303", "0006130513051305");
   check_failure(only.server, 40);
@@ -497,7 +498,7 @@ TEST_CASE("openssl_tls: a client that wants no sessions swallows tickets", "[qui
 //= RFC 9001 section 4.4
 //# clients MUST treat receipt of such messages as a connection error of type PROTOCOL_VIOLATION
 TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refused",
-          "[quic][crypto]") {
+          "[quic][crypto][attack][T07]") {
   auto options = client_options();
   if (GENERATE(false, true)) options.session_received = [](std::string_view, bytes) {};
   const octets key_update = from_hexadecimal("1800000100");
@@ -524,26 +525,7 @@ TEST_CASE("openssl_tls: messages that QUIC forbids after the handshake are refus
 //= RFC 9001 section 4.6.1
 //# A client MUST treat receipt of a NewSessionTicket that contains an early_data extension with
 //# any other value as a connection error of type PROTOCOL_VIOLATION.
-TEST_CASE("openssl_tls: a ticket for early data has one right size", "[quic][crypto]") {
-  auto options = client_options();
-  options.session_received = [](std::string_view, bytes) {};
-  for (const bool right : {true, false}) {
-    auto pair = pair_of(options);
-    pair.run();
-    // NewSessionTicket: lifetime, age_add, nonce, ticket, early_data with max_early_data_size.
-    const octets ticket =
-        from_hexadecimal(std::string("0400001a00001c200000000001000004010203040008002a0004") +
-                         (right ? "ffffffff" : "00004000"));
-    pair.client.session->receive(encryption_level::application, ticket);
-    if (right) {
-      CHECK(pair.client.session->failure() == nullptr);
-    } else {
-      check_failure(pair.client, 47, true);
-    }
-  }
-}
-
-TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto]") {
+TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto][attack][H3SPEC-T33]") {
   auto pair = pair_of();
   pair.tamper = [](bool from_client, encryption_level level, octets& message) {
     if (from_client && level == encryption_level::handshake) message = from_hexadecimal("05000000");
@@ -563,7 +545,7 @@ TEST_CASE("openssl_tls: EndOfEarlyData is refused", "[quic][crypto]") {
 //= RFC 9001 section 4.1.3
 //# Implementations MUST treat any violations of this requirement as a connection error of type
 //# PROTOCOL_VIOLATION.
-TEST_CASE("openssl_tls: bytes past the end of a level are refused", "[quic][crypto]") {
+TEST_CASE("openssl_tls: bytes past the end of a level are refused", "[quic][crypto][attack][T08]") {
   for (const bool at_client : {false, true}) {
     auto pair = pair_of();
     pair.tamper = [=](bool from_client, encryption_level level, octets& message) {
@@ -598,7 +580,8 @@ TEST_CASE("openssl_tls: what is kept for a later level is bounded", "[quic][cryp
   }
 }
 
-TEST_CASE("openssl_tls: damage anywhere in the handshake ends it, never more", "[quic][crypto]") {
+TEST_CASE("openssl_tls: damage anywhere in the handshake ends it, never more",
+          "[quic][crypto][attack][R09]") {
   const auto tls = backend(client_options(), server_options());
   strata::testkit::fake_random random(GENERATE(1u, 2u, 3u));
   for (int round = 0; round < 60; ++round) {

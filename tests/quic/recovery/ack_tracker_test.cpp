@@ -129,7 +129,7 @@ TEST_CASE("ack_tracker: Initial and Handshake packets are acknowledged at once",
 }
 
 TEST_CASE("ack_tracker: packets that elicit nothing are never answered",
-          "[quic][recovery][ack][Q18]") {
+          "[quic][recovery][ack][Q18][attack]") {
   //= RFC 9000 section 13.2.1
   //# An endpoint MUST NOT send a non-ack-eliciting packet in response to a
   //# non-ack-eliciting packet, even if there are packet gaps that precede the

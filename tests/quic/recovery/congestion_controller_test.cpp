@@ -157,7 +157,7 @@ TEST_CASE("congestion_controller: application-limited windows do not grow",
   }
 }
 
-TEST_CASE("congestion_controller: huge numbers saturate", "[quic][recovery][cc][Q61]") {
+TEST_CASE("congestion_controller: huge numbers saturate", "[quic][recovery][cc][Q61][attack]") {
   for (const auto algorithm : {congestion_algorithm::new_reno, congestion_algorithm::cubic}) {
     const auto controller = make_congestion_controller(algorithm, 65'527);
     const auto rtt = round_trip(0ns);
@@ -285,7 +285,8 @@ TEST_CASE("cubic: idle and application-limited time does not count (RFC 9438 sec
         Approx(static_cast<double>(window_after(false))).epsilon(0.001));
 }
 
-TEST_CASE("cubic: single small ACKs in a large window add up", "[quic][recovery][cc][Q61]") {
+TEST_CASE("cubic: single small ACKs in a large window add up",
+          "[quic][recovery][cc][Q61][attack]") {
   // Each adds a fraction of a byte; rounding would keep the window where it is.
   auto controller = grown_to<cubic>(100'000'000, 200ms);
   controller.on_congestion(start, loss_of(start - 1ms));

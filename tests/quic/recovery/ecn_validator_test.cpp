@@ -51,7 +51,7 @@ TEST_CASE("ecn_validator: more CE is congestion, once", "[quic][recovery][ecn]")
 //= RFC 9000 section 13.4.2.2
 //# an endpoint MUST disable ECN if validation later fails
 TEST_CASE("ecn_validator: wrong counts lose the marks, not the connection",
-          "[quic][recovery][ecn][Q17]") {
+          "[quic][recovery][ecn][Q17][attack]") {
   //= RFC 9000 section 13.4.2.2
   //# If validation fails, then the endpoint MUST disable ECN.
   auto v = sent(10);

@@ -22,7 +22,7 @@ std::vector<ack_range> every_other(std::uint64_t newest, std::size_t count) {
 }  // namespace
 
 TEST_CASE("loss_detector: an ACK of a packet that was not sent yet is a violation",
-          "[quic][recovery][Q15]") {
+          "[quic][recovery][Q15][attack]") {
   //= RFC 9000 section 13.1
   //# An endpoint SHOULD treat receipt of an acknowledgment for a packet it did not
   //# send as a connection error of type PROTOCOL_VIOLATION, if it is able to detect
@@ -41,7 +41,7 @@ TEST_CASE("loss_detector: an ACK of a packet that was not sent yet is a violatio
 }
 
 TEST_CASE("loss_detector: an ACK of a number skipped on purpose is a violation",
-          "[quic][recovery][Q15]") {
+          "[quic][recovery][Q15][attack]") {
   auto d = detector_under_test::confirmed();
   for (const std::uint64_t n : {1u, 2u, 4u, 5u, 6u}) d.send(application, n);
   SECTION("in the middle of a range") { CHECK_FALSE(d.acknowledge(application, {{1, 6}})); }
@@ -62,7 +62,7 @@ TEST_CASE("loss_detector: an ACK of a number skipped on purpose is a violation",
 }
 
 TEST_CASE("loss_detector: older skipped numbers are noticed while they are in the window",
-          "[quic][recovery][Q15]") {
+          "[quic][recovery][Q15][attack]") {
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n != 200; ++n) {
     if (n % 10 != 5) d.send(application, n);
@@ -72,7 +72,7 @@ TEST_CASE("loss_detector: older skipped numbers are noticed while they are in th
 }
 
 TEST_CASE("loss_detector: a flood of ranges is looked at up to the limit",
-          "[quic][recovery][Q16][limits]") {
+          "[quic][recovery][Q16][limits][attack]") {
   constexpr std::size_t limit = limits::max_received_ack_ranges;
   for (const std::size_t count : {limit - 1, limit, limit + 1}) {
     CAPTURE(count);
@@ -86,7 +86,7 @@ TEST_CASE("loss_detector: a flood of ranges is looked at up to the limit",
   }
 }
 
-TEST_CASE("loss_detector: ranges that say nonsense do no harm", "[quic][recovery][Q16]") {
+TEST_CASE("loss_detector: ranges that say nonsense do no harm", "[quic][recovery][Q16][attack]") {
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n <= 9; ++n) d.send(application, n);
   CHECK(d.acknowledge(application, {}));
@@ -96,7 +96,7 @@ TEST_CASE("loss_detector: ranges that say nonsense do no harm", "[quic][recovery
 }
 
 TEST_CASE("loss_detector: the same ACK over and over costs nothing and changes nothing",
-          "[quic][recovery][Q19]") {
+          "[quic][recovery][Q19][attack]") {
   auto d = detector_under_test::confirmed();
   for (std::uint64_t n = 1; n <= 1'000; ++n) d.send(application, n);
   d.now += 100ms;
@@ -115,7 +115,8 @@ TEST_CASE("loss_detector: the same ACK over and over costs nothing and changes n
   CHECK(d.loss.next_timeout() == timeout);
 }
 
-TEST_CASE("loss_detector: two idle ends fall silent after a burst", "[quic][recovery][Q18]") {
+TEST_CASE("loss_detector: two idle ends fall silent after a burst",
+          "[quic][recovery][Q18][attack]") {
   // One side sends a burst, the other acknowledges; then neither has anything to say.
   struct side {
     detector_under_test detector = detector_under_test::confirmed(20ms);
@@ -187,7 +188,7 @@ TEST_CASE("loss_detector: a peer that acknowledges nothing cannot make it rememb
   }
 }
 
-TEST_CASE("loss_detector: a clock that is set back does no harm", "[quic][recovery][Q60]") {
+TEST_CASE("loss_detector: a clock that is set back does no harm", "[quic][recovery][Q60][attack]") {
   auto d = detector_under_test::confirmed(100ms);
   d.send(application, 1);
   d.send(application, 2);
@@ -206,7 +207,8 @@ TEST_CASE("loss_detector: a clock that is set back does no harm", "[quic][recove
   CHECK_FALSE(d.loss.next_timeout());
 }
 
-TEST_CASE("loss_detector: an hour's sleep makes one probe and no storm", "[quic][recovery][Q60]") {
+TEST_CASE("loss_detector: an hour's sleep makes one probe and no storm",
+          "[quic][recovery][Q60][attack]") {
   auto d = detector_under_test::confirmed(100ms);
   for (std::uint64_t n = 1; n != 6; ++n) d.send(application, n);
   d.now += 1h;
@@ -224,7 +226,7 @@ TEST_CASE("loss_detector: an hour's sleep makes one probe and no storm", "[quic]
   CHECK(d.loss.congestion_window() > 2400);
 }
 
-TEST_CASE("loss_detector: the ends of time do not overflow", "[quic][recovery][Q60][Q61]") {
+TEST_CASE("loss_detector: the ends of time do not overflow", "[quic][recovery][Q60][Q61][attack]") {
   for (const time_point edge : {time_point::min() + 1ns, time_point::max() - 1h, time_point{}}) {
     auto d = detector_under_test::confirmed(100ms);
     d.loss.set_peer_max_ack_delay(duration::max());
@@ -242,7 +244,7 @@ TEST_CASE("loss_detector: the ends of time do not overflow", "[quic][recovery][Q
   }
 }
 
-TEST_CASE("loss_detector: the backoff saturates", "[quic][recovery][Q61]") {
+TEST_CASE("loss_detector: the backoff saturates", "[quic][recovery][Q61][attack]") {
   detector_under_test d;
   d.send(initial, 0);
   for (std::uint64_t n = 1; n != 200; ++n) {
@@ -256,7 +258,7 @@ TEST_CASE("loss_detector: the backoff saturates", "[quic][recovery][Q61]") {
   CHECK(d.loss.next_timeout() == time_point::max());
 }
 
-TEST_CASE("loss_detector: a round trip of zero works", "[quic][recovery][Q61]") {
+TEST_CASE("loss_detector: a round trip of zero works", "[quic][recovery][Q61][attack]") {
   auto d = detector_under_test::confirmed(0ms);
   pacer pace;
   std::uint64_t next = 1;
@@ -275,7 +277,8 @@ TEST_CASE("loss_detector: a round trip of zero works", "[quic][recovery][Q61]") 
   CHECK(d.loss.probe_timeout(application) == 1ms);
 }
 
-TEST_CASE("loss_detector: a window lost entirely recovers by probes", "[quic][recovery][Q33]") {
+TEST_CASE("loss_detector: a window lost entirely recovers by probes",
+          "[quic][recovery][Q33][attack]") {
   auto d = detector_under_test::confirmed(100ms);
   std::uint64_t next = 1;
   while (d.loss.available_window() >= 1200) d.send(application, next++);

@@ -144,7 +144,7 @@ TEST_CASE("pacer: probes that left without asking are paid for, up to a batch",
 }
 
 TEST_CASE("pacer: a clock that is set back does not silence the sender",
-          "[quic][recovery][pacer][Q60]") {
+          "[quic][recovery][pacer][Q60][attack]") {
   pacer pace;
   const pacer::rate_source source{.window = 100'000, .smoothed_rtt = 100ms};
   (void)pace.allowance(start, source);
@@ -155,7 +155,7 @@ TEST_CASE("pacer: a clock that is set back does not silence the sender",
 }
 
 TEST_CASE("pacer: any rate works, and at the time it names something may leave",
-          "[quic][recovery][pacer][property][Q61]") {
+          "[quic][recovery][pacer][property][Q61][attack]") {
   for (std::uint64_t seed = 0; seed != 500; ++seed) {
     CAPTURE(seed);
     strata::testkit::fake_random random(seed);

@@ -44,7 +44,7 @@ TEST_CASE("probe_timeout: firing does not mark packets as lost", "[quic][recover
 }
 
 TEST_CASE("probe_timeout: probes are asked for when the window is full",
-          "[quic][recovery][pto][Q33]") {
+          "[quic][recovery][pto][Q33][attack]") {
   //= RFC 9002 section 7.5
   //# Probe packets MUST NOT be blocked by the congestion controller.
   auto d = detector_under_test::confirmed();
@@ -248,7 +248,7 @@ TEST_CASE("probe_timeout: yields to the time threshold", "[quic][recovery][pto]"
 }
 
 TEST_CASE("probe_timeout: what cannot be sent does not make the timer spin",
-          "[quic][recovery][pto][Q60]") {
+          "[quic][recovery][pto][Q60][attack]") {
   detector_under_test d(role::server);
   d.send(initial, 0);
   d.send(handshake, 0);

@@ -44,7 +44,7 @@ TEST_CASE("sent_packets: the front goes with what is settled there", "[quic][rec
   CHECK(offsets(packets, 2) == std::vector<std::uint64_t>{200});
 }
 
-TEST_CASE("sent_packets: numbers left out are never sent", "[quic][recovery][Q15]") {
+TEST_CASE("sent_packets: numbers left out are never sent", "[quic][recovery][Q15][attack]") {
   sent_packets packets;
   push(packets, 0);
   push(packets, 2);

@@ -157,7 +157,7 @@ std::vector<std::uint64_t> frozen_seeds() {
 }  // namespace
 
 TEST_CASE("seeds: every transfer over a faulty network ends exact once the faults end",
-          "[quic][simulation][seeds]") {
+          "[quic][simulation][seeds][attack][Q69]") {
   const std::uint64_t first = from_environment("STRATA_SEED", 1);
   const std::uint64_t count = from_environment("STRATA_SEEDS", 5000);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {

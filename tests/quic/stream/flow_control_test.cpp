@@ -104,7 +104,7 @@ TEST_CASE("receive_window: only the loss of the newest announcement makes anothe
 }
 
 TEST_CASE("Q64_huge_windows: sums with windows of 2^31, 2^32-1 and 2^62-1 neither wrap nor stall",
-          "[quic][stream]") {
+          "[quic][stream][attack][Q64]") {
   for (const std::uint64_t size :
        {std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, varint_max - 1, varint_max}) {
     CAPTURE(size);

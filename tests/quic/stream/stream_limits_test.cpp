@@ -40,7 +40,7 @@ struct server_with_own : server {
 //# An endpoint MUST terminate a connection with an error of type FLOW_CONTROL_ERROR if it receives
 //# more data than the largest maximum stream data that it has sent for the affected stream.
 TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one below and one above",
-          "[quic][stream]") {
+          "[quic][stream][attack][Q11]") {
   //= RFC 9000 section 4.1
   //= type=test
   //# A receiver MUST close the connection with an error of type FLOW_CONTROL_ERROR if the sender
@@ -64,7 +64,7 @@ TEST_CASE("Q11_stream_flow_control: data and resets at the stream's limit, one b
 TEST_CASE(
     "Q11_connection_flow_control: data and resets at the connection's limit, one below and one "
     "above",
-    "[quic][stream]") {
+    "[quic][stream][attack][Q11]") {
   //= RFC 9000 section 19.9
   //= type=test
   //# An endpoint MUST terminate a connection
@@ -94,7 +94,7 @@ TEST_CASE(
 TEST_CASE(
     "Q11_stream_limit: the last stream allowed, the one below and the one above, by every frame "
     "that opens one",
-    "[quic][stream]") {
+    "[quic][stream][attack][Q11]") {
   //= RFC 9000 section 4.6
   //= type=test
   //# An endpoint that receives a frame with a stream ID exceeding the limit it has sent MUST treat
@@ -117,7 +117,8 @@ TEST_CASE(
   CHECK(server().error_of(up_to((std::uint64_t{1} << 62) - 4, 1)) == error::stream_limit_error);
 }
 
-TEST_CASE("Q11_final_size: it cannot change, by any pair of frames", "[quic][stream]") {
+TEST_CASE("Q11_final_size: it cannot change, by any pair of frames",
+          "[quic][stream][attack][Q11]") {
   //= RFC 9000 section 4.5
   //= type=test
   //# Once a final size for a stream is known, it cannot change. If a RESET_STREAM or STREAM frame
@@ -203,7 +204,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("Q13_max_streams: more than 2^60 streams cannot be numbered", "[quic][stream]") {
+TEST_CASE("Q13_max_streams: more than 2^60 streams cannot be numbered",
+          "[quic][stream][attack][Q13]") {
   //= RFC 9000 section 19.11
   //= type=test
   //# Receipt of a frame that permits opening of a stream larger
@@ -242,7 +244,7 @@ TEST_CASE("stream_table: offsets beyond 2^62-1 are refused", "[quic][stream]") {
 TEST_CASE(
     "Q64_huge_windows: a connection with the largest windows reads, resets and announces without "
     "wrapping",
-    "[quic][stream]") {
+    "[quic][stream][attack][Q64]") {
   for (const std::uint64_t size :
        {std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, transport::varint_max}) {
     CAPTURE(size);
@@ -262,7 +264,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Q08_gap_bomb: too many gaps in a stream close the connection with INTERNAL_ERROR",
-          "[quic][stream]") {
+          "[quic][stream][attack][Q08]") {
   server one;
   error seen = error::no_error;
   std::size_t gaps = 0;
@@ -275,7 +277,7 @@ TEST_CASE("Q08_gap_bomb: too many gaps in a stream close the connection with INT
 TEST_CASE(
     "Q08_gap_bomb: sparse data in many streams costs no more memory than the connection's window, "
     "and a page each",
-    "[quic][stream]") {
+    "[quic][stream][attack][Q08]") {
   server one;
   std::uint64_t used = 0;
   for (std::uint64_t id = 0; id < 32; id += 4) {
@@ -290,7 +292,7 @@ TEST_CASE(
 TEST_CASE(
     "Q12_reset_credit: connection credit of unread data comes back exactly once, however the "
     "stream ends",
-    "[quic][stream]") {
+    "[quic][stream][attack][Q12]") {
   server one;
   const std::string content(1000, 'x');
   std::uint64_t limit = 64 * 1024;

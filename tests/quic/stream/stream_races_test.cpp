@@ -14,7 +14,7 @@ using namespace strata::quic::core::testing;
 
 TEST_CASE(
     "Q14_races: all 24 orders of data, end, reset and stop on one stream lead to the same end",
-    "[quic][stream]") {
+    "[quic][stream][attack][Q14]") {
   std::array<int, 4> order{0, 1, 2, 3};
   int orders = 0;
   do {
@@ -74,7 +74,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Q14_races: a stop that arrives when everything is acknowledged changes nothing",
-          "[quic][stream]") {
+          "[quic][stream][attack][Q14]") {
   table_end one(role::client);
   const auto id = one.table.open(true).value();
   one.write(id, "all", true);
@@ -89,7 +89,8 @@ TEST_CASE("Q14_races: a stop that arrives when everything is acknowledged change
 //= RFC 9000 section 3.3
 //# A sender MUST NOT send any of these frames from a terminal state ("Data Recvd" or "Reset
 //# Recvd").
-TEST_CASE("Q14_races: our reset crosses the acknowledgement of everything", "[quic][stream]") {
+TEST_CASE("Q14_races: our reset crosses the acknowledgement of everything",
+          "[quic][stream][attack][Q14]") {
   table_end one(role::client);
   const auto id = one.table.open(false).value();
   one.write(id, "all", true);

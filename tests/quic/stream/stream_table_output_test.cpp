@@ -105,7 +105,7 @@ TEST_CASE_METHOD(client, "Q10_zero_length: an empty end is repeated when it is l
 }
 
 TEST_CASE("Q10_zero_length: STREAM frames with neither data nor end are harmless",
-          "[quic][stream]") {
+          "[quic][stream][attack][Q10]") {
   table_end one(role::server);
   CHECK(one.give(stream_frame{0, 0, {}, false}));
   CHECK(one.give(stream_frame{0, 100, {}, false}));

@@ -62,7 +62,8 @@ TEST_CASE("ACK: fields are where section 19.3 puts them", "[quic][wire][frame][a
   CHECK(ranges_of(ack) == std::vector<ack_range>{{95, 100}, {88, 91}, {76, 86}});
 }
 
-TEST_CASE("ACK: ranges reach packet number 0 and not below", "[quic][wire][frame][ack][Q16]") {
+TEST_CASE("ACK: ranges reach packet number 0 and not below",
+          "[quic][wire][frame][ack][Q16][attack]") {
   //= RFC 9000 section 19.3.1
   //= type=test
   //# If any computed packet number is negative, an endpoint MUST generate a
@@ -81,7 +82,8 @@ TEST_CASE("ACK: ranges reach packet number 0 and not below", "[quic][wire][frame
   CHECK_FALSE(decoded("02 00 00 01 00 00 00"));
 }
 
-TEST_CASE("ACK: the largest integers cannot make a range wrap", "[quic][wire][frame][ack][Q16]") {
+TEST_CASE("ACK: the largest integers cannot make a range wrap",
+          "[quic][wire][frame][ack][Q16][attack]") {
   const std::string most(16, 'f');
   CHECK(decoded("02" + most + "00 00 00"));
   CHECK(decoded("02" + most + "00 00" + most) ==
@@ -92,7 +94,7 @@ TEST_CASE("ACK: the largest integers cannot make a range wrap", "[quic][wire][fr
 }
 
 TEST_CASE("ACK: a count that the packet cannot hold is refused at once",
-          "[quic][wire][frame][ack][Q16]") {
+          "[quic][wire][frame][ack][Q16][attack]") {
   CHECK_FALSE(decoded("02 0a 00" + std::string(16, 'f') + "00 00 00"));
   CHECK_FALSE(decoded("02 0a 00 02 00 00 00"));
   CHECK_FALSE(decoded("02 0a 00 02 00 00 00 00"));
@@ -100,7 +102,7 @@ TEST_CASE("ACK: a count that the packet cannot hold is refused at once",
 }
 
 TEST_CASE("ACK: a full datagram of ranges decodes without keeping them",
-          "[quic][wire][frame][ack][Q16]") {
+          "[quic][wire][frame][ack][Q16][attack]") {
   const auto sent = every_other(30000);
   std::vector<std::byte> memory(65507);
   buffer_writer writer(memory);

@@ -60,7 +60,7 @@ constexpr std::uint64_t largest = transport::varint_max;
 }  // namespace
 
 TEST_CASE("frame: unknown types are a FRAME_ENCODING_ERROR that names them",
-          "[quic][wire][frame][Q20]") {
+          "[quic][wire][frame][Q20][attack]") {
   //= RFC 9000 section 12.4
   //= type=test
   //# An endpoint MUST treat the receipt of a frame of unknown type as a connection
@@ -74,7 +74,7 @@ TEST_CASE("frame: unknown types are a FRAME_ENCODING_ERROR that names them",
 }
 
 TEST_CASE("frame: a type that the packet cuts off is a FRAME_ENCODING_ERROR, never PADDING",
-          "[quic][wire][frame][Q20]") {
+          "[quic][wire][frame][Q20][attack]") {
   for (const char* text :
        {"", "40", "80", "8000", "800000", "c0", "c000", "c0000000000000", "7f", "bfffff"}) {
     check_malformed(text, 0);
@@ -82,7 +82,7 @@ TEST_CASE("frame: a type that the packet cuts off is a FRAME_ENCODING_ERROR, nev
 }
 
 TEST_CASE("frame: a type in more bytes than it needs is a PROTOCOL_VIOLATION",
-          "[quic][wire][frame][Q20]") {
+          "[quic][wire][frame][Q20][attack]") {
   //= RFC 9000 section 12.4
   //= type=test
   //# An endpoint

@@ -58,7 +58,7 @@ const std::vector<expected_row> table_3{
 }  // namespace
 
 TEST_CASE("frame_type: legality, names and kinds are those of table 3",
-          "[quic][wire][frame][Q25]") {
+          "[quic][wire][frame][Q25][attack]") {
   //= RFC 9000 section 12.5
   //= type=test
   //# CONNECTION_CLOSE frames signaling
@@ -79,7 +79,7 @@ TEST_CASE("frame_type: legality, names and kinds are those of table 3",
   CHECK(next == frame_type::end);
 }
 
-TEST_CASE("frame_type: packets without frames allow none", "[quic][wire][frame][Q25]") {
+TEST_CASE("frame_type: packets without frames allow none", "[quic][wire][frame][Q25][attack]") {
   for (std::uint64_t type = 0; type < 0x40; ++type) {
     CHECK_FALSE(is_allowed(type, packet_type::retry));
     CHECK_FALSE(is_allowed(type, packet_type::version_negotiation));

@@ -125,7 +125,7 @@ TEST_CASE("packet_header: the Retry packet of RFC 9001 appendix A.4", "[quic][wi
 }
 
 TEST_CASE("packet_header: a Retry packet without token, or shorter than its tag, is dropped",
-          "[quic][wire][header][Q21]") {
+          "[quic][wire][header][Q21][attack]") {
   //= RFC 9000 section 17.2.5.2
   //= type=test
   //# A client MUST discard a Retry packet with a zero-length Retry
@@ -140,7 +140,7 @@ TEST_CASE("packet_header: a Retry packet without token, or shorter than its tag,
 }
 
 TEST_CASE("packet_header: packets with a clear fixed bit are dropped",
-          "[quic][wire][header][Q56]") {
+          "[quic][wire][header][Q56][attack]") {
   //= RFC 9000 section 17.2
   //= type=test
   //# Packets containing a zero value for this bit are not
@@ -161,7 +161,7 @@ TEST_CASE("packet_header: packets with a clear fixed bit are dropped",
 //= RFC 9000 section 17.2
 //# In QUIC version 1, this value MUST NOT exceed 20 bytes.
 TEST_CASE("packet_header: version 1 connection IDs have at most 20 bytes",
-          "[quic][wire][header][Q56]") {
+          "[quic][wire][header][Q56][attack]") {
   //= RFC 9000 section 17.2
   //= type=test
   //# Endpoints that receive a version 1 long header with a value larger than 20
@@ -285,7 +285,7 @@ TEST_CASE("packet_header: a length beyond the datagram drops it", "[quic][wire][
 }
 
 TEST_CASE("packet_header: a token of any length, or beyond the datagram",
-          "[quic][wire][header][Q21]") {
+          "[quic][wire][header][Q21][attack]") {
   for (std::size_t size = 0; size <= 300; ++size) {
     std::vector<std::byte> memory(400);
     const std::vector<std::byte> token(size, std::byte{0xee});
@@ -313,7 +313,7 @@ TEST_CASE("packet_header: short headers need their connection ID", "[quic][wire]
 }
 
 TEST_CASE("packet_header: reserved bits are the two of each header form",
-          "[quic][wire][header][Q56]") {
+          "[quic][wire][header][Q56][attack]") {
   for (unsigned first = 0; first < 256; ++first) {
     const auto octet = static_cast<std::byte>(first);
     CHECK(has_reserved_bits(octet) == ((first & (first & 0x80 ? 0x0cu : 0x18u)) != 0));

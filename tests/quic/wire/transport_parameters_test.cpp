@@ -159,7 +159,7 @@ TEST_CASE("transport_parameters: every parameter survives a round trip",
 }
 
 TEST_CASE("transport_parameters: cut short they are invalid, or lack what was cut off",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   testkit::fake_random random(12);
   for (int repeat = 0; repeat < 20; ++repeat) {
     const auto whole = encoded(any_parameters(random, role::server));
@@ -198,7 +198,7 @@ TEST_CASE("transport_parameters: the largest set fits max_encoded_size",
 }
 
 TEST_CASE("transport_parameters: grease is one reserved parameter, which is ignored",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   testkit::fake_random random(13);
   for (int repeat = 0; repeat < 200; ++repeat) {
     std::vector<std::byte> grease(transport_parameters::grease_size);
@@ -214,7 +214,7 @@ TEST_CASE("transport_parameters: grease is one reserved parameter, which is igno
 }
 
 TEST_CASE("transport_parameters: unknown ones are skipped, whatever they hold",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   //= RFC 9000 section 7.4.2
   //= type=test
   //# An
@@ -230,7 +230,7 @@ TEST_CASE("transport_parameters: unknown ones are skipped, whatever they hold",
 }
 
 TEST_CASE("transport_parameters: a parameter sent twice is an error",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   //= RFC 9000 section 7.4
   //= type=test
   //# An endpoint SHOULD treat receipt of duplicate transport
@@ -257,7 +257,7 @@ TEST_CASE("transport_parameters: a parameter sent twice is an error",
 //# An endpoint that receives a value less than 2 MUST close the connection with an error of type
 //# TRANSPORT_PARAMETER_ERROR.
 TEST_CASE("transport_parameters: integers keep their ranges",
-          "[quic][wire][parameters][Q22][Q23]") {
+          "[quic][wire][parameters][Q22][Q23][attack]") {
   //= RFC 9000 section 7.4
   //= type=test
   //# An endpoint MUST treat receipt of a transport parameter with an invalid value as
@@ -290,7 +290,7 @@ TEST_CASE("transport_parameters: integers keep their ranges",
 }
 
 TEST_CASE("transport_parameters: an integer fills its length exactly",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   for (const std::uint64_t id : {1u, 4u, 5u, 6u, 7u, 8u, 9u, 0x0au, 0x0bu}) {
     check_invalid(parameter(id, ""));
     check_invalid(parameter(id, "40"));
@@ -303,7 +303,7 @@ TEST_CASE("transport_parameters: an integer fills its length exactly",
 }
 
 TEST_CASE("transport_parameters: lengths that are fixed are held to",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   for (std::size_t size = 0; size <= 40; ++size) {
     const std::string value(2 * size, 'b');
     const bool fits_id = size <= 20;
@@ -316,7 +316,7 @@ TEST_CASE("transport_parameters: lengths that are fixed are held to",
 }
 
 TEST_CASE("transport_parameters: a length beyond the extension is an error",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   check_invalid("01");
   check_invalid("0102 05");
   check_invalid("01 ffffffffffffffff 05");
@@ -325,7 +325,7 @@ TEST_CASE("transport_parameters: a length beyond the extension is an error",
 }
 
 TEST_CASE("transport_parameters: preferred_address is the binary structure of section 18.2",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   const std::string v4 = "c0000201 1151", v6 = "20010db8000000000000000000000001 01bb";
   const std::string token = "000102030405060708090a0b0c0d0e0f";
   const auto compact = [](std::string text) {
@@ -351,7 +351,7 @@ TEST_CASE("transport_parameters: preferred_address is the binary structure of se
 }
 
 TEST_CASE("transport_parameters: preferred_address needs a connection ID of 1 to 20 bytes",
-          "[quic][wire][parameters][Q22]") {
+          "[quic][wire][parameters][Q22][attack]") {
   //= RFC 9000 section 18.2
   //= type=test
   //# Similarly,
@@ -396,7 +396,7 @@ TEST_CASE("transport_parameters: what only servers send is refused from clients"
 //# An endpoint MUST treat the following as a connection error of type TRANSPORT_PARAMETER_ERROR or
 //# PROTOCOL_VIOLATION:
 TEST_CASE("verify_connection_ids: a server's must be those of the handshake",
-          "[quic][wire][parameters][Q68]") {
+          "[quic][wire][parameters][Q68][attack]") {
   //= RFC 9000 section 7.3
   //= type=test
   //# An endpoint MUST treat the absence of the initial_source_connection_id transport
@@ -441,7 +441,7 @@ TEST_CASE("verify_connection_ids: a server's must be those of the handshake",
 //# endpoint used in the Destination and Source Connection ID fields of Initial packets that it
 //# sent (and received, for servers).
 TEST_CASE("verify_connection_ids: a client's source must be the one on its packets",
-          "[quic][wire][parameters][Q68]") {
+          "[quic][wire][parameters][Q68][attack]") {
   transport_parameters received;
   const handshake_connection_ids seen{connection_id(), std::nullopt, std::nullopt};
   CHECK_FALSE(verify_connection_ids(received, role::client, seen));

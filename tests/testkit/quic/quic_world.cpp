@@ -26,7 +26,6 @@ quic_world::quic_world(std::uint64_t seed)
     : network(seed),
       random(seed ^ 0x5157),
       now_(time_point(std::chrono::hours(1))),
-      seed_(seed),
       out_(quic::core::limits::max_batch_bytes) {}
 
 quic_node& quic_world::add(const transport::address& own, const quic::core::endpoint_config& config,

@@ -114,7 +114,6 @@ class quic_world {
   void check_spin(quic_node& node, bool received);
 
   time_point now_;
-  std::uint64_t seed_;
   std::vector<std::unique_ptr<quic_node>> nodes_;
   std::vector<std::byte> out_;
   std::vector<appointment> appointments_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -28,6 +29,8 @@ struct raw_packet {
   bool corrupt = false;             ///< One bit of the sealed packet is flipped.
   std::size_t pad_datagram_to = 0;  ///< With PADDING inside the packet.
   std::optional<quic::connection_id> destination;  ///< Otherwise the one the other side chose.
+  std::optional<quic::connection_id> source;       ///< Otherwise its own; long headers only.
+  std::vector<std::byte> token;                    ///< Of Initial packets.
 };
 
 /// A frame that the raw peer received.
@@ -38,13 +41,42 @@ struct raw_frame {
   core::frame content;
 };
 
-/// A QUIC client that obeys nobody: it completes a real handshake with a core::endpoint that is
+/// Whoever shares the endpoint with a raw peer: gets what is not for the raw peer.
+class raw_neighbours {
+ public:
+  virtual ~raw_neighbours() = default;
+  virtual void on_datagrams(const transport::transmit& to, transport::mutable_bytes payload) = 0;
+  virtual void on_event(const core::event& event) = 0;
+};
+
+/// A QUIC peer that obeys nobody: it completes a real handshake with a core::endpoint that is
 /// driven here too, and then, or at any point before, sends whatever packet a test makes, protected
-/// with the right keys. No network and no time of its own.
+/// with the right keys. No network and no time of its own. A client, unless listen() makes it the
+/// server of a client under test.
 class raw_peer {
  public:
-  /// `tls` makes the client's TLS session and must fit the endpoint's.
+  /// `tls` makes the raw peer's TLS session and must fit the endpoint's.
   raw_peer(core::endpoint& endpoint, core::tls_backend& tls, std::uint64_t seed);
+
+  transport::address own_address = transport::address::loopback_v4(7000);
+  transport::address endpoint_address = transport::address::loopback_v4(443);
+  /// As a server: names the client's first Destination Connection ID in its parameters.
+  bool names_original = true;
+  /// Called with each event of the raw peer's own connection, for an application under attack.
+  std::function<void(const core::event&)> on_own_event;
+  /// Without neighbours everything the endpoint says is taken for the raw peer's.
+  raw_neighbours* neighbours = nullptr;
+  /// What to do with the attempts of this peer.
+  core::decision admission = core::decision::accept;
+  /// Off: nobody decides, and events has the attempt.
+  bool decides = true;
+  /// Every datagram goes out twice.
+  bool sends_twice = false;
+  /// The first flight goes out byte by byte, every second one first.
+  bool scatters_first_flight = false;
+  /// Frames and events are kept for received() and events; off for long attacks, whose memory is
+  /// measured.
+  bool keeps_frames = true;
 
   transport::time_point now = transport::time_point(std::chrono::hours(1));
 
@@ -55,6 +87,19 @@ class raw_peer {
 
   /// Sends the first flight.
   void start();
+  /// Begins anew as a Retry packet asks: to its Source Connection ID, with its token.
+  struct retry {
+    quic::connection_id source;
+    std::vector<std::byte> token;
+  };
+  void follow(const retry& asked);
+  /// The Retry packets that came.
+  std::vector<retry> retries;
+  /// Of every Initial packet that names none itself.
+  std::vector<std::byte> token;
+  /// Becomes the server of a connection that the endpoint has just begun; complete_handshake() goes
+  /// on from there.
+  void listen(core::connection_handle connection);
   /// Exchanges datagrams until the endpoint's connection is ready and confirmed here; false when it
   /// was closed before.
   bool complete_handshake();
@@ -79,6 +124,12 @@ class raw_peer {
   /// A whole datagram, given to the endpoint as it is.
   void send_datagram(std::vector<std::byte> datagram);
   std::vector<std::byte> make_packet(const raw_packet& packet);
+  /// The raw peer's 1-RTT packets are of the next key phase from now on (RFC 9001 section 6). What
+  /// the endpoint sends in a later phase is read too.
+  void update_keys();
+
+  /// Acknowledges all 1-RTT packets that came since it last did.
+  void acknowledge_received() { acknowledge(quic::encryption_level::application); }
 
   /// Takes everything the endpoint has to send and opens it; then lets its events be seen.
   void pump();
@@ -93,9 +144,25 @@ class raw_peer {
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
   quic::core::connection_handle connection() const noexcept { return connection_; }
   bool ready() const noexcept { return ready_; }
+  bool can_seal(quic::encryption_level level) const {
+    return static_cast<bool>(keys_[static_cast<std::size_t>(level)].write);
+  }
   bool handshake_done_received() const noexcept { return handshake_done_; }
   const quic::connection_id& peer_id() const noexcept { return peer_id_; }
+  const quic::connection_id& own_id() const noexcept { return own_id_; }
+  /// Handshake bytes that this side has sent in 1-RTT packets by itself: what a test adds goes
+  /// behind.
+  std::uint64_t crypto_sent() const noexcept { return tickets_sent_; }
+  /// The frames of one kind among received().
+  template <class Frame>
+  std::size_t count() const {
+    std::size_t found = 0;
+    for (const raw_frame& each : received_) found += std::holds_alternative<Frame>(each.content);
+    return found;
+  }
   std::vector<core::event> events;
+  /// The connection IDs that NEW_CONNECTION_ID frames brought, in their order.
+  std::vector<quic::connection_id> issued;
 
  private:
   struct level_keys {
@@ -103,10 +170,14 @@ class raw_peer {
   };
   level_keys& keys(quic::encryption_level level) { return keys_[static_cast<std::size_t>(level)]; }
   void receive(transport::mutable_bytes datagram);
+  void begin_as_server(const core::packet_header& initial);
+  bool open_packet(core::packet_protection& read, std::uint64_t number, std::size_t header_size,
+                   transport::mutable_bytes packet);
   void receive_packet(transport::mutable_bytes packet, const core::packet_header& header);
   void receive_frames(quic::encryption_level level, transport::bytes payload);
   void install_secrets();
   void send_handshake_bytes();
+  void send_scattered(transport::bytes frames);
   void acknowledge(quic::encryption_level level);
   void drain_events();
 
@@ -120,8 +191,10 @@ class raw_peer {
   std::array<std::optional<std::uint64_t>, quic::packet_number_space_count> largest_;
   quic::connection_id own_id_;
   quic::connection_id peer_id_;
-  transport::address own_address_ = transport::address::loopback_v4(7000);
-  transport::address endpoint_address_ = transport::address::loopback_v4(443);
+  core::traffic_secret read_secret_, write_secret_;  ///< 1-RTT, of the present phases.
+  bool key_phase_ = false;
+  std::uint64_t tickets_sent_ = 0;
+  bool listens_ = false;
   core::connection_handle connection_;
   std::vector<raw_frame> received_;
   std::vector<std::vector<std::byte>> payloads_;  ///< What the views of received_ point into.

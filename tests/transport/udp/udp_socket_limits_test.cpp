@@ -25,7 +25,7 @@ TEST_CASE("udp_socket: one datagram of 65,506, 65,507 and 65,508 bytes",
 }
 
 TEST_CASE("udp_socket: batches of 65,506, 65,507 and 65,508 bytes are cut as needed",
-          "[transport][udp][limits]") {
+          "[transport][udp][limits][attack][Q30]") {
   const auto system = GENERATE(from_range(all_systems()));
   CAPTURE(system.name);
   asio::io_context context;
@@ -38,7 +38,8 @@ TEST_CASE("udp_socket: batches of 65,506, 65,507 and 65,508 bytes are cut as nee
   }
 }
 
-TEST_CASE("udp_socket: 63, 64 and 65 datagrams go out in one call", "[transport][udp][limits]") {
+TEST_CASE("udp_socket: 63, 64 and 65 datagrams go out in one call",
+          "[transport][udp][limits][attack][Q30]") {
   const auto system = GENERATE(from_range(all_systems()));
   CAPTURE(system.name);
   asio::io_context context;

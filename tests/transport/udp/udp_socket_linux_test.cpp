@@ -172,7 +172,7 @@ TEST_CASE("linux_udp: sockets with reuse_port share a port", "[transport][udp]")
 
 TEST_CASE(
     "linux_udp: a refused batch goes out datagram by datagram, and is remembered per destination",
-    "[transport][udp]") {
+    "[transport][udp][attack][Q63]") {
   const int failure = GENERATE(EIO, EINVAL, EMSGSIZE, EOPNOTSUPP);
   refusing_send::reset(failure);
   asio::io_context context;
@@ -222,7 +222,8 @@ TEST_CASE("linux_udp: a batch whose datagrams are too large keeps offload on", "
   CHECK(sender.counters().offload_refusals == 0);
 }
 
-TEST_CASE("linux_udp: a full socket says how much went, or would_block", "[transport][udp]") {
+TEST_CASE("linux_udp: a full socket says how much went, or would_block",
+          "[transport][udp][attack][Q63]") {
   asio::io_context context;
   auto sender = open(context, refusing_system, address::loopback_v4(0), {.offload = false});
   auto receiver = open(context, linux_system, address::loopback_v4(0));
@@ -241,7 +242,8 @@ TEST_CASE("linux_udp: a full socket says how much went, or would_block", "[trans
   run_until(context, [&] { return writable; });
 }
 
-TEST_CASE("linux_udp: what the system says becomes one of our errors", "[transport][udp]") {
+TEST_CASE("linux_udp: what the system says becomes one of our errors",
+          "[transport][udp][attack][Q63]") {
   asio::io_context context;
   auto sender = open(context, refusing_system, address::loopback_v4(0));
   const auto payload = random_bytes(100);

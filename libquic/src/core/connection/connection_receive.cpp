@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 
 #include "core/connection/connection_state.hpp"
 #include "core/crypto/key_schedule.hpp"
@@ -103,7 +104,8 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   path_.on_received(datagram.size());
   if (phase_ == phase::closing) return closing_.on_packet_received(datagram.size());
   if (phase_ != phase::open) return;
-  datagram_size_ = datagram.size();
+  arrival from{
+      .mark = mark, .mask = mask, .datagram_size = datagram.size(), .destination = {}};
   const std::uint64_t received = statistics_.packets_received;
   //= RFC 9000 section 12.2
   //# Receivers MUST be able to process coalesced packets.
@@ -115,24 +117,49 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   //# the receiver MAY either discard or buffer the packet for later processing and MUST attempt to
   //# process the remaining packets
   while (!datagram.empty() && phase_ == phase::open) {
-    const std::size_t size = receive_first_packet(now, datagram, mark, mask);
+    const std::size_t size = receive_first_packet(now, datagram, from);
     //= RFC 9000 section 10.3.1
     //# the comparison MUST be performed when the first packet in an incoming datagram either cannot
     //# be associated with a connection or cannot be decrypted.
-    const bool first = datagram.size() == datagram_size_;
+    const bool first = datagram.size() == from.datagram_size;
     if (first && statistics_.packets_received == received &&
         surroundings_.router.find_reset(datagram) == handle_.slot) {
       return on_stateless_reset(now);
     }
     if (size == 0) return;
     datagram = datagram.subspan(size);
-    mask = nullptr;
+    from.mask = nullptr;
   }
+}
+
+/// Why a packet may not stand in the datagram it came in; nullptr when it may.
+const char* connection_state::unfit_for_datagram(const packet_header& header,
+                                                 arrival& from) const noexcept {
+  //= RFC 9000 section 12.2
+  //# Receivers SHOULD ignore any subsequent packets with a different Destination Connection ID than the
+  //# first packet in the datagram.
+  if (from.destination.empty()) from.destination = header.destination;
+  if (!transport::equal_bytes(from.destination, header.destination))
+    return "unknown_connection_id";
+  if (header.type != packet_type::initial) return nullptr;
+  //= RFC 9000 section 14.1
+  //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that is
+  //# smaller than the smallest allowed maximum datagram size of 1200 bytes.
+  //= RFC 9000 section 14
+  //# an endpoint MUST NOT close a connection when it receives a datagram that does not meet size
+  //# constraints
+  if (side_ == role::server && from.datagram_size < limits::min_initial_datagram)
+    return "invalid";
+  //= RFC 9000 section 17.2.2
+  //# clients that receive an Initial packet with a non-zero Token Length field MUST either discard the
+  //# packet or generate a connection error of type PROTOCOL_VIOLATION.
+  if (side_ == role::client && !header.token.empty()) return "invalid";
+  return nullptr;
 }
 
 /// Size of the packet, or zero when the rest of the datagram cannot be read.
 std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes datagram,
-                                                   transport::ecn mark, const header_mask* mask) {
+                                                   arrival& from) {
   const auto header = parse_header(datagram, local_connection_ids::id_size);
   if (!header) {
     drop(now, nullptr, datagram.size(), "header_parse_error");
@@ -149,7 +176,11 @@ std::size_t connection_state::receive_first_packet(time_point now, mutable_bytes
       return 0;
     default: break;
   }
-  receive_protected(now, {*header, datagram.first(header->size), mark, mask});
+  if (const char* unfit = unfit_for_datagram(*header, from)) {
+    drop(now, &*header, header->size, unfit);
+  } else {
+    receive_protected(now, {*header, datagram.first(header->size), from.mark, from.mask});
+  }
   return header->size;
 }
 
@@ -165,28 +196,11 @@ bool connection_state::is_expected_source(const packet_header& header) const noe
          peer_initial_source_ == header.source;
 }
 
-bool connection_state::is_valid_initial(const packet_header& header) const noexcept {
-  //= RFC 9000 section 17.2.2
-  //# clients that receive an Initial packet with a non-zero Token Length field MUST either discard
-  //# the packet or generate a connection error of type PROTOCOL_VIOLATION.
-  if (side_ == role::client) return header.token.empty();
-  //= RFC 9000 section 14.1
-  //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that
-  //# is smaller than the smallest allowed maximum datagram size of 1200 bytes.
-  //= RFC 9000 section 14
-  //# an endpoint MUST NOT close a connection when it receives a datagram that does not meet size
-  //# constraints
-  return datagram_size_ >= limits::min_initial_datagram;
-}
-
 void connection_state::receive_protected(time_point now, const received_packet& packet) {
   const auto level = level_of(packet.header.type);
   //= RFC 9001 section 5.6
   //# A client MUST NOT attempt to decrypt 0-RTT packets it receives and instead MUST discard them.
   if (!level) return drop(now, &packet.header, packet.whole.size(), "unsupported_packet");
-  if (packet.header.type == packet_type::initial && !is_valid_initial(packet.header)) {
-    return drop(now, &packet.header, packet.whole.size(), "invalid");
-  }
   if (!is_expected_source(packet.header)) {
     return drop(now, &packet.header, packet.whole.size(), "unknown_connection_id");
   }
@@ -414,7 +428,11 @@ void connection_state::receive_retry(time_point now, bytes packet) {
 }
 
 void connection_state::keep_undecryptable(mutable_bytes packet, transport::ecn mark) {
-  if (undecryptable_.size() == limits::max_undecryptable_packets) return;
+  std::size_t bytes_kept = packet.size();
+  for (const kept_packet& kept : undecryptable_) bytes_kept += kept.packet.size();
+  if (undecryptable_.size() == limits::max_undecryptable_packets ||
+      bytes_kept > limits::max_undecryptable_bytes)
+    return;
   undecryptable_.push_back({{packet.begin(), packet.end()}, mark});
 }
 
@@ -425,10 +443,11 @@ void connection_state::replay_undecryptable(time_point now) {
   waiting.swap(undecryptable_);
   for (kept_packet& kept : waiting) {
     if (phase_ != phase::open) break;
-    receive_first_packet(now, kept.packet, kept.mark, nullptr);
+    arrival from{.mark = kept.mark, .mask = nullptr, .datagram_size = 0, .destination = {}};
+    receive_first_packet(now, kept.packet, from);
   }
-  // Streams lend their bytes from memory that ends here.
-  release_input();
+  // Streams lend their bytes until release_input().
+  std::ranges::move(waiting, std::back_inserter(replayed_));
 }
 
 void connection_state::drop(time_point now, const packet_header* header, std::size_t size,

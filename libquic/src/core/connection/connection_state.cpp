@@ -191,7 +191,10 @@ void connection_state::release_memory(time_point now) {
   events_.shrink();
 }
 
-void connection_state::release_input() { streams_.release_input(); }
+void connection_state::release_input() {
+  streams_.release_input();
+  if (!replayed_.empty()) replayed_ = {};
+}
 
 void connection_state::close(time_point now, std::uint64_t code, std::string_view reason) {
   if (phase_ != phase::open) return;

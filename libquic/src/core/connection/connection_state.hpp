@@ -168,14 +168,20 @@ class connection_state {
   };
   void receive_datagram(time_point now, mutable_bytes datagram, transport::ecn mark,
                         const header_mask* mask);
-  std::size_t receive_first_packet(time_point now, mutable_bytes datagram, transport::ecn mark,
-                                   const header_mask* mask);
+  /// What holds for all packets of a datagram.
+  struct arrival {
+    transport::ecn mark;
+    const header_mask* mask = nullptr;  ///< Of the first packet, when made for the batch.
+    std::size_t datagram_size = 0;      ///< Zero: the packet was kept, its datagram was looked at.
+    bytes destination;                  ///< Of the first packet.
+  };
+  std::size_t receive_first_packet(time_point now, mutable_bytes datagram, arrival& from);
+  const char* unfit_for_datagram(const packet_header& header, arrival& from) const noexcept;
   void receive_protected(time_point now, const received_packet& packet);
   struct opened_packet;
   bool open_packet(time_point now, const received_packet& packet, encryption_level level,
                    opened_packet& out);
   bool is_expected_source(const packet_header& header) const noexcept;
-  bool is_valid_initial(const packet_header& header) const noexcept;
   void on_authentic(time_point now, const received_packet& packet, encryption_level level,
                     const opened_packet& opened);
   outcome receive_frames(time_point now, encryption_level level, bytes payload);
@@ -313,13 +319,13 @@ class connection_state {
 
   // Receiving.
   std::uint64_t frames_eliciting_ = 0;  ///< Ack-eliciting frames received so far.
-  std::size_t datagram_size_ = 0;       ///< Of the datagram that is being received.
   bytes current_destination_;  ///< Connection ID that the packet being received was sent to.
   struct kept_packet {
     std::vector<std::byte> packet;
     transport::ecn mark;
   };
   std::vector<kept_packet> undecryptable_;
+  std::vector<kept_packet> replayed_;  ///< Lent until release_input().
 
   // Time.
   time_point started_;

@@ -33,7 +33,7 @@ result<void> packet_keys::install(const traffic_secret& secret) {
   if (secret.level != encryption_level::application) return {};
 
   if (reads) {
-    integrity_limit_ = level.read.integrity_limit();
+    forged_.limit(level.read.integrity_limit());
     const auto next = next_phase_secret(secret);
     if (!next) return std::unexpected(make_error_code(transport::errc::tls_failed));
     next_read_secret_ = *next;
@@ -183,7 +183,7 @@ std::expected<void, protocol_failure> packet_keys::on_forged() {
   //= RFC 9001 section 6.6
   //# endpoints MUST count the number of received packets that fail authentication during the
   //# lifetime of a connection
-  if (++forged_ <= integrity_limit_) return {};
+  if (forged_.add()) return {};
   return std::unexpected(
       protocol_failure{transport_error::aead_limit_reached, 0, "too many forged packets"});
 }

@@ -15,6 +15,18 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
+/// Packets that failed authentication, across all keys of a connection (RFC 9001 section 6.6).
+class forgery_count {
+ public:
+  void limit(std::uint64_t most) noexcept { most_ = most; }
+  /// One more; false when it is more than the AEAD bears.
+  bool add() noexcept { return ++seen_ <= most_; }
+
+ private:
+  std::uint64_t seen_ = 0;
+  std::uint64_t most_ = UINT64_MAX;
+};
+
 /// The keys of a connection: per level and direction while they are needed, and for 1-RTT packets
 /// the key phases of RFC 9001 section 6: the one before for packets that were delayed, and the one
 /// after, derived ahead so that the first packet of an update takes no longer than any other.
@@ -108,8 +120,7 @@ class packet_keys {
   std::uint64_t sealed_in_phase_ = 0;
   std::uint64_t update_after_ = UINT64_MAX;
   std::uint64_t confidentiality_limit_ = UINT64_MAX;
-  std::uint64_t integrity_limit_ = UINT64_MAX;
-  std::uint64_t forged_ = 0;
+  forgery_count forged_;
 };
 
 }  // namespace core

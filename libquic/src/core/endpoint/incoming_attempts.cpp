@@ -9,6 +9,15 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
+decision default_admission(const incoming_attempt& attempt,
+                           const endpoint_statistics& statistics) noexcept {
+  if (statistics.half_open >= limits::max_half_open) return decision::ignore;
+  // With so many handshakes under way a flood is likely: ask for proof of the address before
+  // spending more on it.
+  const bool crowded = statistics.half_open >= limits::half_open_before_retry;
+  return crowded && !attempt.address_validated ? decision::retry : decision::accept;
+}
+
 bool incoming_attempts::append(const connection_id& destination, const transport::address& remote,
                                transport::bytes datagram) {
   const auto found = by_destination_.find(destination);

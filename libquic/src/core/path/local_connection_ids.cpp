@@ -74,9 +74,9 @@ std::expected<void, protocol_failure> local_connection_ids::on_retired(
   //= RFC 9000 section 19.16
   //# Receipt of a RETIRE_CONNECTION_ID frame containing a sequence number greater than any previously
   //# sent to the peer MUST be treated as a connection error of type PROTOCOL_VIOLATION.
-  if (sequence >= next_sequence_) {
+  if (sequence >= sent_below_) {
     return std::unexpected(protocol_failure{transport_error::protocol_violation, frame_type,
-                                            "retired a connection ID that was never issued"});
+                                            "retired a connection ID that was never sent"});
   }
   const auto entry = std::ranges::find(issued_, sequence, &issued_id::sequence);
   if (entry == issued_.end()) return {};
@@ -110,6 +110,7 @@ void local_connection_ids::write_frames(packet_payload& payload) {
         {.what = sent_frame::kind::new_connection_id, .offset = entry.sequence});
     entry.pending = false;
     --pending_;
+    sent_below_ = std::max(sent_below_, entry.sequence + 1);
   }
 }
 

@@ -71,6 +71,7 @@ class local_connection_ids {
   bool has_provisional_ = false;
   std::vector<issued_id> issued_;
   std::uint64_t next_sequence_ = 0;
+  std::uint64_t sent_below_ = 1;  ///< Packets of the handshake carry the first one.
   std::uint64_t limit_ = 1;
   std::size_t pending_ = 0;
 };

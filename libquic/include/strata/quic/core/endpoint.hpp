@@ -51,6 +51,11 @@ struct endpoint_statistics {
   std::uint32_t half_open = 0;         ///< Accepted, handshake not complete.
 };
 
+/// What a server does with an attempt when its application has no opinion: accepts, asks for a
+/// Retry from limits::half_open_before_retry on, and ignores from limits::max_half_open on.
+STRATA_QUIC_API decision default_admission(const incoming_attempt&,
+                                           const endpoint_statistics&) noexcept;
+
 /// QUIC on one socket, client and server at once: routes datagrams to connections, answers what
 /// belongs to none, and owns the connections. It never blocks, calls back, or reads a clock.
 ///

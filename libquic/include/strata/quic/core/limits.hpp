@@ -17,6 +17,7 @@ inline constexpr std::size_t max_batch_bytes = 65'507;     ///< One sendmsg; mor
 inline constexpr unsigned max_batch_segments = 64;
 inline constexpr std::size_t max_undecryptable_packets =
     8;  ///< Kept per connection until their keys arrive.
+inline constexpr std::size_t max_undecryptable_bytes = 16 * 1024;  ///< Of those together.
 
 inline constexpr std::uint64_t packet_number_skip_period =
     1024;  ///< One number in about so many is never sent, so that
@@ -64,6 +65,10 @@ inline constexpr std::size_t max_reason_size = 512;  ///< Kept of a peer's reaso
 inline constexpr std::size_t max_pending_incoming = 1024;  ///< Attempts waiting for decide().
 inline constexpr std::size_t max_pending_incoming_bytes =
     16 * 1024;  ///< Datagrams kept for one attempt.
+inline constexpr std::uint32_t half_open_before_retry =
+    512;  ///< Handshakes under way; from there on clients prove their address first.
+inline constexpr std::uint32_t max_half_open =
+    4096;  ///< From there on nobody is answered, whatever they prove.
 inline constexpr unsigned stateless_resets_per_second = 1000;
 inline constexpr std::chrono::seconds retry_token_lifetime{10};
 inline constexpr std::chrono::hours new_token_lifetime{24};
