@@ -47,7 +47,8 @@ macro(strata_need_asio built)
     strata_give_up("${CMAKE_FIND_PACKAGE_NAME} needs Asio ${built}, which was not found: add its prefix to CMAKE_PREFIX_PATH")
   endif()
   strata_resolved_asio(strata_asio)
-  if(NOT strata_asio VERSION_EQUAL "${built}")
+  # Where nobody knows the version, the linker still does.
+  if(strata_asio AND NOT strata_asio VERSION_EQUAL "${built}")
     strata_give_up("this ${CMAKE_FIND_PACKAGE_NAME} was built with Asio ${built} and needs exactly that; this project resolved \
 asio::asio to '${strata_asio}'")
   endif()
@@ -58,6 +59,7 @@ function(strata_resolved_asio version)
   set(result "${asio_VERSION}")
   get_target_property(folders asio::asio INTERFACE_INCLUDE_DIRECTORIES)
   foreach(folder ${folders})
+    string(REGEX REPLACE "^\\$<\\$<CONFIG:[A-Za-z]+>:(.*)>$" "\\1" folder "${folder}")  # as Conan writes them
     if(EXISTS "${folder}/asio/version.hpp")
       file(STRINGS "${folder}/asio/version.hpp" line REGEX "^#define ASIO_VERSION [0-9]+")
       string(REGEX REPLACE "^#define ASIO_VERSION ([0-9]+).*" "\\1" number "${line}")

@@ -38,6 +38,8 @@ def https_server(shop):
 
 
 def beside_libcurl(shop, kind):
+    if shop.attempt("pkg-config", "--exists", "libcurl")[0] != 0:
+        raise Failure("the system's libcurl is not installed for building: run ./dev deps --packages")
     url, certificate = https_server(shop)
     project = os.path.join(shop.here, "beside_libcurl")
     shop.run(*shop.configure(project, CMAKE_PREFIX_PATH=shop.prefix_path(shop.installed(kind)), OPENSSL_ROOT_DIR=shop.openssl(kind)))

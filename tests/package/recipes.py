@@ -27,7 +27,7 @@ def conan(shop, kind):
     environment = {
         "CONAN_HOME": home,
         "STRATA_DEPS": shop["cache"],
-        "STRATA_OPENSSL": shop.openssl(kind),
+        "STRATA_OPENSSL": shop.openssl(kind) or "/usr",
         "STRATA_OPENSSL_VERSION": shop["openssl_version"],
     }
     if shop["ccache"]:
