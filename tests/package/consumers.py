@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 
+from workshop import Failure
+
 # What the embedding example of each library prints.
 EXAMPLES = {
     "transport-echo": "echo: hello, transport 0.",
@@ -69,7 +71,7 @@ def library_folder(prefix):
     for folder, _, files in os.walk(prefix):
         if any(name.startswith("libstrata-transport.") for name in files):
             return folder
-    raise FileNotFoundError(prefix)
+    raise Failure(f"there is no libstrata-transport in {prefix}")
 
 
 def pkg_config_flags(shop, kind, module):
@@ -111,7 +113,7 @@ def readme(shop):
         text = os.path.join(shop.source, f"lib{library}", "README.md")
         programs += shop.run(sys.executable, "-B", extractor, text, shop.path("programs")).split()
         if not any(os.path.basename(program).startswith(library + "_") for program in programs):
-            raise FileNotFoundError(f"{text} shows no program: a block that begins with ```cpp {library}_NAME")
+            raise Failure(f"{text} shows no program: a block that begins with ```cpp {library}_NAME")
     for program in programs:
         name = os.path.basename(program)[:-len(".cpp")]
         compile_with(shop, "gcc", program, name, pkg_config_flags(shop, "static", "strata-" + name.split("_")[0]))

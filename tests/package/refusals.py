@@ -6,6 +6,7 @@ import re
 import shutil
 
 import consumers
+from workshop import Failure
 
 COMPLETE_LIBSSL = "int SSL_set_quic_tls_cbs(void) { return 1; }\n"
 
@@ -58,8 +59,9 @@ def other_openssl(shop):
         other = make_openssl(shop, version, COMPLETE_LIBSSL)
         sentence = f"{built}this project resolved OpenSSL::SSL to '{version}'"
         shop.refused(sentence, *asking(shop, version, prefix, OPENSSL_ROOT_DIR=other))
-        # The project had found it for something else, before ours; what it asks with then is of no use.
-        before = f"set(OPENSSL_ROOT_DIR {other})\nfind_package(OpenSSL REQUIRED)\nset(OPENSSL_ROOT_DIR {shop.openssl('static')})\n"
+        # The project had found it for something else: the targets stay that one's, whatever is found afterwards.
+        before = (f"set(OPENSSL_ROOT_DIR {other})\nfind_package(OpenSSL REQUIRED)\nset(OPENSSL_ROOT_DIR {shop.openssl('static')})\n"
+                  "foreach(found OPENSSL_INCLUDE_DIR OPENSSL_SSL_LIBRARY OPENSSL_CRYPTO_LIBRARY)\n  unset(${found} CACHE)\nendforeach()\n")
         shop.refused(sentence, *asking(shop, version + "-before", prefix, before + "find_package(strata-quic CONFIG REQUIRED)\n"))
         where = consumers.pkg_config_path(shop, prefix, other)
         shop.refused(f"'libssl {'>=' if version == '3.0.19' else '<'} {floor if version == '3.0.19' else next_major}'",
@@ -92,9 +94,10 @@ def one_library(shop, kind):
     openssl = {"OPENSSL_ROOT_DIR": shop.openssl(kind)} if kind == "static" else {}
     alone = shop.path("alone")
     consumers.install(shop, kind, alone, "--component", "strata-transport")
-    others = [name for name in os.listdir(os.path.join(alone, "include", "strata")) if name != "transport"]
+    include = os.path.join(alone, "include", "strata")
+    others = [name for name in (os.listdir(include) if os.path.isdir(include) else ["nothing"]) if name != "transport"]
     if others or not os.path.exists(os.path.join(alone, "share", "doc", "strata-transport", "LICENSE")):
-        raise AssertionError(f"the component strata-transport has too much or too little: {others}")
+        raise Failure(f"the component strata-transport has too much or too little: {others}")
     shop.run(*asking(shop, "transport", alone, "find_package(strata-transport 0.1 CONFIG REQUIRED)\n", **openssl))
 
     quic = shop.path("quic")
