@@ -24,8 +24,10 @@ def conan(shop, kind):
     program = find_conan(shop)
     home = shop.path("home")
     os.makedirs(shop.path("links"))
+    os.makedirs(shop.path("tests"))
     environment = {
         "CONAN_HOME": home,
+        "TMPDIR": shop.path("tests"),
         "STRATA_DEPS": shop["cache"],
         "STRATA_OPENSSL": shop.openssl(kind) or "/usr",
         "STRATA_OPENSSL_VERSION": shop["openssl_version"],
