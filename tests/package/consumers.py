@@ -81,11 +81,15 @@ def pkg_config_flags(shop, kind, module):
     return (shlex.split(shop.run(*ask, "--cflags", module, env=where)), shlex.split(shop.run(*ask, "--libs", module, env=where)))
 
 
-def compile_with(shop, compiler, source, program, flags):
-    """Compiled on its own, so that ccache knows it, then linked."""
-    cflags, libs = flags
+def compile_only(shop, compiler, source, program, cflags):
+    """On its own, so that ccache knows it."""
     launcher = [shop["ccache"]] if shop["ccache"] else []
     shop.run(*launcher, shop.compiler(compiler), *cflags, "-c", source, "-o", shop.path(program + ".o"))
+
+
+def compile_with(shop, compiler, source, program, flags):
+    cflags, libs = flags
+    compile_only(shop, compiler, source, program, cflags)
     shop.run(shop.compiler(compiler), shop.path(program + ".o"), "-o", shop.path(program), *libs)
 
 

@@ -166,6 +166,6 @@ def other_asio(shop, kind):
     for header in ("transport/stream.hpp", "quic/endpoint.hpp", "h3/client.hpp"):
         name = header.replace("/", "-")
         source = write(shop.folder, name + ".cpp", f"#include <strata/{header}>\nint main() {{}}\n")
-        link = [shop["gcc"], source, "-o", shop.path(name), *libs]
-        shop.run(*link[:1], *cflags, *link[1:])
-        shop.refused(f"built_with_asio_{number}", *link[:1], f"-I{folder}/include", *cflags, *link[1:])
+        consumers.compile_with(shop, "gcc", source, name, (cflags, libs))
+        consumers.compile_only(shop, "gcc", source, name, [f"-I{folder}/include", *cflags])
+        shop.refused(f"built_with_asio_{number}", shop["gcc"], shop.path(name + ".o"), "-o", shop.path(name), *libs)
