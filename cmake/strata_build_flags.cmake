@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The flags of our own targets, never of a consumer's, and the precompiled Asio that drivers and their tests share.
 
+if(TARGET strata_build_flags)
+  return()
+endif()
 add_library(strata_build_flags INTERFACE)
 target_compile_features(strata_build_flags INTERFACE cxx_std_23)
 target_compile_options(strata_build_flags INTERFACE
@@ -21,7 +24,7 @@ if(STRATA_COVERAGE)
 endif()
 
 # Everything that takes these headers must be compiled with the same flags. Cores are not: they know no Asio.
-add_library(strata_asio_headers OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/asio_headers.cpp)
+add_library(strata_asio_headers OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/asio_headers.cpp)
 target_precompile_headers(strata_asio_headers PRIVATE <asio.hpp> <chrono> <expected> <memory> <span> <string> <vector>)
 target_link_libraries(strata_asio_headers PRIVATE asio::asio Threads::Threads strata_build_flags)
 set_target_properties(strata_asio_headers PROPERTIES

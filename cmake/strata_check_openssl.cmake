@@ -13,6 +13,7 @@ function(strata_resolved_openssl version)
   endif()
   get_target_property(folders OpenSSL::SSL INTERFACE_INCLUDE_DIRECTORIES)
   foreach(folder ${folders})
+    string(REGEX REPLACE "^\\$<\\$<CONFIG:[A-Za-z]+>:(.*)>$" "\\1" folder "${folder}")  # as Conan writes them
     if(EXISTS "${folder}/openssl/opensslv.h")
       file(STRINGS "${folder}/openssl/opensslv.h" line REGEX "^# *define OPENSSL_VERSION_STR ")
       string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" result "${line}")

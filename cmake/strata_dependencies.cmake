@@ -28,6 +28,9 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 # No version: OpenSSL 4's own config file refuses a request for 3.5. The probe below checks what is needed instead.
 find_package(OpenSSL REQUIRED COMPONENTS SSL Crypto)
+if(NOT OPENSSL_VERSION)
+  set(OPENSSL_VERSION ${OpenSSL_VERSION})  # Conan's package sets only this
+endif()
 find_package(asio REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# strata_library(NAME VERSION x.y.z DEPENDS lib... PRIVATE lib... CORE_PRIVATE lib...)
+# strata_library(NAME DEPENDS (sibling version)... PRIVATE lib... CORE_PRIVATE lib...)
 #
-# Makes one library out of the folder it is called in:
+# Makes one library, of the version of the project around it, out of the folder it is called in:
 #   strata_<name>_core    object library of src/core: no Asio on its include path, so a core that includes it does not compile
 #   strata_<name>         the library, alias strata::<name>, with src/driver and src/observers on top
 # Sources are listed by the folders themselves (target_sources in each folder's CMakeLists.txt); the public headers are all of
@@ -11,10 +11,36 @@ include(GNUInstallDirs)
 include(GenerateExportHeader)
 include(strata_install)
 
+# strata_use_sibling(NAME VERSION): the library of this build, or an installed one. Until 1.0 siblings fit each other exactly.
+function(strata_use_sibling name version)
+  if(TARGET strata_${name})
+    get_target_property(found strata_${name} VERSION)
+    if(NOT found VERSION_EQUAL version)
+      message(FATAL_ERROR "${PROJECT_NAME} is written for strata-${name} ${version}, and lib${name} is ${found}: change DEPENDS")
+    endif()
+  elseif(NOT TARGET strata_${name}_core_interface)
+    find_package(strata-${name} ${version} EXACT CONFIG REQUIRED)
+    add_library(strata_${name}_core_interface INTERFACE)
+    foreach(property INTERFACE_INCLUDE_DIRECTORIES INTERFACE_COMPILE_DEFINITIONS)
+      get_target_property(value strata::${name} ${property})
+      if(value)
+        set_target_properties(strata_${name}_core_interface PROPERTIES ${property} "${value}")
+      endif()
+    endforeach()
+  endif()
+endfunction()
+
 function(strata_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "VERSION" "DEPENDS;PRIVATE;CORE_PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;PRIVATE;CORE_PRIVATE")
   set(core strata_${name}_core)
   set(full strata_${name})
+  set(siblings "")
+  while(arg_DEPENDS)
+    list(POP_FRONT arg_DEPENDS sibling sibling_version)
+    strata_use_sibling(${sibling} ${sibling_version})
+    list(APPEND siblings ${sibling})
+    set(sibling_${sibling}_version ${sibling_version})
+  endwhile()
 
   add_library(${core} OBJECT)
   add_library(${full})
@@ -24,9 +50,9 @@ function(strata_library name)
   generate_export_header(${full} BASE_NAME STRATA_${upper} EXPORT_MACRO_NAME STRATA_${upper}_API
     EXPORT_FILE_NAME ${CMAKE_CURRENT_BINARY_DIR}/include/strata/${name}/export.hpp)
 
-  configure_file(${PROJECT_SOURCE_DIR}/cmake/version.hpp.in
+  configure_file(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/version.hpp.in
     ${CMAKE_CURRENT_BINARY_DIR}/include/strata/${name}/version.hpp @ONLY)
-  configure_file(${PROJECT_SOURCE_DIR}/cmake/version.cpp.in ${CMAKE_CURRENT_BINARY_DIR}/version.cpp @ONLY)
+  configure_file(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/version.cpp.in ${CMAKE_CURRENT_BINARY_DIR}/version.cpp @ONLY)
   target_sources(${full} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/version.cpp)
 
   target_include_directories(${core} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_BINARY_DIR}/include)
@@ -54,7 +80,7 @@ function(strata_library name)
     target_compile_definitions(${full} PUBLIC STRATA_${upper}_STATIC_DEFINE)
   endif()
 
-  foreach(dependency ${arg_DEPENDS})
+  foreach(dependency ${siblings})
     target_link_libraries(${core} PUBLIC strata_${dependency}_core_interface)
     target_link_libraries(${full} PUBLIC strata::${dependency})
   endforeach()
@@ -68,17 +94,17 @@ function(strata_library name)
     ${CMAKE_CURRENT_SOURCE_DIR}/include ${CMAKE_CURRENT_BINARY_DIR}/include)
   target_compile_definitions(strata_${name}_core_interface INTERFACE
     $<TARGET_PROPERTY:${full},INTERFACE_COMPILE_DEFINITIONS>)
-  foreach(dependency ${arg_DEPENDS})
+  foreach(dependency ${siblings})
     target_link_libraries(strata_${name}_core_interface INTERFACE strata_${dependency}_core_interface)
   endforeach()
 
   strata_use_asio_headers(${full})
 
-  string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion ${arg_VERSION})
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion ${PROJECT_VERSION})
   set_target_properties(${full} PROPERTIES
-    OUTPUT_NAME strata-${name} EXPORT_NAME ${name} VERSION ${arg_VERSION} SOVERSION ${soversion}
+    OUTPUT_NAME strata-${name} EXPORT_NAME ${name} VERSION ${PROJECT_VERSION} SOVERSION ${soversion}
     INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)  # the link path: an OpenSSL outside the system's folders
   if(STRATA_INSTALL)
-    strata_install_library(${name} ${arg_VERSION} "${arg_DEPENDS}")
+    strata_install_library(${name} "${siblings}")
   endif()
 endfunction()

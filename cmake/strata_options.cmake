@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a builder may choose. Nothing here touches a parent project's settings: tests, examples and warnings are ours only.
 
-option(STRATA_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
-option(STRATA_BUILD_EXAMPLES "Build the example programs" ${PROJECT_IS_TOP_LEVEL})
+set(strata_whole_tree OFF)
+if(PROJECT_IS_TOP_LEVEL AND PROJECT_NAME STREQUAL "strata")
+  set(strata_whole_tree ON)
+endif()
+option(STRATA_BUILD_TESTS "Build the tests" ${strata_whole_tree})
+option(STRATA_BUILD_EXAMPLES "Build the example programs" ${strata_whole_tree})
+option(STRATA_PACKAGE_TESTS "Test installing, by builds of their own in build/package-*" OFF)
 option(STRATA_BUILD_FUZZERS "Build the fuzz targets (clang only)" OFF)
 option(STRATA_INSTALL "Make install rules" ${PROJECT_IS_TOP_LEVEL})
 option(STRATA_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)

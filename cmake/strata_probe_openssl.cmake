@@ -16,3 +16,15 @@ if(NOT STRATA_HAVE_QUIC_TLS)
     "This OpenSSL (${OPENSSL_VERSION}, ${OPENSSL_INCLUDE_DIR}) has no QUIC TLS callbacks; 3.5.2 or later is needed. "
     "Run `./dev deps` to get one, or pass -DOPENSSL_ROOT_DIR=PREFIX.")
 endif()
+
+# Two of our shared libraries with the archives in each would be two OpenSSLs in one process, which share neither SSL_CTX nor
+# error state.
+if(BUILD_SHARED_LIBS)
+  foreach(property IMPORTED_LOCATION IMPORTED_LOCATION_RELEASE IMPORTED_LOCATION_NOCONFIG)
+    get_target_property(library OpenSSL::Crypto ${property})
+    if(library MATCHES "\\.a$")
+      message(FATAL_ERROR "Shared libraries of strata need a shared OpenSSL, and this one is an archive: ${library}. "
+        "Run `./dev deps --shared`, or pass the prefix of a shared one: -DOPENSSL_ROOT_DIR=PREFIX.")
+    endif()
+  endforeach()
+endif()

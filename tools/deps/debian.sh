@@ -27,12 +27,13 @@ package_of() {
   esac
 }
 
-# Packages without a command to look for.
+# Packages without a command to look for, and more of them.
 wanted_libraries() {
-  echo libfmt-dev libspdlog-dev ca-certificates
+  echo libfmt-dev libspdlog-dev ca-certificates "$@"
   [[ $codename == bookworm ]] || echo libasio-dev libcatch2-dev libssl-dev
 }
 
+# install_missing_packages "COMMAND..." "PACKAGE..."
 install_missing_packages() {
   local command missing=() commands=(g++ cmake ninja ccache pkg-config python3 openssl)
   # shellcheck disable=SC2206
@@ -43,7 +44,7 @@ install_missing_packages() {
   done
   # Elsewhere CMake names the libraries it misses.
   # shellcheck disable=SC2046,SC2207
-  ! command -v dpkg-query >/dev/null || missing+=($(not_installed $(wanted_libraries)))
+  ! command -v dpkg-query >/dev/null || missing+=($(not_installed $(wanted_libraries $2)))
   ((${#missing[@]} == 0)) || apt_install "${missing[@]}"
 }
 
@@ -136,7 +137,10 @@ fetch_package() {
     echo "the mirror's copy is damaged or was changed. Nothing was unpacked."
     return 1
   fi
-  dpkg-deb -x "$deb" "$work/$folder/tree" && chmod 755 "$work/$folder/tree" && mv "$work/$folder/tree" "$cache/$folder"
+  dpkg-deb -x "$deb" "$work/$folder/tree" || return 1
+  # Some say /usr: where they were to be, and not where they are.
+  find "$work/$folder/tree" -path '*/share/pkgconfig/*.pc' -exec sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' {} + || return 1
+  chmod 755 "$work/$folder/tree" && mv "$work/$folder/tree" "$cache/$folder"
 }
 
 # foreign_suite SUITE deb|deb-src [SECURITY]: package lists of another suite, in the work folder; nothing system-wide changes.

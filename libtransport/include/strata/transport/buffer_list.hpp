@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <span>
 
+#include "strata/transport/asio_version.hpp"
+
 namespace strata::transport {
 inline namespace v0 {
 
