@@ -9,7 +9,7 @@ import subprocess
 
 from interop.runner import certificates
 
-from . import Failed, building, handshake, http3, machine, memory, pingpong, quic, record, report, table
+from . import Failed, building, handshake, http3, machine, memory, pingpong, profile, quic, record, report, table
 from .building import ROOT, say
 from .programs import Settings
 from .session import Session, program_list
@@ -70,6 +70,8 @@ def show_goals(figures):
 
 
 def main(arguments):
+    if arguments[:1] == ["profile"]:
+        return profile.main(arguments[1:])
     options = options_of(arguments)
     names = [name for name in BENCHES if name in options.names] if options.names else list(BENCHES)
     if shutil.which("openssl") is None:

@@ -6,7 +6,7 @@ import dataclasses
 from . import table
 from .building import say
 from .programs import cpu
-from .record import LOWER, Figure
+from .record import HIGHER, LOWER, Figure
 
 GROUPS = ("X25519", "X25519MLKEM768")
 LANES = (1, 16)
@@ -52,12 +52,7 @@ def record(session, what, found):
     ours = found[session.ours.name]
     if ours.median("incomplete"):
         say(f"    {what}: {ours.median('incomplete'):.0f} handshakes were never complete at the server")
-    for peer in session.choose(*PEERS):
-        if peer.name == session.ours.name:
-            continue
-        theirs = found[peer.name]
-        for member, case, unit, better in (("rate", "rate", "handshakes/s", "higher"), ("core_rate", "rate by CPU", "handshakes/s", "higher"),
-                                           ("server_ms", "server CPU", "ms", LOWER), ("client_ms", "client CPU", "ms", LOWER)):
-            session.figures.append(Figure(
-                "handshake", f"{what}: {case}", unit, ours.median(member), peer.name, peer.version, theirs.median(member), better=better,
-                goal=GOALS.get(peer.name) if member == "rate" else None, others=max(ours.others, theirs.others)))
+    for member, case, unit, better in (("rate", "rate", "handshakes/s", HIGHER), ("core_rate", "rate by CPU", "handshakes/s", HIGHER),
+                                       ("server_ms", "server CPU", "ms", LOWER), ("client_ms", "client CPU", "ms", LOWER)):
+        figure = Figure("handshake", f"{what}: {case}", unit, better=better)
+        session.compare(found, member, figure, GOALS if member == "rate" else None)

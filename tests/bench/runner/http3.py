@@ -3,7 +3,7 @@
 
 from . import table
 from .programs import cpu
-from .record import LOWER, Figure
+from .record import HIGHER, LOWER, Figure
 
 SHAPES = ((1, 1), (1, 100), (10, 10))
 SMALL, LARGE = 1024, 100_000_000
@@ -53,9 +53,6 @@ def add(session, rows, found, labels):
     for name, runs in found.items():
         rows.append([what if runs is ours else "", name, runs.median("rate"), unit, runs.median("server_cpu"), runs.median("client_cpu"),
                      cpu_unit])
-    for peer in session.choose(*PEERS)[1:]:
-        theirs = found[peer.name]
-        for member, case, of, better in (("rate", "rate", unit, "higher"), ("server_cpu", "server CPU", cpu_unit, LOWER),
-                                         ("client_cpu", "client CPU", cpu_unit, LOWER)):
-            session.figures.append(Figure("h3", f"{what}: {case}", of, ours.median(member), peer.name, peer.version, theirs.median(member),
-                                          better=better, others=max(ours.others, theirs.others)))
+    for member, case, of, better in (("rate", "rate", unit, HIGHER), ("server_cpu", "server CPU", cpu_unit, LOWER),
+                                     ("client_cpu", "client CPU", cpu_unit, LOWER)):
+        session.compare(found, member, Figure("h3", f"{what}: {case}", of, better=better))

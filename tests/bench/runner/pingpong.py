@@ -26,10 +26,6 @@ def measure(session):
     print(f"\n64 bytes there and back, {session.size(ROUNDS, 100):,} rounds\n")
     print(table.text(["", "p50 us", "p99 us", "CPU us, both sides"],
                      [[name, *(runs.median(member) for member in ("p50", "p99", "cpu"))] for name, runs in found.items()]))
-    ours = found[session.ours.name]
-    for peer in programs[1:]:
-        theirs = found[peer.name]
-        for member, case in (("p50", "p50"), ("p99", "p99"), ("cpu", "CPU of both sides")):
-            session.figures.append(Figure(
-                "pingpong", f"64 bytes: {case}", "us", ours.median(member), peer.name, peer.version, theirs.median(member), better=LOWER,
-                goal=GOALS.get(peer.name) if member != "cpu" else None, others=max(ours.others, theirs.others)))
+    for member, case in (("p50", "p50"), ("p99", "p99"), ("cpu", "CPU of both sides")):
+        figure = Figure("pingpong", f"64 bytes: {case}", "us", better=LOWER)
+        session.compare(found, member, figure, GOALS if member != "cpu" else None)

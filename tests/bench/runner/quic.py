@@ -3,7 +3,7 @@
 
 from . import limit, table
 from .programs import cpu
-from .record import LOWER, Figure
+from .record import HIGHER, LOWER, Figure
 
 BYTES = 1 << 30
 GOALS = {"quinn current_thread": 2.0, "quic-go": 4.0}
@@ -94,13 +94,10 @@ def record(session, found, limits, split):
     alone, both = limits
     ours = found[session.ours.name]
     bound = {"gbits": both["gbits"], "core_gbits": both["core_gbits"], "sender_ns": both["sender_ns"], "receiver_ns": both["receiver_ns"]}
-    for peer in session.peers:
-        theirs = found[peer.name]
-        for member, title, unit, more in COLUMNS:
-            goal = GOALS.get(peer.name) if member in ("gbits", "core_gbits") else None
-            session.figures.append(Figure(
-                "quic", f"bulk {title}", unit, ours.median(member), peer.name, peer.version, theirs.median(member), bound.get(member),
-                better="higher" if more else LOWER, goal=goal, others=max(ours.others, theirs.others)))
+    for member, title, unit, more in COLUMNS:
+        goals = GOALS if member in ("gbits", "core_gbits") else None
+        figure = Figure("quic", f"bulk {title}", unit, limit=bound.get(member), better=HIGHER if more else LOWER)
+        session.compare(found, member, figure, goals)
     shares = (("bulk share of the limit", "gbits"), ("bulk share of the limit by CPU", "core_gbits"))
     for case, member in shares:
         session.figures.append(Figure("quic", case, "share", ours.median(member) / both[member], limit=1.0,

@@ -16,7 +16,7 @@ class Figure:
     bench: str
     case: str
     unit: str
-    ours: float
+    ours: float | None = None
     peer: str = ""
     peer_version: str = ""
     theirs: float | None = None

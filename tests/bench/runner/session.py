@@ -52,6 +52,20 @@ class Session:
         return found
 
 
+    def compare(self, found, member, figure, goals=None):
+        """Adds `figure`, completed with the medians of `member`, once for each peer of `found`; once without any peer."""
+        ours = found[self.ours.name]
+        whole = dataclasses.replace(figure, ours=ours.median(member), others=ours.others)
+        peers = [peer for peer in self.peers if peer.name in found]
+        for peer in peers:
+            theirs = found[peer.name]
+            self.figures.append(dataclasses.replace(
+                whole, peer=peer.name, peer_version=peer.version, theirs=theirs.median(member), goal=(goals or {}).get(peer.name),
+                others=max(ours.others, theirs.others)))
+        if not peers:
+            self.figures.append(whole)
+
+
 class Runs:
     """Figures of several runs of one program."""
 
