@@ -156,6 +156,8 @@ TEST_CASE(
   CHECK(other.ids.current() == issue(3, 3).connection_id);
   for (int i = 0; i < 10; ++i) REQUIRE(other.ids.on(issue(4, 1)));
   CHECK_FALSE(other.ids.has_output());
+  REQUIRE(other.ids.on(issue(2, 0)));
+  CHECK(retired_by(other.ids) == sequences{2});
 }
 
 //= RFC 9000 section 19.15
