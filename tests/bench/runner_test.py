@@ -80,6 +80,11 @@ class Reports(unittest.TestCase):
         for word in ("http", "src=", "@import", "<script"):
             self.assertNotIn(word, page)
 
+    def test_goals_are_listed_with_their_verdict(self):
+        page = self.page(Figure("b", "c", "bytes", 20.0, better=LOWER, goal=16.0), Figure("b", "d", "u", 4.0, "p", "1", 2.0, goal=2.0))
+        self.assertIn('<td>20 bytes</td><td>&lt;= 16</td><td class="no">not yet</td>', page)
+        self.assertIn('<td>2x p</td><td>&gt;= 2</td><td class="yes">reached</td>', page)
+
     def test_latest_figure_counts_and_history_shows_all(self):
         lines = [json.loads(Figure("b", "c", "u", value).line(STAMP | {"when": f"2026-01-0{value:.0f}"})) for value in (1.0, 2.0, 3.0)]
         self.assertEqual(report.latest(lines)["b", "c"][""]["ours"], 3.0)
