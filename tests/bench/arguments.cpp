@@ -40,6 +40,8 @@ const std::map<std::string_view, setter>& setters() {
       {"--connections", number(&arguments::connections)},
       {"--segments", number(&arguments::segments)},
       {"--borrowed", number(&arguments::borrowed)},
+      {"--read-size", number(&arguments::read_size)},
+      {"--watermark", number(&arguments::watermark)},
       {"--seconds",
        [](arguments& out, const std::string& value) {
          out.time = std::chrono::nanoseconds(static_cast<std::int64_t>(std::stod(value) * 1e9));

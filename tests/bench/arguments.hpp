@@ -24,7 +24,10 @@ struct arguments {
   std::size_t parallel = 1;
   std::size_t connections = 1;
   std::size_t segments = 44;
-  bool borrowed = false;
+  // Only ours: how the application uses the library.
+  bool borrowed = false;                 ///< The server sends from its own memory.
+  std::size_t read_size = 256 * 1024;    ///< What a client reads into.
+  std::uint64_t watermark = 128 * 1024;  ///< connection_config::write_watermark.
   std::chrono::nanoseconds time{std::chrono::seconds(1)};
 };
 

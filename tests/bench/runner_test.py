@@ -13,7 +13,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from bench.runner import Failed, building, command, machine, programs, record, report, session, table  # noqa: E402
+from bench.runner import Failed, building, command, machine, profile, programs, record, report, session, table  # noqa: E402
 from bench.runner.record import LOWER, Figure  # noqa: E402
 
 STAMP = {"when": "2026-01-01T00:00:00Z", "machine": "a <machine>", "commit": "abc"}
@@ -80,6 +80,11 @@ class Reports(unittest.TestCase):
         for word in ("http", "src=", "@import", "<script"):
             self.assertNotIn(word, page)
 
+    def test_goals_are_listed_with_their_verdict(self):
+        page = self.page(Figure("b", "c", "bytes", 20.0, better=LOWER, goal=16.0), Figure("b", "d", "u", 4.0, "p", "1", 2.0, goal=2.0))
+        self.assertIn('<td>20 bytes</td><td>&lt;= 16</td><td class="no">not yet</td>', page)
+        self.assertIn('<td>2x p</td><td>&gt;= 2</td><td class="yes">reached</td>', page)
+
     def test_latest_figure_counts_and_history_shows_all(self):
         lines = [json.loads(Figure("b", "c", "u", value).line(STAMP | {"when": f"2026-01-0{value:.0f}"})) for value in (1.0, 2.0, 3.0)]
         self.assertEqual(report.latest(lines)["b", "c"][""]["ours"], 3.0)
@@ -131,6 +136,24 @@ class Programs(unittest.TestCase):
         for name, recipe in building.RECIPES.items():
             for pattern in recipe.sources:
                 self.assertTrue(list((building.PEERS / name).glob(pattern)), f"{name}: {pattern}")
+
+
+class Profiles(unittest.TestCase):
+    TREE = """heap_tree=empty
+heap_tree=peak
+n2: 300 (heap allocation functions) malloc/new/new[], --alloc-fns, etc.
+ n1: 200 0x1: operator new (new.cc:1)
+  n1: 200 0x2: strata::quic::v0::core::ring::grow(int) (ring.cpp:5)
+   n0: 200 0x3: strata::quic::v0::core::detector::sent(tp) (detector.cpp:9)
+ n0: 100 in 7 places, all below massif's threshold (0.50%)
+"""
+
+    def test_bytes_go_to_our_functions_nearest_to_the_allocation(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "massif"
+            file.write_text(self.TREE, encoding="utf-8")
+            rows = profile.massif_rows(file, 5)
+        self.assertEqual(rows, [(200, "ring::grow <- detector::sent"), (100, "in 7 places, all below massif's threshold")])
 
 
 @unittest.skipUnless(os.environ.get("STRATA_BIN"), "no programs of ours: set STRATA_BIN")

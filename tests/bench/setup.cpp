@@ -32,6 +32,7 @@ quic::core::connection_config connection_config_of(const arguments& chosen) {
   config.max_idle_timeout = std::chrono::minutes(1);
   config.congestion = quic::core::congestion_algorithm::cubic;
   config.max_streams_bidi = 1000;
+  config.write_watermark = chosen.watermark;
   return config;
 }
 

@@ -24,7 +24,6 @@ namespace {
 using asio::use_awaitable;
 using clock = std::chrono::steady_clock;
 
-constexpr std::size_t read_size = 256 * 1024;
 constexpr std::size_t ping_size = 64;
 constexpr auto quietly = asio::as_tuple(use_awaitable);
 
@@ -45,7 +44,7 @@ class stream_client {
       : chosen_(chosen),
         config_(connection_config_of(chosen)),
         remote_(transport::address::parse(chosen.connect).value()),
-        memory_(read_size),
+        memory_(chosen.read_size),
         endpoint_(quic::endpoint::open(std::move(executor), client_options_of(chosen, stream_alpn))
                       .value()) {}
 

@@ -28,8 +28,8 @@ CASES = {
     "h3-body": ("server-h3", "body", {"bytes": 2_000_000_000}),
     "memory": ("server", "hold", {"count": 200, "bytes": 1_000_000}),
 }
-# perf cannot tell what the counting malloc of the programs is, and valgrind has to be told where to look for it.
-VALGRIND = ("valgrind", "--soname-synonyms=somalloc=NONE")
+# The programs have a malloc of their own, which counts: valgrind has to be told to look for it there.
+VALGRIND = ("valgrind", "-q", "--soname-synonyms=somalloc=NONE")
 
 
 @dataclasses.dataclass
@@ -106,7 +106,8 @@ def run(profile, case, binaries, settings):
     mode, client_mode, work = case
     work = dict(work)
     if profile.tool != PERF:
-        work = {name: max(1, value // SLOWER) if name in ("bytes",) and client_mode != "hold" else value for name, value in work.items()}
+        work = {name: value // SLOWER if name in ("bytes", "count") and client_mode not in ("hold", "requests") else value
+                for name, value in work.items()}
     client = profile.program("client", binaries)
     with profile.program("server", binaries).server(settings, mode) as server:
         if client_mode == "hold":
@@ -142,9 +143,10 @@ def main(arguments):
     try:
         run(profile, CASES[options.name], building.our_programs(), Settings(str(made.chain), str(made.key), group=options.group))
         for side in ("server", "client"):
-            unit = "bytes" if options.tool == MASSIF else "%"
+            unit = "bytes/connection" if options.tool == MASSIF else "%"
+            parts = CASES[options.name][2]["count"] if options.tool == MASSIF else 1
             print(f"\n{options.name}, {side} ({profile.file(side).relative_to(ROOT)})\n")
-            print(table.text(["", unit], [(name[:110], share) for share, name in profile.rows(side, options.top)]))
+            print(table.text(["", unit], [(name[:110], share / parts) for share, name in profile.rows(side, options.top)]))
     except (Failed, subprocess.TimeoutExpired) as why:
         say(f"error: {why}")
         return 1

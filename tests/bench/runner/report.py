@@ -79,7 +79,7 @@ def goal_rows(cases):
             word = {True: "reached", False: "not yet", None: "-"}[figure.reached]
             kind = {True: "yes", False: "no", None: ""}[figure.reached]
             yield (f'<tr><td>{html.escape(bench)}</td><td>{html.escape(case)}</td><td>{html.escape(value)}</td>'
-                   f'<td>{sign} {number(line["goal"])}</td><td class="{kind}">{word}</td></tr>')
+                   f'<td>{html.escape(sign)} {number(line["goal"])}</td><td class="{kind}">{word}</td></tr>')
 
 
 def page(lines):
