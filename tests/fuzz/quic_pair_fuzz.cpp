@@ -19,7 +19,7 @@ using namespace strata;
 using namespace strata::quic::core;
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t stream_size = 30'000;
+constexpr std::uint64_t stream_size = 8'000;
 
 void require(bool holds) {
   if (!holds) std::abort();
@@ -57,7 +57,7 @@ class lossy_link {
   }
 
   void run() {
-    for (int turn = 0; turn < 4000 && !(server_.ended && client_.ended); ++turn) {
+    for (int turn = 0; turn < 1000 && !(server_.ended && client_.ended); ++turn) {
       send(client_, server_);
       send(server_, client_);
       deliver();
@@ -85,7 +85,7 @@ class lossy_link {
 
   void send(host& from, host& to) {
     serve(from);
-    std::vector<std::byte> out(limits::max_batch_bytes);
+    std::vector<std::byte>& out = out_;
     while (const auto batch = from.core.poll_transmit(now_, out, 8)) {
       for (std::size_t at = 0; at < batch->size; at += batch->segment) {
         const auto piece = transport::bytes(out).subspan(
@@ -178,6 +178,7 @@ class lossy_link {
   host server_{2, true};
   connection_handle connection_;
   std::deque<in_flight> ready_, late_;
+  std::vector<std::byte> out_ = std::vector<std::byte>(limits::max_batch_bytes);
 };
 
 }  // namespace
