@@ -82,13 +82,19 @@ std::optional<sys_seconds> parse_http_date(std::string_view text) {
   const auto month_name = std::ranges::find(months, words[is_asctime ? 1 : 2]);
   auto year_number = number(words[is_asctime ? 4 : 3]);
   const auto time = time_of_day(words[is_asctime ? 3 : 4]);
-  if (!day_number || month_name == months.end() || !year_number || !time) return std::nullopt;
+  // A year of five digits is no date of RFC 9110, and one of more would wrap.
+  constexpr unsigned last_year = 9999;
+  if (!day_number || month_name == months.end() || !year_number || !time ||
+      *year_number > last_year)
+    return std::nullopt;
   if (*year_number < 100) *year_number += *year_number < 70 ? 2000u : 1900u;
   const year_month_day calendar(year(static_cast<int>(*year_number)),
                                 month(static_cast<unsigned>(month_name - months.begin()) + 1),
                                 day(*day_number));
   if (!calendar.ok()) return std::nullopt;
-  return sys_days(calendar) + *time;
+  const sys_seconds read = sys_days(calendar) + *time;
+  // A leap second may end the last year.
+  return read < sys_days(year(last_year + 1) / 1 / 1) ? std::optional(read) : std::nullopt;
 }
 
 }  // namespace detail

@@ -175,7 +175,7 @@ TEST_CASE("flood: 20,000 Initial packets a second for ten seconds, and a client 
   crowd attackers;
   constexpr std::uint32_t per_second = 20'000;
   testkit::reset_peak();
-  const std::size_t before = testkit::live_bytes();
+  const std::size_t before = testkit::held_bytes();
   for (std::uint32_t i = 0; i < 10 * per_second; ++i) {
     scene.receive(attackers.next_packet(), attackers.next_address());
     if (i == 5 * per_second)

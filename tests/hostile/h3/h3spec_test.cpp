@@ -128,6 +128,7 @@ TEST_CASE("h3 over QUIC: requests reset as soon as they are made", "[attack][H01
   stage.begin();
   stage.one.attacker.keeps_frames = false;
   std::uint64_t made = 0;
+  std::size_t early = 0, late = 0;
   for (; made < 10'000 && !stage.one.attacker.closed_with(); ++made) {
     const auto request = headers(get_lines);
     stage.one.attacker.send_frames(core::stream_frame{4 * made, 0, request, false},
@@ -135,9 +136,13 @@ TEST_CASE("h3 over QUIC: requests reset as soon as they are made", "[attack][H01
                                    core::stop_sending_frame{4 * made, 0x10c});
     stage.one.settle();
     stage.one.attacker.acknowledge_received();
+    if (made == 200) early = stage.one.grown();
+    if (made == 900) late = stage.one.grown();
   }
   CHECK(stage.verdict() == "application 0x107");
   CHECK(made <= 1000);
+  // It does not grow with their number.
+  CHECK(late < early + 64 * 1024);
 }
 
 TEST_CASE("h3 over QUIC: requests that make the server reset them", "[attack][H02]") {
@@ -145,13 +150,18 @@ TEST_CASE("h3 over QUIC: requests that make the server reset them", "[attack][H0
   stage.begin();
   stage.one.attacker.keeps_frames = false;
   std::uint64_t made = 0;
+  std::size_t early = 0, late = 0;
   for (; made < 10'000 && !stage.one.attacker.closed_with(); ++made) {
     stage.feed(4 * made, headers({{":method", "GET"}}), true);
     stage.one.settle();
     stage.one.attacker.acknowledge_received();
+    if (made == 200) early = stage.one.grown();
+    if (made == 900) late = stage.one.grown();
   }
   CHECK(stage.verdict() == "application 0x107");
   CHECK(made <= 1000);
+  // It does not grow with their number.
+  CHECK(late < early + 64 * 1024);
 }
 
 TEST_CASE("h3 over QUIC: one large table entry, referred to again and again", "[attack][H03]") {

@@ -93,6 +93,7 @@ void session::run_command(connection_view quic, const h3::core::transport_comman
   auto stream = quic.stream(command.stream_id);
   if (command.kind == kind::reset) {
     stream.reset(command.code);
+    stream.forget();  // QUIC has stopped the other direction too.
   } else {
     stream.stop(command.code);
     if ((command.stream_id & 2) != 0) stream.forget();

@@ -152,7 +152,7 @@ void stage::begin_with_bystander() {
       bystander.connect(attacker.now, attacker.endpoint_address, "server.test", patient()).value();
   if (!run(std::chrono::seconds(5), [this] { return bystander_ready_; }) || !bystander_unharmed())
     throw std::logic_error("the bystander has no connection");
-  held_before_ = testkit::live_bytes();
+  held_before_ = testkit::held_bytes();
   testkit::reset_peak();
 }
 
@@ -165,7 +165,7 @@ void stage::begin() {
     connected = pass_time() && attacker.complete_handshake();
   if (!connected) throw std::logic_error("the attacker has no connection");
   settle();
-  held_before_ = testkit::live_bytes();
+  held_before_ = testkit::held_bytes();
   testkit::reset_peak();
 }
 
@@ -299,7 +299,7 @@ bool stage::bystander_unharmed() {
 }
 
 std::size_t stage::grown() const {
-  const std::size_t now = testkit::live_bytes();
+  const std::size_t now = testkit::held_bytes();
   return now > held_before_ ? now - held_before_ : 0;
 }
 
