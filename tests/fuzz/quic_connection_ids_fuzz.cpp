@@ -2,6 +2,7 @@
 // Input: operations of kind (1), two numbers (1 each): the connection IDs of both sides, issued,
 // retired, acknowledged and lost in any order.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 
@@ -58,7 +59,12 @@ class both_sides {
     require(local_.active() <= limits::active_connection_id_limit);
     // At most the ID in use and those that were in use can end the connection.
     std::size_t watched = 0;
-    for (unsigned i = 0; i < 256; ++i) watched += router_.find_reset_token(token_of(i)).has_value();
+    for (unsigned i = 0; i < 256; ++i) {
+      std::array<std::byte, 64> datagram{};
+      const auto token = token_of(i);
+      std::ranges::copy(token, datagram.end() - token.size());
+      watched += router_.find_reset(datagram).has_value();
+    }
     require(watched <= limits::active_connection_id_limit);
   }
 

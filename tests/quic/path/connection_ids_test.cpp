@@ -112,6 +112,7 @@ TEST_CASE("local_connection_ids: never more than the peer's limit", "[quic][path
     local own;
     own.ids.issue(limit);
     CHECK(own.ids.active() == std::min<std::uint64_t>(limit, limits::active_connection_id_limit));
+    const written sent(own.ids);
     REQUIRE(own.ids.on_retired(1, own.ids.initial()));
     CHECK(own.ids.active() == std::min<std::uint64_t>(limit, limits::active_connection_id_limit));
   }
