@@ -24,8 +24,7 @@ void require(bool holds) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  transport::buffer_reader reader(
-      transport::bytes(reinterpret_cast<const std::byte*>(data), size));
+  transport::buffer_reader reader(transport::bytes(reinterpret_cast<const std::byte*>(data), size));
   std::vector<field_line> lines;
   while (!reader.empty() && lines.size() < 250) {
     const std::size_t name = reader.u8(), value = reader.u8();
@@ -43,8 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           .max_field_count = 200});
   field_section section;
   const auto outcome = decoder.decode(0, encoded, section);
-  require(outcome == qpack::decode_outcome::decoded ||
-          outcome == qpack::decode_outcome::too_large);
+  require(outcome == qpack::decode_outcome::decoded || outcome == qpack::decode_outcome::too_large);
   if (outcome == qpack::decode_outcome::decoded) {
     require(section.size() == lines.size());
     std::size_t at = 0;

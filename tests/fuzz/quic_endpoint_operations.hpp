@@ -29,9 +29,7 @@ inline void check(bool holds) {
 class watcher final : public observer {
  public:
   unsigned categories() const noexcept override { return everything; }
-  void packet_received(const observed::packet_received& packet) override {
-    write(packet.payload);
-  }
+  void packet_received(const observed::packet_received& packet) override { write(packet.payload); }
   void packet_sent(const observed::packet_sent& packet) override { write(packet.payload); }
   void connection_closed(const observed::connection_closed& end) override {
     text_ = end.why.describe();

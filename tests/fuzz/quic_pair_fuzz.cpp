@@ -101,7 +101,8 @@ class lossy_link {
       case 1: return;
       case 2: ready_.push_back(one); break;
       case 3: late_.push_back(std::move(one)); return;
-      case 4: one.datagram[fate * 37 % one.datagram.size()] ^= static_cast<std::byte>(1 + fate / 6);
+      case 4:
+        one.datagram[fate * 37 % one.datagram.size()] ^= static_cast<std::byte>(1 + fate / 6);
         break;
       case 5: now_ += std::chrono::milliseconds(fate); break;
       default: break;
@@ -116,8 +117,8 @@ class lossy_link {
       host& to = one.to_server ? server_ : client_;
       const host& from = one.to_server ? client_ : server_;
       const auto stride = static_cast<std::uint16_t>(one.datagram.size());
-      to.core.receive(now_, {one.datagram, stride, transport::ecn::not_ect, from.address,
-                             to.address});
+      to.core.receive(now_,
+                      {one.datagram, stride, transport::ecn::not_ect, from.address, to.address});
       serve(to);
       to.core.release_input();
     }

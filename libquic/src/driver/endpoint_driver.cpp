@@ -2,6 +2,7 @@
 #include "driver/endpoint_driver.hpp"
 
 #include <algorithm>
+#include <asio/bind_allocator.hpp>
 #include <asio/post.hpp>
 
 #include "strata/quic/core/limits.hpp"
@@ -71,9 +72,12 @@ void endpoint_driver::shutdown() noexcept {
 // The turn.
 
 void endpoint_driver::receive() {
-  socket_->async_receive(received_, [driver = self()](std::error_code error, std::size_t count) {
-    driver->on_received(error, count);
-  });
+  const transport::handler_allocator<void> allocator(receive_memory_);
+  socket_->async_receive(
+      received_,
+      asio::bind_allocator(allocator, [driver = self()](std::error_code error, std::size_t count) {
+        driver->on_received(error, count);
+      }));
 }
 
 void endpoint_driver::on_received(std::error_code error, std::size_t count) {

@@ -14,6 +14,7 @@
 #include "strata/quic/core/endpoint.hpp"
 #include "strata/quic/endpoint.hpp"
 #include "strata/transport/driver/driver_registry.hpp"
+#include "strata/transport/driver/handler_memory.hpp"
 #include "strata/transport/udp_socket.hpp"
 
 namespace strata::quic {
@@ -75,6 +76,7 @@ class endpoint_driver final : public transport::driver {
                   bool incremental);
   transport::peer_codes codes(core::connection_handle id, std::uint64_t stream) const;
   void abandon_stream(core::connection_handle id, std::uint64_t stream) noexcept;
+  void abort(core::connection_handle id, std::uint64_t stream, stream_entry::place which);
 
   /// Something was commanded outside a turn: one flush is posted.
   void schedule_flush();
@@ -132,6 +134,7 @@ class endpoint_driver final : public transport::driver {
   std::optional<transport::time_point> timer_armed_at_;
 
   std::array<transport::datagram_batch, transport::udp_max_batches> received_{};
+  transport::handler_memory receive_memory_;
   std::vector<std::byte> out_;
   std::optional<transport::transmit>
       unsent_;  ///< What the socket was too full for, in out_ from unsent_from_ on.

@@ -170,9 +170,9 @@ void endpoint_driver::wait_closed(core::connection_handle id, completion<close_s
   if (dead_) return;
   connection_entry* entry = find(id);
   if (entry == nullptr || entry->closed) {
-    return ready_.complete(std::move(waiting), std::error_code(),
-                           std::make_unique<close_reason>(
-                               entry != nullptr ? *entry->closed : close_reason()));
+    return ready_.complete(
+        std::move(waiting), std::error_code(),
+        std::make_unique<close_reason>(entry != nullptr ? *entry->closed : close_reason()));
   }
   entry->waiting_closed.start(std::move(waiting), [weak = weak_from_this(), id] {
     const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
@@ -281,11 +281,17 @@ stream_entry* endpoint_driver::find_stream(core::connection_handle id,
 
 stream_entry::canceller endpoint_driver::stream_canceller(core::connection_handle id,
                                                           std::uint64_t stream) {
-  return [weak = weak_from_this(), id, stream](stream_entry::place which) {
-    const auto driver = std::static_pointer_cast<endpoint_driver>(weak.lock());
-    stream_entry* entry = driver ? driver->find_stream(id, stream) : nullptr;
-    if (entry != nullptr) entry->abort(which);
-  };
+  return {weak_from_this(), id, stream};
+}
+
+void stream_entry::canceller::operator()(place which) const {
+  if (const auto held = std::static_pointer_cast<endpoint_driver>(driver.lock()))
+    held->abort(connection, stream, which);
+}
+
+void endpoint_driver::abort(core::connection_handle id, std::uint64_t stream,
+                            stream_entry::place which) {
+  if (stream_entry* entry = find_stream(id, stream)) entry->abort(which);
 }
 
 void endpoint_driver::read_some(core::connection_handle id, std::uint64_t stream,

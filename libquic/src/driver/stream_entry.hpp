@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <system_error>
@@ -10,6 +9,7 @@
 
 #include "strata/quic/core/connection.hpp"
 #include "strata/transport/buffer_list.hpp"
+#include "strata/transport/driver/driver_registry.hpp"
 #include "strata/transport/driver/pending_operation.hpp"
 #include "strata/transport/driver/ready_list.hpp"
 #include "strata/transport/stream_traits.hpp"
@@ -29,7 +29,13 @@ class stream_entry {
   /// Completes what waits in the place that a cancellation signal names; see
   /// pending_operation::start.
   enum class place : std::uint8_t { read, write, closed };
-  using canceller = std::function<void(place)>;
+  /// Calls abort() on this stream, if it and its driver are still there. Small enough for the slot.
+  struct canceller {
+    std::weak_ptr<transport::driver> driver;
+    core::connection_handle connection;
+    std::uint64_t stream = 0;
+    void operator()(place which) const;
+  };
 
   stream_entry(const transport::ready_list& ready, bool reads, bool writes);
 

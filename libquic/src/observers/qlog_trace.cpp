@@ -119,8 +119,8 @@ void qlog_trace::begin(const observed::subject& about, std::string_view name) {
 
 void qlog_trace::add(const observed::connection_started& event) {
   begin(event.about, "connection_started");
-  fmt::format_to(std::back_inserter(text_), R"("local":{},"remote":{})",
-                 endpoint_text(event.local), endpoint_text(event.remote));
+  fmt::format_to(std::back_inserter(text_), R"("local":{},"remote":{})", endpoint_text(event.local),
+                 endpoint_text(event.remote));
   end();
 }
 
@@ -153,21 +153,21 @@ void qlog_trace::add(const observed::parameters_set& event) {
   const core::transport_parameters& set = event.parameters;
   (event.local ? local_exponent_ : remote_exponent_) = set.ack_delay_exponent;
   begin(event.about, "parameters_set");
-  fmt::format_to(
-      std::back_inserter(text_),
-      R"("initiator":"{}","disable_active_migration":{},"max_idle_timeout":{},)"
-      R"("max_udp_payload_size":{},)"
-      R"("ack_delay_exponent":{},"max_ack_delay":{},"active_connection_id_limit":{},)"
-      R"("initial_max_data":{},)"
-      R"("initial_max_stream_data_bidi_local":{},)"
-      R"("initial_max_stream_data_bidi_remote":{},)"
-      R"("initial_max_stream_data_uni":{},"initial_max_streams_bidi":{},)"
-      R"("initial_max_streams_uni":{})",
-      event.local ? "local" : "remote", set.disable_active_migration, set.max_idle_timeout,
-      set.max_udp_payload_size, set.ack_delay_exponent, set.max_ack_delay,
-      set.active_connection_id_limit, set.initial_max_data, set.initial_max_stream_data_bidi_local,
-      set.initial_max_stream_data_bidi_remote, set.initial_max_stream_data_uni,
-      set.initial_max_streams_bidi, set.initial_max_streams_uni);
+  fmt::format_to(std::back_inserter(text_),
+                 R"("initiator":"{}","disable_active_migration":{},"max_idle_timeout":{},)"
+                 R"("max_udp_payload_size":{},)"
+                 R"("ack_delay_exponent":{},"max_ack_delay":{},"active_connection_id_limit":{},)"
+                 R"("initial_max_data":{},)"
+                 R"("initial_max_stream_data_bidi_local":{},)"
+                 R"("initial_max_stream_data_bidi_remote":{},)"
+                 R"("initial_max_stream_data_uni":{},"initial_max_streams_bidi":{},)"
+                 R"("initial_max_streams_uni":{})",
+                 event.local ? "local" : "remote", set.disable_active_migration,
+                 set.max_idle_timeout, set.max_udp_payload_size, set.ack_delay_exponent,
+                 set.max_ack_delay, set.active_connection_id_limit, set.initial_max_data,
+                 set.initial_max_stream_data_bidi_local, set.initial_max_stream_data_bidi_remote,
+                 set.initial_max_stream_data_uni, set.initial_max_streams_bidi,
+                 set.initial_max_streams_uni);
   end();
 }
 
@@ -204,9 +204,8 @@ void qlog_trace::add(const observed::packet_dropped& event) {
 
 void qlog_trace::add(const observed::packet_lost& event) {
   begin(event.about, "packet_lost");
-  fmt::format_to(std::back_inserter(text_),
-                 R"("header":{{"packet_type":"{}","packet_number":{}}})", name_of(event.kind),
-                 event.number);
+  fmt::format_to(std::back_inserter(text_), R"("header":{{"packet_type":"{}","packet_number":{}}})",
+                 name_of(event.kind), event.number);
   end();
 }
 

@@ -2,6 +2,7 @@
 #include "strata/transport/udp_socket.hpp"
 
 #include <algorithm>
+#include <asio/bind_allocator.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/query.hpp>
 #include <cassert>
@@ -103,7 +104,8 @@ void udp_socket_state::wait_readable() {
   // While a socket is busy, looking again costs less than asking the reactor; both yield to what
   // else is ready.
   if (readable_expected_) return asio::post(executor_, then);
-  socket_->async_wait(asio::socket_base::wait_read, then);
+  const handler_allocator<void> allocator(readable_memory_);
+  socket_->async_wait(asio::socket_base::wait_read, asio::bind_allocator(allocator, then));
 }
 
 void udp_socket_state::on_readable() {
@@ -143,11 +145,14 @@ void udp_socket_state::wait_writable(completion<udp_socket::wait_signature> fini
   });
   if (waiting_writable_) return;
   waiting_writable_ = true;
-  socket_->async_wait(asio::socket_base::wait_write, [self = shared_self()](std::error_code) {
-    self->waiting_writable_ = false;
-    if (!self->writable_) return;
-    complete_in_turn(self->executor_, self->writable_.take(), std::error_code());
-  });
+  const handler_allocator<void> allocator(writable_memory_);
+  socket_->async_wait(asio::socket_base::wait_write,
+                      asio::bind_allocator(allocator, [self = shared_self()](std::error_code) {
+                        self->waiting_writable_ = false;
+                        if (!self->writable_) return;
+                        complete_in_turn(self->executor_, self->writable_.take(),
+                                         std::error_code());
+                      }));
 }
 
 result<std::size_t> udp_socket_state::send(const transmit& what, bytes payload) {

@@ -9,6 +9,7 @@
 #include "driver/udp_socket_service.hpp"
 #include "driver/udp_socket_system.hpp"
 #include "strata/transport/driver/driver_registry.hpp"
+#include "strata/transport/driver/handler_memory.hpp"
 #include "strata/transport/driver/pending_operation.hpp"
 
 namespace strata::transport {
@@ -59,9 +60,11 @@ class udp_socket_state final : public driver {
   bool readable_expected_ =
       false;  ///< The last receive did not empty the socket: look before waiting.
   bool waiting_readable_ = false;
+  handler_memory readable_memory_;
 
   pending_operation<udp_socket::wait_signature> writable_;
   bool waiting_writable_ = false;
+  handler_memory writable_memory_;
 };
 
 }  // namespace v0

@@ -53,9 +53,9 @@ TEST_CASE("limits: an application may ask for a table of a mebibyte and gets no 
 }
 
 TEST_CASE("limits: GOAWAY of 8 bytes is read, of 7 and of 9 refused", "[h3][connection][limits]") {
-  for (const std::size_t size : {limits::max_varint_frame_payload - 1,
-                                 limits::max_varint_frame_payload,
-                                 limits::max_varint_frame_payload + 1}) {
+  for (const std::size_t size :
+       {limits::max_varint_frame_payload - 1, limits::max_varint_frame_payload,
+        limits::max_varint_frame_payload + 1}) {
     harness server = harness::server();
     byte_vector payload(size);
     payload[0] = std::byte{0xc0};
@@ -100,9 +100,9 @@ TEST_CASE("limits: content in 15 and 16 pieces is taken, in 17 refused",
 
 TEST_CASE("limits: a cookie of 19 bytes is never indexed, of 20 and 21 it may be",
           "[h3][connection][limits]") {
-  for (const std::size_t size : {limits::never_indexed_cookie_size - 1,
-                                 limits::never_indexed_cookie_size,
-                                 limits::never_indexed_cookie_size + 1}) {
+  for (const std::size_t size :
+       {limits::never_indexed_cookie_size - 1, limits::never_indexed_cookie_size,
+        limits::never_indexed_cookie_size + 1}) {
     const std::string value(size, 'c');
     CHECK(core::qpack::is_never_indexed({"cookie", value, known_field::cookie, false}) ==
           (size < limits::never_indexed_cookie_size));

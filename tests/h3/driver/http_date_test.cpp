@@ -20,9 +20,9 @@ TEST_CASE("http_date: all three forms of RFC 9110 section 5.6.7 are the same mom
 TEST_CASE("http_date: what is no date is none", "[h3][date]") {
   for (const char* text : {"", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 31 Feb 1994 08:49:37 GMT",
                            "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:3 GMT",
-                           "Sun, 06 Nov 10000 08:49:37 GMT",
-                           "Sun, 06 Nov 4294969290 08:49:37 GMT", "Fri, 31 Dec 9999 23:59:60 GMT",
-                           "Sun, 06 Nix 1994 08:49:37 GMT", "Sun, 06 Nov 99999999999 08:49:37 GMT"})
+                           "Sun, 06 Nov 10000 08:49:37 GMT", "Sun, 06 Nov 4294969290 08:49:37 GMT",
+                           "Fri, 31 Dec 9999 23:59:60 GMT", "Sun, 06 Nix 1994 08:49:37 GMT",
+                           "Sun, 06 Nov 99999999999 08:49:37 GMT"})
     CHECK_FALSE(parse_http_date(text));
   CHECK(parse_http_date("Fri, 31 Dec 9999 23:59:59 GMT"));
 }

@@ -236,17 +236,15 @@ TEST_CASE("endpoint: forged Version Negotiation ends only an attempt that heard 
     transport::buffer_writer writer(memory);
     const std::vector<std::uint32_t> list(versions);
     const std::array<std::byte, 8> wrong{};
-    encode_version_negotiation(
-        writer, {.first_byte_random = std::byte{0x2a},
-                 .destination = one.server.peer_id().bytes(),
-                 .source = right_ids ? original.bytes() : bytes(wrong),
-                 .supported_versions = list});
+    encode_version_negotiation(writer, {.first_byte_random = std::byte{0x2a},
+                                        .destination = one.server.peer_id().bytes(),
+                                        .source = right_ids ? original.bytes() : bytes(wrong),
+                                        .supported_versions = list});
     memory.resize(writer.size());
     one.server.send_datagram(memory);
     const auto* closed = one.victim().closed();
     if (closed == nullptr) return "open";
-    return closed->origin == quic::close_reason::origin_kind::version_negotiation ? "ended"
-                                                                                 : "?";
+    return closed->origin == quic::close_reason::origin_kind::version_negotiation ? "ended" : "?";
   };
   CHECK(after({1, 0x0a0a0a0a}, true, false) == "open");
   CHECK(after({0x6b3343cf}, false, false) == "open");
@@ -338,8 +336,7 @@ TEST_CASE("endpoint: 1023 and 1024 attempts wait for a decision, of 1025 one is 
       static_cast<void>(clients.connect(now, port(443), "server.test", {}));
       for (auto& each : take_all(clients, now)) offer(server, now, each.content, port(5000));
     }
-    CHECK(server.statistics().incoming_dropped ==
-          (count > limits::max_pending_incoming ? 1 : 0));
+    CHECK(server.statistics().incoming_dropped == (count > limits::max_pending_incoming ? 1 : 0));
   }
 }
 
@@ -381,8 +378,7 @@ TEST_CASE("endpoint: NEW_TOKEN that is empty, and ten thousand of them", "[attac
   CHECK(flooded.verdict() == "open");
 }
 
-TEST_CASE("endpoint: the client breaks the tie when the server may send no more",
-          "[attack][Q32]") {
+TEST_CASE("endpoint: the client breaks the tie when the server may send no more", "[attack][Q32]") {
   testkit::fake_random random(1), other(2);
   testkit::fake_wall_clock clock;
   auto tls = make_null_tls(random, {.server_flight_size = 9000});

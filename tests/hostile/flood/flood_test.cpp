@@ -179,8 +179,7 @@ TEST_CASE("flood: 20,000 Initial packets a second for ten seconds, and a client 
   for (std::uint32_t i = 0; i < 10 * per_second; ++i) {
     scene.receive(attackers.next_packet(), attackers.next_address());
     if (i == 5 * per_second)
-      static_cast<void>(
-          scene.client.connect(scene.now, scene.server_address, "server.test", {}));
+      static_cast<void>(scene.client.connect(scene.now, scene.server_address, "server.test", {}));
     if (i % 20 == 19) scene.advance(1ms);
     REQUIRE(scene.server.statistics().half_open <= limits::half_open_before_retry);
   }
@@ -198,9 +197,9 @@ TEST_CASE("flood: 511 handshakes are under way without a Retry, from 512 on it i
           "[attack][Q42][limits]") {
   incoming_attempt attempt;
   endpoint_statistics statistics;
-  for (const std::uint32_t open : {limits::half_open_before_retry - 1,
-                                   limits::half_open_before_retry,
-                                   limits::half_open_before_retry + 1}) {
+  for (const std::uint32_t open :
+       {limits::half_open_before_retry - 1, limits::half_open_before_retry,
+        limits::half_open_before_retry + 1}) {
     statistics.half_open = open;
     const bool crowded = open >= limits::half_open_before_retry;
     attempt.address_validated = false;

@@ -99,8 +99,7 @@ TEST_CASE("h3spec over QUIC 11: a setting of HTTP/2", "[attack][H3SPEC-H11][H12]
 }
 
 TEST_CASE("h3spec over QUIC 12: static index 99", "[attack][H3SPEC-H12]") {
-  CHECK(closes(0, frame(frame_type::headers, octets({0, 0, 0xff, 0x24}))) ==
-        "application 0x200");
+  CHECK(closes(0, frame(frame_type::headers, octets({0, 0, 0xff, 0x24}))) == "application 0x200");
 }
 
 TEST_CASE("h3spec over QUIC 13: a table capacity of 10^10", "[attack][H3SPEC-H13]") {

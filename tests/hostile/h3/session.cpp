@@ -151,9 +151,9 @@ bool h3_stage::talk(core::connection_handle connection) {
   const std::uint64_t before = client_.messages_finished;
   const std::uint64_t bytes_before = client_.body_received;
   client_.get(one.attacker.now, one.bystander.at(connection));
-  return one.run(std::chrono::seconds(5),
-                 [&] { return client_.messages_finished == before + 1; }) &&
-         client_.body_received == bytes_before + answer_size;
+  return one.run(std::chrono::seconds(5), [&] {
+    return client_.messages_finished == before + 1;
+  }) && client_.body_received == bytes_before + answer_size;
 }
 
 void h3_stage::begin() {

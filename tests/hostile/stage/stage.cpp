@@ -265,7 +265,7 @@ bool stage::pass_time() {
 
 bool stage::run(transport::duration limit, const std::function<bool()>& done) {
   const auto end = attacker.now + limit;
-  for (settle(); !done(); ) {
+  for (settle(); !done();) {
     const auto ours = server.next_timeout();
     const auto theirs = bystander.next_timeout();
     const bool any = (ours && *ours <= end) || (theirs && *theirs <= end);

@@ -89,9 +89,13 @@ TEST_CASE("tls: cipher suites that QUIC cannot use are refused", "[attack][T16]"
 }
 
 TEST_CASE("tls: hostile names end the attempt or mean nothing", "[attack][Q66]") {
-  const std::vector<std::vector<std::byte>> names{
-      text("server.test") , octets({'a', 0, 'b'}), {}, std::vector<std::byte>(255, std::byte{'a'}),
-      std::vector<std::byte>(256, std::byte{'a'}), octets({0xff, 0xfe}), text("..")};
+  const std::vector<std::vector<std::byte>> names{text("server.test"),
+                                                  octets({'a', 0, 'b'}),
+                                                  {},
+                                                  std::vector<std::byte>(255, std::byte{'a'}),
+                                                  std::vector<std::byte>(256, std::byte{'a'}),
+                                                  octets({0xff, 0xfe}),
+                                                  text("..")};
   for (const auto& name : names) {
     const auto said =
         with_changed([&](client_hello& hello) { hello.replace(server_name, name_list(name)); });
@@ -109,8 +113,8 @@ TEST_CASE("tls: protocol lists of every awkward kind", "[attack][Q66]") {
   const std::size_t size = long_list.size() - 2;
   long_list[0] = static_cast<std::byte>(size >> 8);
   long_list[1] = static_cast<std::byte>(size);
-  for (const auto& list : {long_list, octets({0, 0}), octets({0, 1, 0}), octets({0, 9, 2, 'n'}),
-                           octets({})}) {
+  for (const auto& list :
+       {long_list, octets({0, 0}), octets({0, 1, 0}), octets({0, 9, 2, 'n'}), octets({})}) {
     const auto said = with_changed([&](client_hello& hello) { hello.replace(alpn, list); });
     INFO(said);
     CHECK(said.starts_with("CRYPTO_ERROR"));
@@ -221,8 +225,8 @@ TEST_CASE("tls: a server's transport parameters, each missing or wrong", "[attac
 }
 
 TEST_CASE("tls: transport parameters at both ends of their range", "[attack][Q23]") {
-  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2},
-                                    (std::uint64_t{1} << 62) - 1}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2}, (std::uint64_t{1} << 62) - 1}) {
     stage one;
     one.begin_with_bystander();
     auto& p = one.attacker.parameters;

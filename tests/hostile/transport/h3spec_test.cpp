@@ -63,8 +63,7 @@ TEST_CASE("h3spec 3: no initial_source_connection_id", "[attack][H3SPEC-T03]") {
         "TRANSPORT_PARAMETER_ERROR");
 }
 
-TEST_CASE("h3spec 4: original_destination_connection_id from a client",
-          "[attack][H3SPEC-T04]") {
+TEST_CASE("h3spec 4: original_destination_connection_id from a client", "[attack][H3SPEC-T04]") {
   CHECK(with_parameter({0x00, 8, 1, 2, 3, 4, 5, 6, 7, 8}) == "TRANSPORT_PARAMETER_ERROR");
 }
 
@@ -104,8 +103,7 @@ TEST_CASE("h3spec 10: max_ack_delay of 2^14 or more", "[attack][H3SPEC-T10]") {
 TEST_CASE("h3spec 11: an unknown frame type", "[attack][H3SPEC-T11]") {
   for (const auto& frame : {octets({0x1f}), octets({0x20}), octets({0x30}), octets({0x40, 0x99}),
                             octets({0xc0, 1, 2, 3, 4, 5, 6, 7})}) {
-    CHECK(attacked_by([&](raw_peer& p) { p.send({.payload = frame}); }) ==
-          "FRAME_ENCODING_ERROR");
+    CHECK(attacked_by([&](raw_peer& p) { p.send({.payload = frame}); }) == "FRAME_ENCODING_ERROR");
   }
 }
 
@@ -149,8 +147,7 @@ TEST_CASE("h3spec 18: NEW_TOKEN from a client", "[attack][H3SPEC-T18]") {
         "PROTOCOL_VIOLATION");
 }
 
-TEST_CASE("h3spec 19: STREAM on a server's stream that was never opened",
-          "[attack][H3SPEC-T19]") {
+TEST_CASE("h3spec 19: STREAM on a server's stream that was never opened", "[attack][H3SPEC-T19]") {
   CHECK(attacked_by([](raw_peer& p) { p.send_frames(stream_frame{1, 0, ten, false}); }) ==
         "STREAM_STATE_ERROR");
 }
@@ -163,8 +160,7 @@ TEST_CASE("h3spec 20: STREAM on a send-only stream", "[attack][H3SPEC-T20]") {
   CHECK(one.verdict() == "STREAM_STATE_ERROR");
 }
 
-TEST_CASE("h3spec 21: MAX_STREAM_DATA on a stream that was never opened",
-          "[attack][H3SPEC-T21]") {
+TEST_CASE("h3spec 21: MAX_STREAM_DATA on a stream that was never opened", "[attack][H3SPEC-T21]") {
   CHECK(attacked_by([](raw_peer& p) { p.send_frames(max_stream_data_frame{1, 9}); }) ==
         "STREAM_STATE_ERROR");
 }
@@ -221,21 +217,18 @@ TEST_CASE("h3spec 28: a TLS KeyUpdate in a Handshake packet", "[attack][H3SPEC-T
   const auto key_update = octets({24, 0, 0, 1, 0});
   CHECK(in_handshake({.level = encryption_level::handshake,
                       .payload = raw_peer::encode_all(crypto_frame{0, key_update})},
-                     {.real_tls = true}) ==
-        "CRYPTO_ERROR 0x10a");
+                     {.real_tls = true}) == "CRYPTO_ERROR 0x10a");
 }
 
 TEST_CASE("h3spec 29: a TLS KeyUpdate in a 1-RTT packet", "[attack][H3SPEC-T29][T07]") {
   const auto key_update = octets({24, 0, 0, 1, 0});
   CHECK(attacked_by([&](raw_peer& p) { p.send_frames(crypto_frame{0, key_update}); },
-                    {.real_tls = true}) ==
-        "CRYPTO_ERROR 0x10a");
+                    {.real_tls = true}) == "CRYPTO_ERROR 0x10a");
 }
 
 TEST_CASE("h3spec 33: TLS EndOfEarlyData in QUIC", "[attack][H3SPEC-T33]") {
   const auto end_of_early_data = octets({5, 0, 0, 0});
   CHECK(in_handshake({.level = encryption_level::handshake,
                       .payload = raw_peer::encode_all(crypto_frame{0, end_of_early_data})},
-                     {.real_tls = true}) ==
-        "CRYPTO_ERROR 0x10a");
+                     {.real_tls = true}) == "CRYPTO_ERROR 0x10a");
 }

@@ -165,8 +165,8 @@ TEST_CASE("identifiers: packets to a retired ID are answered with a small reset 
   stage one;
   one.begin();
   REQUIRE(!one.attacker.issued.empty());
-  const auto late = one.attacker.make_packet(
-      {.payload = raw_peer::encode_all(ping_frame{}, padding_frame{60})});
+  const auto late =
+      one.attacker.make_packet({.payload = raw_peer::encode_all(ping_frame{}, padding_frame{60})});
   one.attacker.send({.payload = raw_peer::encode_all(retire_connection_id_frame{0}),
                      .destination = one.attacker.issued.front()});
   one.settle();
@@ -181,8 +181,7 @@ TEST_CASE("identifiers: packets to a retired ID are answered with a small reset 
   CHECK(one.verdict() == "open");
 }
 
-TEST_CASE("identifiers: a client does not go where a preferred address sends it",
-          "[attack][Q52]") {
+TEST_CASE("identifiers: a client does not go where a preferred address sends it", "[attack][Q52]") {
   client_stage one;
   one.server.parameters.preferred_address = quic::core::preferred_address{
       .ipv4 = transport::address::loopback_v4(9999),

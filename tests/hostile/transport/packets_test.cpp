@@ -43,9 +43,8 @@ TEST_CASE("packets: a mebibyte of CRYPTO after the handshake ends it at once", "
 TEST_CASE("packets: CRYPTO may be ahead by 65535 and 65536 bytes, not by 65537",
           "[attack][Q04][Q05][limits]") {
   const auto ahead = [](std::uint64_t end) {
-    return attacked_by([end](raw_peer& p) {
-      p.send_frames(crypto_frame{end - 1, bytes(ten).first(1)});
-    });
+    return attacked_by(
+        [end](raw_peer& p) { p.send_frames(crypto_frame{end - 1, bytes(ten).first(1)}); });
   };
   CHECK(ahead(limits::max_crypto_buffer - 1) == "open");
   CHECK(ahead(limits::max_crypto_buffer) == "open");
@@ -62,8 +61,7 @@ TEST_CASE("packets: CRYPTO far out in the first Initial allocates nothing", "[at
                                    .payload = raw_peer::encode_all(crypto_frame{offset, ten}),
                                    .pad_datagram_to = 1200});
               },
-              {.real_tls = false, .memory = 300 * 1024}) ==
-          "CRYPTO_BUFFER_EXCEEDED");
+              {.real_tls = false, .memory = 300 * 1024}) == "CRYPTO_BUFFER_EXCEEDED");
   }
 }
 
@@ -80,8 +78,8 @@ TEST_CASE("packets: a ClientHello in crumbs of one byte, last first, still works
 }
 
 TEST_CASE("packets: 1024 gaps in CRYPTO are borne, more are not", "[attack][Q06][limits]") {
-  for (const std::size_t gaps : {limits::max_crypto_gaps, limits::max_crypto_gaps + 1,
-                                 limits::max_crypto_gaps + 2}) {
+  for (const std::size_t gaps :
+       {limits::max_crypto_gaps, limits::max_crypto_gaps + 1, limits::max_crypto_gaps + 2}) {
     const auto said = attacked_by([gaps](raw_peer& p) {
       for (std::size_t i = 0; i < gaps && !p.closed_with(); ++i)
         p.send_frames(crypto_frame{1 + 2 * i, bytes(ten).first(1)});
@@ -119,8 +117,7 @@ TEST_CASE("packets: hundreds of acknowledgements in one packet cost what one doe
   CHECK(one.verdict() == "open");
 }
 
-TEST_CASE("packets: a frame type that is cut short or too long is never PADDING",
-          "[attack][Q20]") {
+TEST_CASE("packets: a frame type that is cut short or too long is never PADDING", "[attack][Q20]") {
   const auto after = [](std::initializer_list<int> frame) {
     return attacked_by([&](raw_peer& p) { p.send(short_packet(octets(frame))); });
   };
@@ -257,8 +254,8 @@ TEST_CASE("packets: those that nobody can read yet are bounded in bytes", "[atta
 TEST_CASE("packets: a forgery does not use up the number of a real packet", "[attack][Q53]") {
   stage one;
   one.begin();
-  const auto real = one.attacker.make_packet(
-      {.payload = raw_peer::encode_all(stream_frame{0, 0, ten, true})});
+  const auto real =
+      one.attacker.make_packet({.payload = raw_peer::encode_all(stream_frame{0, 0, ten, true})});
   for (std::size_t i = 9; i < real.size(); ++i) {
     auto forged = real;
     forged[i] ^= std::byte{0x01};
@@ -345,11 +342,11 @@ TEST_CASE("packets: a packet behind the one that ended the connection is not rea
   one.begin_with_bystander();
   one.attacker.start();
   one.attacker.pump();
-  auto datagram = one.attacker.make_packet({.level = encryption_level::handshake,
-                                            .payload = octets({0x1f, 0, 0, 0})});
-  const auto behind = one.attacker.make_packet({.level = encryption_level::handshake,
-                                                .payload = raw_peer::encode_all(
-                                                    crypto_frame{0, ten}, path_challenge_frame{})});
+  auto datagram = one.attacker.make_packet(
+      {.level = encryption_level::handshake, .payload = octets({0x1f, 0, 0, 0})});
+  const auto behind = one.attacker.make_packet(
+      {.level = encryption_level::handshake,
+       .payload = raw_peer::encode_all(crypto_frame{0, ten}, path_challenge_frame{})});
   datagram.insert(datagram.end(), behind.begin(), behind.end());
   one.attacker.send_datagram(datagram);
   CHECK(one.attacked().closed()->code ==

@@ -76,9 +76,8 @@ TEST_CASE("paths: the loss of a packet with a PATH_RESPONSE leaves the timers al
   one.attacker.keeps_frames = false;
   one.attacker.pump();  // Comes, and is never acknowledged.
   const auto before = one.attacked().statistics().probe_timeouts;
-  CHECK(one.run(std::chrono::seconds(10), [&] {
-    return one.attacked().statistics().probe_timeouts >= before + 2;
-  }));
+  CHECK(one.run(std::chrono::seconds(10),
+                [&] { return one.attacked().statistics().probe_timeouts >= before + 2; }));
   one.attacker.keeps_frames = true;
   one.attacker.send_frames(ping_frame{}, challenge(2));
   one.settle();
@@ -109,8 +108,8 @@ TEST_CASE("paths: a datagram refused as too big does not shrink those to come", 
 
 TEST_CASE("paths: batches are whole at every segment count and datagram size", "[attack][Q30]") {
   for (const unsigned segments : {1u, 2u, 63u, 64u}) {
-    for (const std::uint16_t size : {std::uint16_t{1200}, std::uint16_t{9000},
-                                     std::uint16_t{65'000}, std::uint16_t{65'507}}) {
+    for (const std::uint16_t size :
+         {std::uint16_t{1200}, std::uint16_t{9000}, std::uint16_t{65'000}, std::uint16_t{65'507}}) {
       auto config = accepting();
       config.connection.max_datagram_size = size;
       stage one({.server = config, .memory = 2 * 1024 * 1024});
@@ -170,8 +169,8 @@ TEST_CASE("paths: marks that are all set, bleached or made up cost nothing", "[a
     one.begin();
     for (std::uint64_t i = 0; i < 50; ++i) {
       send_from(one, one.attacker.own_address,
-                one.attacker.make_packet({.payload = raw_peer::encode_all(stream_frame{
-                                              0, i, bytes(ten).first(1), false})}),
+                one.attacker.make_packet({.payload = raw_peer::encode_all(
+                                              stream_frame{0, i, bytes(ten).first(1), false})}),
                 i % 3 == 0 ? transport::ecn::not_ect : mark);
       one.settle();
     }
@@ -183,8 +182,8 @@ TEST_CASE("paths: acknowledgements with ECN counts that fit nothing are borne", 
   stage one;
   one.begin();
   one.attacker.acknowledges = false;
-  for (const std::uint64_t counts : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{1} << 61,
-                                     std::uint64_t{3}}) {
+  for (const std::uint64_t counts :
+       {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{1} << 61, std::uint64_t{3}}) {
     const auto id = one.attacked().open(false).value();
     const bytes piece(ten);
     REQUIRE(one.attacked().stream(id).write({&piece, 1}, true));

@@ -46,8 +46,7 @@ TEST_CASE("streams: a byte in every page of many streams stays within the connec
               for (std::uint64_t id = 0; id < 400 && !p.closed_with(); id += 4)
                 send_crumbs(p, id, 63, 4096);
             },
-            {.real_tls = false, .memory = 3 * 1024 * 1024}) ==
-        "FLOW_CONTROL_ERROR");
+            {.real_tls = false, .memory = 3 * 1024 * 1024}) == "FLOW_CONTROL_ERROR");
 }
 
 TEST_CASE("streams: slices of one byte do not keep the packets they came in", "[attack][Q09]") {
@@ -69,10 +68,9 @@ TEST_CASE("streams: empty frames with and without FIN, again and overlapping", "
   one.begin();
   for (int round = 0; round < 50; ++round) {
     for (const std::uint64_t offset : {0u, 5u, 10u}) {
-      one.attacker.send_frames(stream_frame{0, offset, {}, false},
-                               stream_frame{0, 0, bytes(ten).first(5), false},
-                               stream_frame{0, 3, bytes(ten).first(7), false},
-                               stream_frame{0, 10, {}, true});
+      one.attacker.send_frames(
+          stream_frame{0, offset, {}, false}, stream_frame{0, 0, bytes(ten).first(5), false},
+          stream_frame{0, 3, bytes(ten).first(7), false}, stream_frame{0, 10, {}, true});
     }
   }
   std::array<std::byte, 64> memory;
@@ -82,8 +80,7 @@ TEST_CASE("streams: empty frames with and without FIN, again and overlapping", "
   CHECK(one.verdict() == "open");
 }
 
-TEST_CASE("streams: RESET_STREAM is held to every limit that STREAM is held to",
-          "[attack][Q11]") {
+TEST_CASE("streams: RESET_STREAM is held to every limit that STREAM is held to", "[attack][Q11]") {
   const auto after = [](auto... frames) {
     return attacked_by([&](raw_peer& p) { p.send_frames(frames...); });
   };
@@ -95,8 +92,7 @@ TEST_CASE("streams: RESET_STREAM is held to every limit that STREAM is held to",
   CHECK(after(stream_frame{0, 0, ten, true}, reset_stream_frame{0, 1, 11}) == "FINAL_SIZE_ERROR");
   // Four streams at their limits are the connection's limit; the fifth is one byte beyond.
   CHECK(after(reset_stream_frame{0, 1, 256 << 10}, reset_stream_frame{4, 1, 256 << 10},
-              reset_stream_frame{8, 1, 256 << 10}, reset_stream_frame{12, 1, 256 << 10}) ==
-        "open");
+              reset_stream_frame{8, 1, 256 << 10}, reset_stream_frame{12, 1, 256 << 10}) == "open");
   CHECK(after(reset_stream_frame{0, 1, 256 << 10}, reset_stream_frame{4, 1, 256 << 10},
               reset_stream_frame{8, 1, 256 << 10}, reset_stream_frame{12, 1, 256 << 10},
               reset_stream_frame{16, 1, 1}) == "FLOW_CONTROL_ERROR");
@@ -142,9 +138,8 @@ TEST_CASE("streams: limits raised a little in every packet make nothing grow", "
   one.attacker.keeps_frames = false;
   for (std::uint64_t i = 0; i < 20'000; ++i) {
     one.attacker.send_frames(max_data_frame{(1 << 20) + i}, max_streams_frame{true, 100 + i},
-                             max_stream_data_frame{own, (1 << 18) + i},
-                             data_blocked_frame{i}, stream_data_blocked_frame{0, i},
-                             streams_blocked_frame{true, i});
+                             max_stream_data_frame{own, (1 << 18) + i}, data_blocked_frame{i},
+                             stream_data_blocked_frame{0, i}, streams_blocked_frame{true, i});
   }
   one.settle();
   CHECK(one.grown() < 64 * 1024);

@@ -42,8 +42,8 @@ struct waiting_pair : endpoint_pair {
     for (;;) {
       size_outcome written;
       asio::cancellation_signal enough;
-      near_stream->async_write_some(
-          asio::buffer(large), asio::bind_cancellation_slot(enough.slot(), written.handler()));
+      near_stream->async_write_some(asio::buffer(large),
+                                    asio::bind_cancellation_slot(enough.slot(), written.handler()));
       settle();
       enough.emit(asio::cancellation_type::terminal);
       settle();
@@ -181,9 +181,10 @@ TEST_CASE("quic: stream operations can be cancelled", "[quic][driver][cancellati
     });
   }
   SECTION("wait until closed") {
-    check_cancelled<plain_outcome>(
-        pair, [&](auto token) { stream.async_wait_closed(std::move(token)); });
-  }  SECTION("with a timeout") {
+    check_cancelled<plain_outcome>(pair,
+                                   [&](auto token) { stream.async_wait_closed(std::move(token)); });
+  }
+  SECTION("with a timeout") {
     check_timed_out<size_outcome>(pair, stream.async_read_some(asio::buffer(pair.memory)));
     check_timed_out<plain_outcome>(pair, stream.async_wait_readable());
     check_timed_out<size_outcome>(pair, stream.async_write_some(asio::buffer(pair.large)));
@@ -207,8 +208,8 @@ TEST_CASE("quic: what a cancelled operation would have taken is there for the ne
   SECTION("a stream, and the credit to open one") {
     stream_outcome cancelled, next, opened;
     asio::cancellation_signal signal;
-    pair.near.async_open_stream(
-        true, asio::bind_cancellation_slot(signal.slot(), cancelled.handler()));
+    pair.near.async_open_stream(true,
+                                asio::bind_cancellation_slot(signal.slot(), cancelled.handler()));
     pair.near.async_open_stream(true, next.handler());
     signal.emit(asio::cancellation_type::terminal);
     pair.settle();
@@ -224,8 +225,8 @@ TEST_CASE("quic: what a cancelled operation would have taken is there for the ne
   SECTION("an accepted stream") {
     stream_outcome cancelled, next;
     asio::cancellation_signal signal;
-    pair.far.async_accept_stream(
-        false, asio::bind_cancellation_slot(signal.slot(), cancelled.handler()));
+    pair.far.async_accept_stream(false,
+                                 asio::bind_cancellation_slot(signal.slot(), cancelled.handler()));
     signal.emit(asio::cancellation_type::terminal);
     size_outcome written;
     pair.one_way.value->async_write_some(asio::buffer("x", 1), written.handler());
@@ -279,11 +280,11 @@ TEST_CASE("quic: a completion and a signal in the same turn", "[quic][driver][ca
   SECTION("a handler cancels what the connection's end is about to end") {
     plain_outcome readable;
     near->async_read_some(asio::buffer(memory), second.handler());
-    pair.near.async_accept_stream(true, asio::bind_cancellation_slot(
-                                            signal.slot(), [&](std::error_code error, stream_ptr) {
-                                              CHECK(error == errc::aborted);
-                                              ++readable.ran;
-                                            }));
+    pair.near.async_accept_stream(
+        true, asio::bind_cancellation_slot(signal.slot(), [&](std::error_code error, stream_ptr) {
+          CHECK(error == errc::aborted);
+          ++readable.ran;
+        }));
     pair.near.async_accept_stream(false, [](std::error_code, stream_ptr) {});
     near->async_wait_closed([&](std::error_code error) {
       CHECK(error == errc::aborted);

@@ -38,9 +38,8 @@ TEST_CASE("quic: a handler that throws harms no other", "[quic][driver][handlers
   stream_outcome accepted;
   reason_outcome closed;
   pair.near.async_accept_stream(true, accepted.handler());
-  near->async_read_some(asio::buffer(memory), [](std::error_code, std::size_t) {
-    throw std::runtime_error("mine");
-  });
+  near->async_read_some(asio::buffer(memory),
+                        [](std::error_code, std::size_t) { throw std::runtime_error("mine"); });
   far->async_write_some(asio::buffer("x", 1), written.handler());
   CHECK(thrown_by(pair) == "mine");
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/strand.hpp>
 #include <asio/read.hpp>
+#include <asio/strand.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 #include <catch2/generators/catch_generators.hpp>

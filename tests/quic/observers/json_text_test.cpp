@@ -37,19 +37,18 @@ TEST_CASE("json_text: UTF-8 stays as it is", "[quic][qlog]") {
   CHECK(is_utf8(std::string_view("a\0b", 3)));
 }
 
-TEST_CASE("json_text: each byte that is no UTF-8 becomes a replacement character",
-          "[quic][qlog]") {
+TEST_CASE("json_text: each byte that is no UTF-8 becomes a replacement character", "[quic][qlog]") {
   CHECK(quoted("a\xff\x62") == R"("a\ufffdb")");
   CHECK(quoted("\x80") == R"("\ufffd")");
-  CHECK(quoted("\xc0\xaf") == R"("\ufffd\ufffd")");              // Overlong.
+  CHECK(quoted("\xc0\xaf") == R"("\ufffd\ufffd")");  // Overlong.
   CHECK(quoted("\xc1\xbf") == R"("\ufffd\ufffd")");
   CHECK(quoted("\xe0\x9f\xbf") == R"("\ufffd\ufffd\ufffd")");
   CHECK(quoted("\xf0\x8f\xbf\xbf") == R"("\ufffd\ufffd\ufffd\ufffd")");
-  CHECK(quoted("\xed\xa0\x80") == R"("\ufffd\ufffd\ufffd")");    // A surrogate.
+  CHECK(quoted("\xed\xa0\x80") == R"("\ufffd\ufffd\ufffd")");  // A surrogate.
   CHECK(quoted("\xf4\x90\x80\x80") == R"("\ufffd\ufffd\ufffd\ufffd")");
   CHECK(quoted("\xf5\x80\x80\x80") == R"("\ufffd\ufffd\ufffd\ufffd")");
-  CHECK(quoted("\xe2\x82") == R"("\ufffd\ufffd")");              // Cut short.
-  CHECK(quoted("\xe2\x22\xac") == R"("\ufffd\u0022\ufffd")");    // A quote is not swallowed.
+  CHECK(quoted("\xe2\x82") == R"("\ufffd\ufffd")");            // Cut short.
+  CHECK(quoted("\xe2\x22\xac") == R"("\ufffd\u0022\ufffd")");  // A quote is not swallowed.
 }
 
 TEST_CASE("json_text: hexadecimal has two digits for each byte", "[quic][qlog]") {

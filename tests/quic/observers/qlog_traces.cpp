@@ -54,9 +54,8 @@ class retrying final : public quic_application {
  public:
   explicit retrying(std::unique_ptr<quic_application> inner) : inner_(std::move(inner)) {}
   void on_event(quic_node& node, const quic::core::event& event) override {
-    const auto* attempt = event.kind == event_kind::incoming
-                              ? node.endpoint.incoming(event.value)
-                              : nullptr;
+    const auto* attempt =
+        event.kind == event_kind::incoming ? node.endpoint.incoming(event.value) : nullptr;
     if (attempt != nullptr && !attempt->address_validated) {
       static_cast<void>(node.endpoint.decide(node.now, event.value, decision::retry));
       return;
@@ -98,9 +97,7 @@ void transfer(const scenario& to, bool with_openssl, const conditions& weather) 
   require(done && watched.complete(), "the transfer did not end");
 }
 
-void calm_transfer(const scenario& to) {
-  transfer(to, true, conditions::calm(5ms));
-}
+void calm_transfer(const scenario& to) { transfer(to, true, conditions::calm(5ms)); }
 
 void transfer_with_losses(const scenario& to) {
   conditions weather = conditions::calm(20ms);
@@ -210,21 +207,21 @@ void told(const scenario& to) {
   const quic::observed::subject about{start, name, quic::role::server};
   const auto v6 = transport::address::loopback_v6(443);
   to.watcher->connection_started({about, v6, v6});
-  for (const char* state : {"attempted", "handshake_complete", "handshake_confirmed", "closing",
-                            "draining", "closed"})
+  for (const char* state :
+       {"attempted", "handshake_complete", "handshake_confirmed", "closing", "draining", "closed"})
     to.watcher->connection_state_updated({about, state});
   to.watcher->key_updated(
       {about, quic::role::server, quic::encryption_level::application, 1, "local_update"});
   for (const char* trigger :
        {"decryption_failure", "duplicate", "header_parse_error", "invalid", "key_unavailable",
-        "payload_too_short", "unexpected_packet", "unexpected_source_address",
-        "unexpected_version", "unknown_connection_id", "unsupported_packet"})
+        "payload_too_short", "unexpected_packet", "unexpected_source_address", "unexpected_version",
+        "unknown_connection_id", "unsupported_packet"})
     to.watcher->packet_dropped({about, quic::observed::packet_kind::unknown, 1200, trigger});
   using kind = quic::close_reason::origin_kind;
   for (int origin = 0; origin <= static_cast<int>(kind::network); ++origin) {
-    for (const std::uint64_t code : {std::uint64_t{0}, std::uint64_t{0x10}, std::uint64_t{0x11},
-                                     std::uint64_t{0xff}, std::uint64_t{0x100},
-                                     std::uint64_t{0x1ff}, (std::uint64_t{1} << 62) - 1}) {
+    for (const std::uint64_t code :
+         {std::uint64_t{0}, std::uint64_t{0x10}, std::uint64_t{0x11}, std::uint64_t{0xff},
+          std::uint64_t{0x100}, std::uint64_t{0x1ff}, (std::uint64_t{1} << 62) - 1}) {
       const quic::close_reason why{static_cast<kind>(origin), code, 0, code == 0 ? "" : wide_text};
       to.watcher->connection_closed({about, why});
     }

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/connection/outgoing_batch.hpp"
 #include "core/crypto/key_schedule.hpp"
 #include "core/crypto/packet_protection.hpp"
-#include "core/connection/outgoing_batch.hpp"
 #include "core/wire/packet_header.hpp"
 #include "strata/quic/core/null_tls.hpp"
 #include "testkit/quic/raw_peer.hpp"
@@ -76,8 +76,7 @@ class overheard_tls final : public core::tls_backend {
 /// the next keys, its header masked with those of the first phase.
 inline std::vector<std::byte> packet_of_next_phase(const core::traffic_secret& present,
                                                    const quic::connection_id& destination,
-                                                   std::uint64_t number,
-                                                   transport::bytes payload) {
+                                                   std::uint64_t number, transport::bytes payload) {
   const core::traffic_secret next = core::next_phase_secret(present).value();
   auto keys = core::packet_protection::from_secret(next.cipher, next.view()).value();
   auto masks = core::packet_protection::from_secret(present.cipher, present.view()).value();

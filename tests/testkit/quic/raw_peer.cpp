@@ -132,14 +132,13 @@ std::vector<std::byte> raw_peer::make_packet(const raw_packet& packet) {
                                       .packet_number = number,
                                       .packet_number_size = number_size});
   } else {
-    length_offset = core::write_long_header(writer, {.type = packet_type_of(packet.level),
-                                                     .destination = destination.bytes(),
-                                                     .source = source.bytes(),
-                                                     .token = packet.token.empty()
-                                                                  ? bytes(token)
-                                                                  : bytes(packet.token),
-                                                     .packet_number = number,
-                                                     .packet_number_size = number_size})
+    length_offset = core::write_long_header(
+                        writer, {.type = packet_type_of(packet.level),
+                                 .destination = destination.bytes(),
+                                 .source = source.bytes(),
+                                 .token = packet.token.empty() ? bytes(token) : bytes(packet.token),
+                                 .packet_number = number,
+                                 .packet_number_size = number_size})
                         .length_offset;
   }
   const std::size_t header_size = writer.size();
@@ -233,8 +232,8 @@ void raw_peer::receive(mutable_bytes datagram) {
     if (!header) return;
     if (header->type == core::packet_type::version_negotiation) return;
     if (const auto asked = core::parse_retry(datagram)) {
-      retries.push_back({quic::connection_id(asked->source),
-                         {asked->token.begin(), asked->token.end()}});
+      retries.push_back(
+          {quic::connection_id(asked->source), {asked->token.begin(), asked->token.end()}});
       return;
     }
     if (header->type == core::packet_type::retry) return;
@@ -332,8 +331,8 @@ void raw_peer::install_secrets() {
 
 void raw_peer::send_handshake_bytes() {
   std::vector<quic::core::sent_frame> noted;
-  for (const encryption_level level : {encryption_level::initial, encryption_level::handshake,
-                                       encryption_level::application}) {
+  for (const encryption_level level :
+       {encryption_level::initial, encryption_level::handshake, encryption_level::application}) {
     auto& stream = handshake_.stream(space_of(level));
     while (stream.has_output() && keys(level).write) {
       std::vector<std::byte> payload(1000);

@@ -35,7 +35,7 @@ class request_stream {
   bool body_told = false;      // event_kind::body was given for what is shown
   bool receive_over = false;
   bool unwanted = false;  // answered: content that still comes is refused, the end is awaited
-  bool tunnel = false;  // after CONNECT only DATA may come
+  bool tunnel = false;    // after CONNECT only DATA may come
   std::uint8_t interim_count = 0;
   std::uint16_t status = 0;  // of the response last received
   std::uint64_t body_received = 0;

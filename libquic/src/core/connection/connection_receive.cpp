@@ -104,8 +104,7 @@ void connection_state::receive_datagram(time_point now, mutable_bytes datagram, 
   path_.on_received(datagram.size());
   if (phase_ == phase::closing) return closing_.on_packet_received(datagram.size());
   if (phase_ != phase::open) return;
-  arrival from{
-      .mark = mark, .mask = mask, .datagram_size = datagram.size(), .destination = {}};
+  arrival from{.mark = mark, .mask = mask, .datagram_size = datagram.size(), .destination = {}};
   const std::uint64_t received = statistics_.packets_received;
   //= RFC 9000 section 12.2
   //# Receivers MUST be able to process coalesced packets.
@@ -139,8 +138,7 @@ const char* connection_state::unfit_for_datagram(const packet_header& header,
   //# Receivers SHOULD ignore any subsequent packets with a different Destination Connection ID than the
   //# first packet in the datagram.
   if (from.destination.empty()) from.destination = header.destination;
-  if (!transport::equal_bytes(from.destination, header.destination))
-    return "unknown_connection_id";
+  if (!transport::equal_bytes(from.destination, header.destination)) return "unknown_connection_id";
   if (header.type != packet_type::initial) return nullptr;
   //= RFC 9000 section 14.1
   //# A server MUST discard an Initial packet that is carried in a UDP datagram with a payload that is
@@ -148,8 +146,7 @@ const char* connection_state::unfit_for_datagram(const packet_header& header,
   //= RFC 9000 section 14
   //# an endpoint MUST NOT close a connection when it receives a datagram that does not meet size
   //# constraints
-  if (side_ == role::server && from.datagram_size < limits::min_initial_datagram)
-    return "invalid";
+  if (side_ == role::server && from.datagram_size < limits::min_initial_datagram) return "invalid";
   //= RFC 9000 section 17.2.2
   //# clients that receive an Initial packet with a non-zero Token Length field MUST either discard the
   //# packet or generate a connection error of type PROTOCOL_VIOLATION.
