@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/driver/handler_memory.hpp"
 
+#include <asio/any_completion_handler.hpp>
 #include <asio/bind_allocator.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/udp.hpp>
@@ -11,17 +12,36 @@ using namespace strata;
 
 TEST_CASE("handler_memory: one operation has its room, a second and a large one the heap",
           "[transport][driver]") {
-  transport::handler_memory memory;
-  void* const first = memory.take(transport::handler_memory::room);
-  void* const second = memory.take(8);
+  const transport::handler_memory memory;
+  transport::handler_allocator<std::byte> allocator(memory);
+  constexpr std::size_t room = transport::handler_memory::room;
+  std::byte* const first = allocator.allocate(room);
+  std::byte* const second = allocator.allocate(8);
   CHECK(first != second);
-  memory.give_back(first);
-  CHECK(memory.take(1) == first);
-  void* const large = memory.take(transport::handler_memory::room + 1);
+  allocator.deallocate(first, room);
+  std::byte* const again = allocator.allocate(1);
+  CHECK(again == first);
+  allocator.deallocate(again, 1);
+  std::byte* const large = allocator.allocate(room + 1);
   CHECK(large != first);
-  memory.give_back(large);
-  memory.give_back(second);
-  memory.give_back(first);
+  allocator.deallocate(large, room + 1);
+  allocator.deallocate(second, 8);
+}
+
+TEST_CASE("handler_memory: a dropped handler may take its owner along", "[transport][driver]") {
+  struct owner {
+    transport::handler_memory memory;
+  };
+  auto held = std::make_shared<owner>();
+  const std::weak_ptr<owner> watched = held;
+  asio::any_completion_handler<void()> waiting = [&] {
+    const transport::handler_allocator<void> allocator(held->memory);
+    return asio::any_completion_handler<void()>(asio::bind_allocator(allocator, [held] {}));
+  }();
+  held.reset();
+  CHECK_FALSE(watched.expired());
+  waiting = nullptr;
+  CHECK(watched.expired());
 }
 
 TEST_CASE("handler_memory: a wait that its context drops gives it back before it dies",

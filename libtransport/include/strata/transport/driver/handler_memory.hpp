@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cassert>
 #include <cstddef>
+#include <memory>
 #include <new>
 
 namespace strata::transport {
@@ -12,31 +12,34 @@ inline namespace v0 {
 /// memory from the handler's associated allocator, and this one never asks the heap for it. A
 /// second operation at the same time, or a large one, does.
 ///
-/// It must outlive the operation: bind the allocator to a handler that holds the driver. Use is
-/// sequential, as is that of a driver.
+/// The room lives as long as the last allocator: who drops a handler may destroy the driver that it
+/// holds, and only then give the memory back. Use is sequential, as is that of a driver.
 class handler_memory {
  public:
-  handler_memory() = default;
+  handler_memory() : room_(std::make_shared<state>()) {}
   handler_memory(const handler_memory&) = delete;
   handler_memory& operator=(const handler_memory&) = delete;
-  ~handler_memory() { assert(!taken_ && "it is to outlive the operation"); }
-
-  /// Throws std::bad_alloc.
-  void* take(std::size_t size) {
-    if (taken_ || size > room) return ::operator new(size);
-    taken_ = true;
-    return place_;
-  }
-  void give_back(void* memory) noexcept {
-    if (memory != place_) return ::operator delete(memory);
-    taken_ = false;
-  }
 
   static constexpr std::size_t room = 256;  ///< A reactor's wait with a small handler takes 150.
 
  private:
-  alignas(std::max_align_t) std::byte place_[room];
-  bool taken_ = false;
+  template <class T>
+  friend class handler_allocator;
+  struct state {
+    /// Throws std::bad_alloc.
+    void* take(std::size_t size) {
+      if (taken || size > room) return ::operator new(size);
+      taken = true;
+      return place;
+    }
+    void give_back(void* memory) noexcept {
+      if (memory != place) return ::operator delete(memory);
+      taken = false;
+    }
+    alignas(std::max_align_t) std::byte place[room];
+    bool taken = false;
+  };
+  std::shared_ptr<state> room_;
 };
 
 /// For asio::bind_allocator().
@@ -45,7 +48,7 @@ class handler_allocator {
  public:
   using value_type = T;
 
-  explicit handler_allocator(handler_memory& memory) noexcept : memory_(&memory) {}
+  explicit handler_allocator(const handler_memory& memory) noexcept : memory_(memory.room_) {}
   template <class U>
   handler_allocator(const handler_allocator<U>& other) noexcept : memory_(other.memory_) {}
 
@@ -63,7 +66,7 @@ class handler_allocator {
  private:
   template <class U>
   friend class handler_allocator;
-  handler_memory* memory_;
+  std::shared_ptr<handler_memory::state> memory_;
 };
 
 }  // namespace v0
