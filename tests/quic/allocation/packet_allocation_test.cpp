@@ -43,3 +43,14 @@ TEST_CASE("allocation: a bulk transfer in steady state allocates nothing per pac
   const std::size_t with_openssl = allocations_in_steady_state(true, packets);
   CHECK(with_openssl == 0);
 }
+
+TEST_CASE("allocation: what a stream takes at once leaves in whole batches", "[quic][allocation]") {
+  testkit::direct_link link(false);
+  const connection_handle sending = link.connect();
+  const auto id = link.sender.at(sending).open(false).value();
+  const std::vector<std::byte> more(512 * 1024, std::byte{7});
+  const bytes piece(more);
+  const auto taken = link.sender.at(sending).stream(id).write({&piece, 1}, false).value();
+  // 54 datagrams of 1,200 bytes fit one sendmsg, each with 44 bytes that are not the stream's.
+  CHECK(taken == 2 * 54 * (1200 - 44));
+}

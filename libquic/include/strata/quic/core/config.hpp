@@ -36,7 +36,9 @@ struct connection_config {
   std::uint64_t max_stream_window = 16 * 1024 * 1024;
   std::uint64_t max_streams_bidi = 100;  ///< Streams the peer may have open at a time.
   std::uint64_t max_streams_uni = 100;
-  std::uint64_t write_watermark = 128 * 1024;  ///< Copied bytes per stream that wait to be sent.
+  /// Copied bytes per stream that wait to be sent; rounded down to what fills whole batches, when
+  /// it is one or more.
+  std::uint64_t write_watermark = 128 * 1024;
 
   /// UDP payload of the datagrams this side sends. 1,200 passes every path that carries QUIC; more
   /// only where the path is known. At most 65,507.
