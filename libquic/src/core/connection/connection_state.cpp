@@ -139,9 +139,9 @@ void connection_state::start_server(time_point now, const connection_origin& ori
 void connection_state::begin_handshake(time_point now, const connection_origin& origin) {
   next_skip_ = 1 + surroundings_.random.below(limits::packet_number_skip_period);
   const bool client = side_ == role::client;
-  auto keys =
-      derive_initial_protection(client ? origin.original_destination : origin.first_destination,
-                                surroundings_.tls.null_protection());
+  auto keys = client ? derive_initial_protection(origin.original_destination,
+                                                 surroundings_.tls.null_protection())
+                     : result<initial_protection>(std::move(*origin.initial_keys));
   auto session = begin_session(now, origin);
   if (!keys || !session) {
     return fail(

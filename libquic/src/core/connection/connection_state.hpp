@@ -15,6 +15,7 @@
 #include "core/connection/service_list.hpp"
 #include "core/connection/workspace.hpp"
 #include "core/crypto/address_token.hpp"
+#include "core/crypto/key_schedule.hpp"
 #include "core/path/local_connection_ids.hpp"
 #include "core/path/path.hpp"
 #include "core/path/peer_connection_ids.hpp"
@@ -60,6 +61,8 @@ struct connection_origin {
   connection_id peer_source;           ///< Server: Source of the client's Initial packet.
   connection_id
       first_destination;  ///< Server: Destination of the Initial packet that is being accepted.
+  /// Server: the keys of that packet, which are moved out of; whoever let it in has opened it.
+  initial_protection* initial_keys = nullptr;
   std::optional<connection_id> retry_source;  ///< Server: of the Retry packet that it answered.
   bool address_validated = false;
   bool issue_new_token = false;  ///< Server: after the handshake.

@@ -86,7 +86,7 @@ struct token_issuer::keys {
     std::array<std::byte, derived_size> derived;
     const bool started =
         library && context &&
-        library->hmac(cipher_suite::aes_256_gcm_sha384, token, {salt}, derived) &&
+        library->hmac(cipher_suite::aes_256_gcm_sha384, token, salt, derived) &&
         EVP_CipherInit_ex2(context.get(), library->aes_256_gcm.get(), octets(derived.data()),
                            octets(derived.data() + cipher_key_size), seals ? 1 : 0, nullptr) == 1;
     OPENSSL_cleanse(derived.data(), derived.size());
@@ -142,8 +142,8 @@ token_issuer::token_issuer(transport::bytes static_key, transport::random_source
   constexpr auto suite = cipher_suite::aes_128_gcm_sha256;
   const bool derived =
       keys_->library &&
-      keys_->library->hmac(suite, static_key, {as_bytes("address token")}, keys_->token) &&
-      keys_->library->hmac(suite, static_key, {as_bytes("stateless reset")}, keys_->reset);
+      keys_->library->hmac(suite, static_key, as_bytes("address token"), keys_->token) &&
+      keys_->library->hmac(suite, static_key, as_bytes("stateless reset"), keys_->reset);
   if (!derived) {  // Keys that nobody knows are safe; keys of zeros would not be.
     random.fill(keys_->token);
     random.fill(keys_->reset);
@@ -235,7 +235,7 @@ stateless_reset_token token_issuer::reset_token(const connection_id& id) const {
   //= RFC 9000 section 10.3.2
   //# The stateless reset token MUST be difficult to guess.
   const bool made = keys_->library && keys_->library->hmac(cipher_suite::aes_128_gcm_sha256,
-                                                           keys_->reset, {id.bytes()}, digest);
+                                                           keys_->reset, id.bytes(), digest);
   // A token that nobody can guess resets nothing, which is the better failure.
   if (!made) random_.fill(digest);
   stateless_reset_token out;

@@ -70,21 +70,29 @@ const EVP_CIPHER* algorithms::header(cipher_suite suite) const noexcept {
   return nullptr;
 }
 
-bool algorithms::hmac(cipher_suite suite, bytes key, std::initializer_list<bytes> pieces,
-                      mutable_bytes out) const noexcept {
+mac_context_handle algorithms::keyed_hmac(cipher_suite suite, bytes key) const noexcept {
   const mac_context_handle& keyless = hash_size(suite) == 48 ? hmac_sha384 : hmac_sha256;
-  const mac_context_handle context(EVP_MAC_CTX_dup(keyless.get()));
-  if (!context) return false;
+  mac_context_handle context(EVP_MAC_CTX_dup(keyless.get()));
   // A null key means "the key set before" to EVP_MAC_init, and there is none.
   const std::byte empty{};
-  if (EVP_MAC_init(context.get(), octets(key.empty() ? &empty : key.data()), key.size(), nullptr) !=
-      1)
-    return false;
-  for (const bytes piece : pieces) {
-    if (EVP_MAC_update(context.get(), octets(piece.data()), piece.size()) != 1) return false;
+  if (context && EVP_MAC_init(context.get(), octets(key.empty() ? &empty : key.data()), key.size(),
+                              nullptr) != 1) {
+    context.reset();
   }
+  return context;
+}
+
+bool algorithms::hmac(cipher_suite suite, bytes key, bytes input,
+                      mutable_bytes out) const noexcept {
+  const mac_context_handle keyed = keyed_hmac(suite, key);
+  return keyed && compute_hmac(keyed.get(), input, out);
+}
+
+bool compute_hmac(EVP_MAC_CTX* keyed, bytes input, mutable_bytes out) noexcept {
   std::size_t size = 0;
-  return EVP_MAC_final(context.get(), octets(out.data()), &size, out.size()) == 1;
+  return EVP_MAC_init(keyed, nullptr, 0, nullptr) == 1 &&
+         EVP_MAC_update(keyed, octets(input.data()), input.size()) == 1 &&
+         EVP_MAC_final(keyed, octets(out.data()), &size, out.size()) == 1;
 }
 
 }  // namespace core

@@ -33,10 +33,15 @@ struct algorithms {
 
   const EVP_CIPHER* aead(cipher_suite suite) const noexcept;
   const EVP_CIPHER* header(cipher_suite suite) const noexcept;
-  /// HMAC of the concatenated pieces with the hash of `suite`; `out` has room for the whole of it.
-  bool hmac(cipher_suite suite, bytes key, std::initializer_list<bytes> pieces,
-            mutable_bytes out) const noexcept;
+  /// HMAC with the hash of `suite` and this key, for hmac(); null when the TLS library fails.
+  mac_context_handle keyed_hmac(cipher_suite suite, bytes key) const noexcept;
+  /// The same for a key that is used once.
+  bool hmac(cipher_suite suite, bytes key, bytes input, mutable_bytes out) const noexcept;
 };
+
+/// HMAC of `input` with a context of algorithms::keyed_hmac(), which may be used again; `out` has
+/// room for the whole of it.
+bool compute_hmac(EVP_MAC_CTX* keyed, bytes input, mutable_bytes out) noexcept;
 
 /// Bytes of the AEAD's key, which the header protection key has too.
 constexpr std::size_t key_size(cipher_suite suite) noexcept {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/crypto/algorithms.hpp"
+#include "core/crypto/label_expansion.hpp"
 #include "core/crypto/null_cipher.hpp"
 #include "strata/transport/core/buffer_writer.hpp"
 #include "strata/transport/core/error.hpp"
@@ -43,11 +44,10 @@ constexpr auto retry_key = octet_array({0xbe, 0x0c, 0x69, 0x0b, 0x9f, 0x66, 0x57
 constexpr auto retry_nonce =
     octet_array({0x46, 0x15, 0x99, 0xd3, 0x5d, 0x63, 0x2b, 0xf2, 0x23, 0x98, 0x25, 0xbb});
 
-result<packet_protection> initial_keys(cipher_suite cipher, bytes initial_secret,
+result<packet_protection> initial_keys(cipher_suite cipher, const label_expansion& expand,
                                        std::string_view label) {
   std::array<std::byte, 32> secret;
-  if (!expand_label(cipher, initial_secret, label, secret))
-    return std::unexpected(make_error_code(errc::tls_failed));
+  if (!expand(label, secret)) return std::unexpected(make_error_code(errc::tls_failed));
   auto keys = packet_protection::from_secret(cipher, secret);
   OPENSSL_cleanse(secret.data(), secret.size());
   return keys;
@@ -57,16 +57,22 @@ result<packet_protection> initial_keys(cipher_suite cipher, bytes initial_secret
 
 traffic_secret::~traffic_secret() { OPENSSL_cleanse(octets.data(), octets.size()); }
 
+label_expansion::label_expansion(cipher_suite cipher, bytes secret) noexcept
+    : cipher_(cipher), secret_(secret) {
+  if (cipher == cipher_suite::null) return;
+  if (const auto library = algorithms::shared()) keyed_ = library->keyed_hmac(cipher, secret);
+}
+
 //= RFC 9001 section 5.2
 //# The HKDF-Expand-Label function defined in TLS 1.3 MUST be used for Initial packets even where
 //# the TLS versions offered do not include TLS 1.3.
-bool expand_label(cipher_suite cipher, bytes secret, std::string_view label, mutable_bytes out) {
+bool label_expansion::operator()(std::string_view label, mutable_bytes out) const noexcept {
   if (label.size() > max_label_size || out.size() > max_hash_size) return false;
-  if (cipher == cipher_suite::null) {
-    null_cipher::expand(secret, label, out);
+  if (cipher_ == cipher_suite::null) {
+    null_cipher::expand(secret_, label, out);
     return true;
   }
-  if (out.size() > hash_size(cipher)) return false;
+  if (!keyed_ || out.size() > hash_size(cipher_)) return false;
   std::array<std::byte, 2 + 1 + label_prefix.size() + max_label_size + 1 + 1> storage;
   transport::buffer_writer info(storage);
   info.u16(static_cast<std::uint16_t>(out.size()));
@@ -79,12 +85,15 @@ bool expand_label(cipher_suite cipher, bytes secret, std::string_view label, mut
   // HKDF-Expand of at most one hash is a single HMAC over the info and a counter of one (RFC 5869
   // section 2.3).
   info.u8(1);
-  const auto library = algorithms::shared();
   std::array<std::byte, max_hash_size> block;
-  if (!library || !library->hmac(cipher, secret, {info.written()}, block)) return false;
+  if (!compute_hmac(keyed_.get(), info.written(), block)) return false;
   transport::copy_bytes(out.data(), bytes(block).first(out.size()));
   OPENSSL_cleanse(block.data(), block.size());
   return true;
+}
+
+bool expand_label(cipher_suite cipher, bytes secret, std::string_view label, mutable_bytes out) {
+  return label_expansion(cipher, secret)(label, out);
 }
 
 result<initial_protection> derive_initial_protection(const connection_id& client_destination,
@@ -98,13 +107,13 @@ result<initial_protection> derive_initial_protection(const connection_id& client
     null_cipher::expand(client_destination.bytes(), "initial", initial_secret);
   } else {
     const auto library = algorithms::shared();
-    if (!library || !library->hmac(cipher, initial_salt, {client_destination.bytes()}, storage)) {
+    if (!library || !library->hmac(cipher, initial_salt, client_destination.bytes(), storage))
       return std::unexpected(make_error_code(errc::tls_failed));
-    }
   }
-  auto client = initial_keys(cipher, initial_secret, "client in");
+  const label_expansion expand(cipher, initial_secret);
+  auto client = initial_keys(cipher, expand, "client in");
   if (!client) return std::unexpected(client.error());
-  auto server = initial_keys(cipher, initial_secret, "server in");
+  auto server = initial_keys(cipher, expand, "server in");
   if (!server) return std::unexpected(server.error());
   return initial_protection{std::move(*client), std::move(*server)};
 }

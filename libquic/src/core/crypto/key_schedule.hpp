@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 #include "core/crypto/packet_protection.hpp"
 #include "strata/quic/core/connection_id.hpp"
 

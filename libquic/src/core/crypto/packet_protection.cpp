@@ -11,6 +11,7 @@
 
 #include "core/crypto/algorithms.hpp"
 #include "core/crypto/key_schedule.hpp"
+#include "core/crypto/label_expansion.hpp"
 #include "core/crypto/null_cipher.hpp"
 #include "strata/quic/core/limits.hpp"
 #include "strata/transport/core/error.hpp"
@@ -38,8 +39,8 @@ struct packet_protection::keys {
   std::shared_ptr<header_protection> header;
   std::shared_ptr<const algorithms> library;
 
-  bool start_aead(bytes secret);
-  bool start_header(bytes secret);
+  bool start_aead(const label_expansion& expand);
+  bool start_header(const label_expansion& expand);
   std::array<std::byte, iv_size> nonce(std::uint64_t packet_number) const noexcept;
   bool seal(std::uint64_t packet_number, std::byte* packet, std::size_t header_size,
             std::size_t plaintext_size) noexcept;
@@ -58,15 +59,14 @@ std::array<OSSL_PARAM, 2> tag_parameter(std::byte* tag) noexcept {
 
 }  // namespace
 
-bool packet_protection::keys::start_aead(bytes secret) {
+bool packet_protection::keys::start_aead(const label_expansion& expand) {
   std::array<std::byte, max_key_size> key;
   const mutable_bytes used = mutable_bytes(key).first(key_size(suite));
   //= RFC 9001 section 5.1
   //# The current encryption level secret and the label "quic key" are input to the KDF to produce
   //# the AEAD key; the label "quic iv" is used to derive the Initialization Vector (IV); see
   //# Section 5.3.
-  bool ready =
-      expand_label(suite, secret, "quic key", used) && expand_label(suite, secret, "quic iv", iv);
+  bool ready = expand("quic key", used) && expand("quic iv", iv);
   if (suite == cipher_suite::null) {
     null_aead = null_cipher(key);
   } else {
@@ -79,10 +79,9 @@ bool packet_protection::keys::start_aead(bytes secret) {
   return ready;
 }
 
-bool packet_protection::keys::start_header(bytes secret) {
+bool packet_protection::keys::start_header(const label_expansion& expand) {
   std::array<std::byte, max_key_size> key{};
-  if (!expand_label(suite, secret, "quic hp", mutable_bytes(key).first(key_size(suite))))
-    return false;
+  if (!expand("quic hp", mutable_bytes(key).first(key_size(suite)))) return false;
   header = std::make_shared<header_protection>();
   bool ready = true;
   if (suite == cipher_suite::null) {
@@ -193,7 +192,8 @@ result<packet_protection> packet_protection::from_secret(cipher_suite cipher, by
   auto made = std::make_unique<keys>();
   made->suite = cipher;
   if (!null) made->library = algorithms::shared();
-  if ((!null && !made->library) || !made->start_aead(secret) || !made->start_header(secret)) {
+  const label_expansion expand(cipher, secret);
+  if ((!null && !made->library) || !made->start_aead(expand) || !made->start_header(expand)) {
     return std::unexpected(make_error_code(errc::tls_failed));
   }
   return packet_protection(std::move(made));
@@ -207,7 +207,8 @@ result<packet_protection> packet_protection::next_phase(bytes secret) const {
   //= RFC 9001 section 6.1
   //# The header protection key is not updated.
   made->header = impl_->header;
-  if (!made->start_aead(secret)) return std::unexpected(make_error_code(errc::tls_failed));
+  if (!made->start_aead(label_expansion(made->suite, secret)))
+    return std::unexpected(make_error_code(errc::tls_failed));
   return packet_protection(std::move(made));
 }
 

@@ -255,6 +255,7 @@ result<connection_handle> endpoint::state::accept(time_point now,
                                  .original_destination = attempt.original_destination,
                                  .peer_source = attempt.source,
                                  .first_destination = attempt.destination,
+                                 .initial_keys = &attempt.keys,
                                  .retry_source = attempt.retry_source,
                                  .address_validated = attempt.visible.address_validated,
                                  .issue_new_token = config.issue_new_tokens};

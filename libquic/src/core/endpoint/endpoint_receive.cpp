@@ -28,16 +28,15 @@ std::optional<bytes> destination_of(bytes datagram) {
 
 /// Whether the packet was really sealed for the Destination Connection ID it names. Anybody can do
 /// that, but noise cannot, and costs no more than this look at a copy.
-bool is_sealed_initial(bytes datagram, const packet_header& header, bool null_protection) {
-  auto keys = derive_initial_protection(connection_id(header.destination), null_protection);
+bool is_sealed_initial(bytes datagram, const packet_header& header, packet_protection& keys) {
   const std::size_t number_offset = header.packet_number_offset;
   constexpr std::size_t sample_distance = 4;
-  if (!keys || header.size < number_offset + sample_distance + header_sample_size) return false;
+  if (header.size < number_offset + sample_distance + header_sample_size) return false;
   const bytes original = datagram.first(header.size);
   std::vector<std::byte> packet(original.begin(), original.end());
   const std::byte* sample = packet.data() + number_offset + sample_distance;
   header_mask mask;
-  keys->client.header_masks({&sample, 1}, {&mask, 1});
+  keys.header_masks({&sample, 1}, {&mask, 1});
   const std::byte first = packet[0] ^ (mask[0] & std::byte{0x0f});
   const std::size_t number_size = packet_number_size_of(first);
   apply_header_mask(packet.data(), number_offset, number_size, mask);
@@ -45,7 +44,7 @@ bool is_sealed_initial(bytes datagram, const packet_header& header, bool null_pr
   const std::uint64_t number = reader.fixed(number_size);
   const mutable_bytes whole(packet);
   const std::size_t header_size = number_offset + number_size;
-  return keys->client.open(number, whole.first(header_size), whole.subspan(header_size));
+  return keys.open(number, whole.first(header_size), whole.subspan(header_size));
 }
 
 }  // namespace
@@ -137,7 +136,8 @@ void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagra
     return;
   }
   if (incoming.append(destination, batch.remote, datagram)) return;
-  if (!is_sealed_initial(datagram, header, tls.null_protection())) {
+  auto keys = derive_initial_protection(destination, tls.null_protection());
+  if (!keys || !is_sealed_initial(datagram, header, keys->client)) {
     ++statistics.datagrams_dropped;
     return;
   }
@@ -147,6 +147,7 @@ void endpoint::state::receive_initial(const datagram_batch& batch, bytes datagra
                                      .source = connection_id(header.source),
                                      .original_destination = destination,
                                      .retry_source = std::nullopt,
+                                     .keys = std::move(*keys),
                                      .mark = batch.mark,
                                      .datagrams = {},
                                      .bytes = 0};

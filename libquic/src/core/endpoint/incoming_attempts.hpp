@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/crypto/key_schedule.hpp"
 #include "strata/quic/core/connection_id.hpp"
 #include "strata/quic/core/endpoint.hpp"
 
@@ -23,6 +24,7 @@ class incoming_attempts {
     connection_id source;
     connection_id original_destination;  ///< The same as destination unless a Retry came between.
     std::optional<connection_id> retry_source;
+    initial_protection keys;  ///< Derived from `destination`.
     transport::ecn mark = transport::ecn::not_ect;
     std::vector<std::vector<std::byte>> datagrams;
     std::size_t bytes = 0;
