@@ -281,7 +281,6 @@ void endpoint_driver::on_ready(connection_entry& entry) {
 void endpoint_driver::on_closed(connection_entry& entry) {
   const std::error_code cause = entry.closed->code_for_operations();
   if (entry.connecting) ready_.complete(entry.connecting.take(), cause, make_connection(entry));
-  std::erase(backlog_, entry.handle);
   const core::connection_view view = core_.at(entry.handle);
   for (auto& [id, stream] : entry.streams) stream.on_connection_closed(view.stream(id), cause);
   end_waits_on_close(entry, cause);
@@ -362,9 +361,10 @@ void endpoint_driver::abandon_connection(core::connection_handle id) noexcept {
 }
 
 void endpoint_driver::forget_if_unheld(connection_entry& entry) noexcept {
+  // One that has ended meanwhile still waits: its peer may have had everything acknowledged before.
   const bool waits_for_accept =
-      accepts_ && entry.is_server && !entry.closed &&
-      (!entry.ready || std::ranges::find(backlog_, entry.handle) != backlog_.end());
+      accepts_ && entry.is_server &&
+      (entry.ready ? std::ranges::find(backlog_, entry.handle) != backlog_.end() : !entry.closed);
   const bool dialling = static_cast<bool>(entry.connecting);
   if (entry.holders != 0 || waits_for_accept || dialling) return;
   core::connection_view view = core_.at(entry.handle);

@@ -102,6 +102,7 @@ class endpoint_driver final : public transport::driver {
   void on_ready(connection_entry& entry);
   void on_closed(connection_entry& entry);
   void serve_opening(connection_entry& entry, bool bidirectional);
+  std::unique_ptr<stream> accept_late(connection_entry& entry, bool bidirectional);
   void serve_accepting(connection_entry& entry, bool bidirectional);
   void serve_shutdown(transport::time_point now, connection_entry& entry);
   void fail_waits(connection_entry& entry, std::error_code cause);
@@ -133,7 +134,9 @@ class endpoint_driver final : public transport::driver {
   std::optional<asio::steady_timer> timer_;
   std::optional<transport::time_point> timer_armed_at_;
 
-  std::array<transport::datagram_batch, transport::udp_max_batches> received_{};
+  /// No more than what one read of 256 KiB takes: what is left over is copied to pages.
+  static constexpr std::size_t batches_per_turn = 4;
+  std::array<transport::datagram_batch, batches_per_turn> received_{};
   transport::handler_memory receive_memory_;
   std::vector<std::byte> out_;
   std::optional<transport::transmit>

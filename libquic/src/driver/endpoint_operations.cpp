@@ -144,8 +144,12 @@ void endpoint_driver::accept_stream(core::connection_handle id, bool bidirection
                                     completion<stream_signature> waiting) {
   if (dead_) return;
   connection_entry* entry = find(id);
-  if (entry == nullptr || entry->closed)
-    return ready_.complete(std::move(waiting), closed_cause(entry), std::unique_ptr<stream>());
+  if (entry == nullptr || entry->closed) {
+    // What arrived before the end is still the application's, however late it asks.
+    auto late = entry != nullptr ? accept_late(*entry, bidirectional) : nullptr;
+    const std::error_code error = late ? std::error_code() : closed_cause(entry);
+    return ready_.complete(std::move(waiting), error, std::move(late));
+  }
   auto& accepting = entry->accepting[bidirectional];
   assert(ready_.is_on_owner() && !accepting && "one accept of a kind at a time");
   accepting.start(std::move(waiting), [weak = weak_from_this(), id, bidirectional] {
@@ -156,6 +160,15 @@ void endpoint_driver::accept_stream(core::connection_handle id, bool bidirection
                             make_error_code(errc::aborted), std::unique_ptr<stream>());
   });
   serve_accepting(*entry, bidirectional);
+}
+
+std::unique_ptr<stream> endpoint_driver::accept_late(connection_entry& entry, bool bidirectional) {
+  core::connection_view view = core_.at(entry.handle);
+  const auto id = view.accept(bidirectional);
+  if (!id) return nullptr;
+  auto late = make_stream(entry, *id);
+  entry.streams.at(*id).on_connection_closed(view.stream(*id), entry.closed->code_for_operations());
+  return late;
 }
 
 void endpoint_driver::serve_accepting(connection_entry& entry, bool bidirectional) {
