@@ -23,9 +23,11 @@ inline std::string_view as_text(bytes data) noexcept {
   return {reinterpret_cast<const char*>(data.data()), data.size()};
 }
 
-/// memcpy that accepts empty spans, whose pointers memcpy must not see.
+/// Copies bytes that do not overlap; spans may be empty, whose pointers memcpy must not see. It is
+/// memmove because GCC, where it knows a bound of the size, puts `rep movsq` in the place of memcpy:
+/// four times slower for a packet.
 inline void copy_bytes(std::byte* to, bytes from) noexcept {
-  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+  if (!from.empty()) std::memmove(to, from.data(), from.size());
 }
 
 inline bool equal_bytes(bytes a, bytes b) noexcept {
