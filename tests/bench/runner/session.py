@@ -83,7 +83,8 @@ class Runs:
 
 def program_list(binaries, built):
     """Ours, then every manner of running the peers that there are."""
-    programs = [Program(OURS, "this tree", (str(binaries / "strata-quic-bench"),), (str(binaries / "strata-h3-bench"),))]
+    programs = [Program(OURS, "this tree", (str(binaries / "strata-quic-bench"),), (str(binaries / "strata-h3-bench"),),
+                        flags=("--borrowed", "1"))]
     if quinn := built.get("quinn"):
         command = tuple(map(str, quinn.command))
         programs.append(Program("quinn current_thread", quinn.version, command, flags=("--runtime", "current")))
