@@ -22,10 +22,11 @@ struct totals {
   void ended(const quic::core::connection_statistics& counted);
 };
 
-/// Remembers where the steady part of a transfer began: after its first eighth.
+/// Remembers where the steady part of a transfer began: after its first half, when windows and what
+/// grows with them have their size.
 class steady_part {
  public:
-  explicit steady_part(std::uint64_t bytes) noexcept : begins_(bytes / 8) {}
+  explicit steady_part(std::uint64_t bytes) noexcept : begins_(bytes / 2) {}
   /// `done` bytes have passed; `counted` is asked for at most once.
   void passed(std::uint64_t done, const quic::core::connection_statistics& counted) noexcept;
   void ended(const quic::core::connection_statistics& counted, totals& out) const noexcept;

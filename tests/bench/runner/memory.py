@@ -7,8 +7,8 @@ from . import table
 from .record import LOWER, Figure
 
 CONNECTIONS, BYTES = 500, 1_000_000
-SETTLED = 0.3
-"""Seconds until delayed acknowledgements and HANDSHAKE_DONE have gone."""
+SETTLED = 2.0
+"""Seconds until HANDSHAKE_DONE has gone and connections are idle enough to give back what only traffic needs."""
 PATIENCE = 10.0
 PEERS = ("quinn current_thread", "quic-go")
 IDLE_GOAL = 16 * 1024

@@ -23,7 +23,7 @@ COLUMNS = (  # member, title, unit, whether more is better
 )
 NOTE = """
 by CPU: what a core for each side would carry, 8 x bytes / the CPU time of the slower side; it holds on a busy machine, too.
-CPU: getrusage of the whole process; peak: VmHWM. Allocations: calls of malloc (ours: after the first eighth of the transfer,
+CPU: getrusage of the whole process; peak: VmHWM. Allocations: calls of malloc (ours: in the second half of the transfer,
 those of the TLS library included), of the global allocator (quinn) and of the runtime (quic-go, whole runs).
 Equal on all: UDP payload {datagram}, no MTU discovery, AES-128-GCM, {window} MiB stream windows, {buffer} MiB socket buffers.
 Congestion control: CUBIC (ours, quinn), NewReno (quic-go has no other)."""
