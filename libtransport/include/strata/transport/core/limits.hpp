@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every bound of libtransport's cores on what a peer can make them hold or do. Each has a test at
+/// the limit, one below and one above.
+namespace strata::transport {
+inline namespace v0 {
+namespace limits {
+
+// HTTP/1.
+inline constexpr std::size_t max_http1_head_bytes =
+    16 * 1024;  ///< Start line, field lines and the empty line after them, with their ends.
+inline constexpr std::size_t max_http1_fields = 100;  ///< Field lines of one head or trailer.
+inline constexpr std::size_t max_http1_connection_options = 32;  ///< Named by Connection.
+inline constexpr std::uint64_t max_http1_content_length =
+    (std::uint64_t{1} << 63) - 1;                              ///< Also of one chunk.
+inline constexpr std::size_t max_http1_chunk_extension = 256;  ///< Bytes in one chunk's line.
+/// Bytes of chunk extensions beyond those of the content so far.
+inline constexpr std::uint64_t http1_chunk_extension_allowance = 16 * 1024;
+inline constexpr std::size_t max_http1_trailer_bytes = 8 * 1024;
+
+// The opening handshake of WebSocket.
+inline constexpr std::size_t max_websocket_subprotocols = 32;   ///< Offered by one client.
+inline constexpr unsigned max_websocket_interim_responses = 8;  ///< 1xx before the 101.
+
+// WebSocket.
+inline constexpr std::uint64_t max_websocket_frame = 16 << 20;    ///< Payload of one frame.
+inline constexpr std::uint64_t max_websocket_message = 16 << 20;  ///< Payload of all its frames.
+/// Unread bytes and messages, these at websocket_message_cost each, at which the carrier is read
+/// no more; what one receive() brings comes on top.
+inline constexpr std::size_t max_websocket_unread = 128 * 1024;
+inline constexpr std::size_t websocket_message_cost = 64;
+/// Bytes that the carrier has not taken, beyond which a write is short.
+inline constexpr std::size_t websocket_watermark = 128 * 1024;
+inline constexpr std::size_t max_websocket_frame_sent = 65535;  ///< A larger write is cut.
+
+// What costs us and serves nobody: control frames, and data frames without a byte in them.
+inline constexpr std::uint32_t websocket_glitch_burst = 1000;
+inline constexpr std::uint32_t websocket_glitches_per_second = 33;
+
+// Times.
+/// A client that has finished waits so long for the end of what it reads, since its own Close would
+/// end that too.
+inline constexpr std::chrono::seconds websocket_finish_hold{30};
+inline constexpr std::chrono::seconds websocket_close_timeout{30};  ///< From our Close to theirs.
+/// A client lets the server end the carrier first, for so long (RFC 6455 section 7.1.1).
+inline constexpr std::chrono::seconds websocket_linger{2};
+inline constexpr std::chrono::seconds websocket_keepalive_timeout{
+    20};  ///< From a ping to any byte.
+/// Without a byte in either direction for so long, spare memory is given back.
+inline constexpr std::chrono::seconds websocket_spare_memory_kept{1};
+
+}  // namespace limits
+}  // namespace v0
+}  // namespace strata::transport
