@@ -31,6 +31,7 @@ const char* text_of(errc code) noexcept {
     case errc::tls_failed: return "TLS handshake failed";
     case errc::protocol_error: return "the peer broke the protocol";
     case errc::out_of_memory: return "out of memory";
+    case errc::ech_rejected: return "the server did not accept Encrypted Client Hello";
   }
   return "unknown transport error";
 }

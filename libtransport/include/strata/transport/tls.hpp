@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "strata/transport/core/bytes.hpp"
+#include "strata/transport/core/connection_security.hpp"
+#include "strata/transport/core/limits.hpp"
 #include "strata/transport/export.hpp"
 
 namespace strata::transport {
@@ -46,9 +48,6 @@ struct tls_credential {
   pem_source private_key;
 };
 
-/// SHA-256 over a certificate's DER: the fingerprint that browsers call a certificate hash.
-using certificate_hash = std::array<std::byte, 32>;
-
 /// What a certificate_verifier judges; valid during the call.
 struct peer_certificates {
   std::span<const std::vector<std::byte>> der;  ///< The leaf first, as the peer sent them.
@@ -63,7 +62,14 @@ using certificate_verifier = std::function<bool(const peer_certificates&)>;
 /// the traffic.
 using keylog_sink = std::function<void(std::string_view line)>;
 
+class tls_session_store;
+
+enum class tls_version : std::uint8_t { tls12, tls13 };
+
 struct tls_client_options {
+  /// tls12 is for byte streams; QUIC has TLS 1.3 only, and so has a connection that offers ECH.
+  tls_version minimum_version = tls_version::tls13;
+  tls_version maximum_version = tls_version::tls13;
   /// Application protocols in order of preference. QUIC needs at least one.
   std::vector<std::string> alpn;
 
@@ -85,8 +91,16 @@ struct tls_client_options {
       cipher_suites;  ///< TLS 1.3 names in order of preference; empty: all three of QUIC.
   std::vector<std::string>
       groups;  ///< Key exchange by TLS name; empty: the library's, X25519MLKEM768 first.
+  /// Those of TLS 1.2 by OpenSSL's names, in order of preference; empty: those with forward secrecy
+  /// and an AEAD.
+  std::vector<std::string> tls12_ciphers;
+  /// Plaintext of one record of a byte stream, 512 to 16384.
+  std::size_t record_size = limits::tls_record_size;
   keylog_sink keylog;
 
+  /// Sessions of earlier connections; null: none are kept. The two functions below are for those
+  /// who keep them elsewhere, and only then; they see no session of a connection with ECH.
+  std::shared_ptr<tls_session_store> sessions;
   /// A session that can be resumed, as opaque bytes. It holds secrets of the connection.
   std::function<void(std::string_view server_name, bytes session)> session_received;
   /// Asked for one at the start of each connection; empty: none. A session is to be used once.
@@ -98,7 +112,13 @@ struct tls_client_options {
 
 enum class client_certificates : std::uint8_t { ignored, requested, required };
 
+/// What tickets are sealed with: 16 bytes of name, 32 for authentication, 32 for encryption, all
+/// random.
+using tls_ticket_key = std::array<std::byte, 80>;
+
 struct tls_server_options {
+  tls_version minimum_version = tls_version::tls13;  ///< As that of a client.
+  tls_version maximum_version = tls_version::tls13;
   /// At least one. Which is shown depends on the name the client asks for; the first one when none
   /// matches.
   std::vector<tls_credential> credentials;
@@ -112,13 +132,19 @@ struct tls_server_options {
 
   std::vector<std::string> cipher_suites;
   std::vector<std::string> groups;
+  std::vector<std::string> tls12_ciphers;
+  std::size_t record_size = limits::tls_record_size;
   keylog_sink keylog;
   std::uint8_t session_tickets = 2;  ///< Sent after each full handshake; 0: no resumption.
+  /// The first seals tickets, all open them, so that they outlive this context or are good at
+  /// another server; empty: keys of this context alone. A ticket is good only where the protocols
+  /// and the judgement of client certificates are the same.
+  std::vector<tls_ticket_key> ticket_keys;
 
   void* native_library = nullptr;
 };
 
-/// A finished TLS 1.3 configuration of one role. Cheap to copy; immutable, so it may serve any
+/// A finished TLS configuration of one role. Cheap to copy; immutable, so it may serve any
 /// number of threads.
 class STRATA_TRANSPORT_API tls_context {
  public:

@@ -33,6 +33,7 @@ enum class errc {
   tls_failed,            ///< The TLS handshake failed for another reason than the certificate.
   protocol_error,        ///< The peer broke the protocol.
   out_of_memory,         ///< Memory ran out; the operation had no effect.
+  ech_rejected,          ///< Encrypted Client Hello was asked for and the server did not accept it.
 };
 
 /// Kinds of failure that every library of Strata maps its codes to.

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/transport/driver/carrier_driver.hpp"
+
+#include <algorithm>
+#include <array>
+#include <asio/bind_allocator.hpp>
+#include <asio/post.hpp>
+#include <utility>
+
+#include "strata/transport/buffer_list.hpp"
+#include "strata/transport/core/error.hpp"
+
+namespace strata::transport {
+inline namespace v0 {
+namespace {
+
+/// The pieces of a gather list as a buffer sequence.
+struct const_pieces {
+  using value_type = asio::const_buffer;
+  using const_iterator = const asio::const_buffer*;
+  const_iterator begin() const noexcept { return buffers.data(); }
+  const_iterator end() const noexcept { return buffers.data() + count; }
+
+  std::array<asio::const_buffer, buffer_list<asio::const_buffer>::capacity> buffers;
+  std::size_t count = 0;
+};
+
+time_point clock_now() noexcept { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+carried_core::~carried_core() = default;
+
+carrier_driver::carrier_driver(const ready_list& ready, std::unique_ptr<stream> carrier,
+                               page_pool pages, carried_core& served)
+    : ready_(ready),
+      carrier_(std::move(carrier)),
+      pages_(std::move(pages)),
+      core_(served),
+      timer_(std::in_place, ready.executor()) {}
+
+carrier_driver::~carrier_driver() = default;
+
+void carrier_driver::start() {
+  if (dead_) return;
+  schedule_flush();
+  read_on();
+}
+
+void carrier_driver::read_on() {
+  if (reading_ || input_ended_ || carrier_ == nullptr || !core_.wants_input()) return;
+  reading_ = true;
+  const handler_allocator<void> allocator(read_memory_);
+  carrier_->async_wait_readable(
+      asio::bind_allocator(allocator, [driver = self()](std::error_code error) {
+        driver->on_readable(error);
+      }));
+}
+
+void carrier_driver::on_readable(std::error_code error) {
+  if (dead_ || carrier_ == nullptr) return;
+  if (error) {
+    reading_ = false;
+    return lose_input(error);
+  }
+  page_ = pages_.borrow();
+  const auto room = page_.span();
+  const handler_allocator<void> allocator(read_memory_);
+  carrier_->async_read_some(
+      asio::buffer(room.data(), room.size()),
+      asio::bind_allocator(allocator, [driver = self()](std::error_code failed, std::size_t size) {
+        driver->on_read(failed, size);
+      }));
+}
+
+void carrier_driver::on_read(std::error_code error, std::size_t size) {
+  if (dead_) return;
+  reading_ = false;
+  const page input = std::move(page_);
+  if (carrier_ == nullptr) return;
+  if (error) return lose_input(error);
+  const time_point now = clock_now();
+  core_.receive(now, bytes(input.span()).first(size));
+  end_turn(now);
+}
+
+void carrier_driver::lose_input(std::error_code error) {
+  input_ended_ = true;
+  const time_point now = clock_now();
+  if (error == errc::eof) {
+    core_.receive_end(now);
+  } else {
+    output_ended_ = true;
+    core_.carrier_lost(error);
+  }
+  end_turn(now);
+}
+
+void carrier_driver::end_turn(time_point now) {
+  on_turn(now);
+  core_.release_input();
+  schedule_flush();
+}
+
+void carrier_driver::schedule_flush() {
+  if (dead_ || flush_posted_) return;
+  flush_posted_ = true;
+  const handler_allocator<void> allocator(flush_memory_);
+  asio::post(ready_.executor(),
+             asio::bind_allocator(allocator, [driver = self()] { driver->flush(); }));
+}
+
+void carrier_driver::flush() {
+  flush_posted_ = false;
+  if (dead_ || carrier_ == nullptr) return;
+  read_on();
+  if (!writing_ && !output_ended_) {
+    std::array<bytes, buffer_list<asio::const_buffer>::capacity> pieces;
+    const_pieces gathered;
+    gathered.count = core_.poll_output(clock_now(), pieces);
+    for (std::size_t i = 0; i < gathered.count; ++i)
+      gathered.buffers[i] = asio::const_buffer(pieces[i].data(), pieces[i].size());
+    if (gathered.count != 0) {
+      writing_ = true;
+      const handler_allocator<void> allocator(write_memory_);
+      carrier_->async_write_some(
+          gathered, asio::bind_allocator(
+                        allocator, [driver = self()](std::error_code failed, std::size_t size) {
+                          driver->on_written(failed, size);
+                        }));
+    } else if (core_.finished()) {
+      end_output();
+    }
+  }
+  if (let_go_at_ && output_ended_ && !writing_) return drop_carrier();
+  arm_timer();
+}
+
+void carrier_driver::on_written(std::error_code error, std::size_t size) {
+  if (dead_) return;
+  writing_ = false;
+  if (carrier_ == nullptr) return;
+  const time_point now = clock_now();
+  if (error) {
+    output_ended_ = true;
+    core_.carrier_lost(error);
+  } else {
+    core_.sent(size);
+  }
+  end_turn(now);
+}
+
+void carrier_driver::end_output() {
+  output_ended_ = true;
+  carrier_->async_finish([driver = self()](std::error_code) {});
+}
+
+void carrier_driver::arm_timer() {
+  auto next = core_.next_timeout();
+  if (let_go_at_ && (!next || *let_go_at_ < *next)) next = let_go_at_;
+  if (!next || (timer_armed_at_ && *timer_armed_at_ <= *next)) return;
+  timer_armed_at_ = *next;
+  timer_->expires_at(*next);
+  const handler_allocator<void> allocator(timer_memory_);
+  timer_->async_wait(
+      asio::bind_allocator(allocator, [weak = weak_from_this()](std::error_code error) {
+        const auto driver = std::static_pointer_cast<carrier_driver>(weak.lock());
+        if (driver && !error) driver->on_timer();
+      }));
+}
+
+void carrier_driver::on_timer() {
+  if (dead_ || carrier_ == nullptr) return;
+  timer_armed_at_.reset();
+  const time_point now = clock_now();
+  if (let_go_at_ && *let_go_at_ <= now) {
+    carrier_->reset(stream_cancelled);
+    return drop_carrier();
+  }
+  const auto next = core_.next_timeout();
+  if (!next || *next > now) return arm_timer();
+  core_.handle_timeout(now);
+  end_turn(now);
+}
+
+void carrier_driver::reset_carrier(std::uint64_t code) noexcept {
+  if (carrier_ == nullptr) return;
+  input_ended_ = output_ended_ = true;
+  carrier_->reset(code);
+}
+
+void carrier_driver::let_go(duration deadline) {
+  if (dead_ || let_go_at_) return;
+  let_go_at_ = clock_now() + deadline;
+  schedule_flush();
+}
+
+/// The carrier's own destructor ends it as its contract says; its operations come back aborted and
+/// release this driver.
+void carrier_driver::drop_carrier() noexcept {
+  if (timer_) timer_->cancel();
+  const auto last = std::move(carrier_);
+}
+
+void carrier_driver::shutdown() noexcept {
+  dead_ = true;
+  on_shutdown();
+  const auto last = std::move(carrier_);
+  page_ = page();
+  timer_.reset();
+}
+
+}  // namespace v0
+}  // namespace strata::transport

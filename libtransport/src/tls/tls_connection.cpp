@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls/tls_connection.hpp"
+
+#include <cassert>
+#include <new>
+
+#include "strata/transport/core/error.hpp"
+#include "tls/connection_report.hpp"
+#include "tls/ech.hpp"
+
+namespace strata::transport {
+inline namespace v0 {
+
+tls_connection::tls_connection(const tls_context& context, tls_connection_options options,
+                               page_store& pages)
+    : context_(context), options_(std::move(options)), pages_(pages), io_(pages) {}
+
+tls_connection::~tls_connection() = default;
+
+result<void> tls_connection::begin(time_point now) {
+  assert(!ssl_);
+  now_ = control_window_ = now;
+  handshake_deadline_ = now + options_.handshake_timeout;
+  forget_errors();
+  auto prepared = prepare();
+  forget_errors();
+  if (!prepared) return prepared;
+  touch();
+  if (is_client()) shake_hands();
+  return {};
+}
+
+result<void> tls_connection::prepare() {
+  ssl_.reset(SSL_new(static_cast<SSL_CTX*>(context_.native_context())));
+  bio_handle bio = io_.make_bio();
+  if (!ssl_ || !bio) return std::unexpected(make_error_code(errc::out_of_memory));
+  SSL* const ssl = ssl_.get();
+  SSL_set_bio(ssl, bio.get(), bio.get());  // Both ends are one reference.
+  bio.release();
+  // Buffers are kept while there is traffic and freed when there is none (release_memory).
+  // Without automatic retries a call reads one record, so that those without data can be counted.
+  SSL_clear_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  SSL_set_app_data(ssl, this);
+  SSL_set_info_callback(ssl, on_state);
+  if (!is_client()) {
+    SSL_set_accept_state(ssl);
+    return {};
+  }
+  SSL_set_connect_state(ssl);
+  if (context_.prepare_client(ssl, options_.server_name)) return {};
+  return std::unexpected(make_error_code(errc::invalid_argument));
+}
+
+void tls_connection::on_state(const SSL* ssl, int where, int value) {
+  if ((where & SSL_CB_ALERT) == 0) return;
+  auto& self = *static_cast<tls_connection*>(SSL_get_app_data(ssl));
+  const auto alert = static_cast<std::uint8_t>(value & 0xff);
+  ((where & SSL_CB_READ) != 0 ? self.alert_received_ : self.alert_sent_) = alert;
+}
+
+void tls_connection::receive(time_point now, bytes input) {
+  now_ = now;
+  touch();
+  if (is_over() || read_end_) return;
+  io_.lend(input);
+  drive();
+}
+
+void tls_connection::release_input() {
+  try {
+    io_.keep();
+  } catch (const std::bad_alloc&) {
+    io_.drop_input();
+    fail({.code = errc::out_of_memory, .text = "no memory for what was received"});
+  }
+}
+
+void tls_connection::receive_end(time_point now) {
+  now_ = now;
+  carrier_ended_ = true;
+  if (!is_over() && !read_end_) drive();
+}
+
+void tls_connection::carrier_lost(std::error_code why) {
+  if (is_over()) return;
+  carrier_ended_ = true;
+  if (!ready_) return fail({.code = why, .text = "the carrier was lost in the handshake"});
+  lost_ = why;
+  io_.output().clear();
+  if (!write_end_) write_end_ = why;
+  signal_writable();
+  // What has arrived is still good.
+  if (!read_end_) look();
+}
+
+/// Lets OpenSSL do what the input allows.
+void tls_connection::drive() {
+  while (!ready_ && !is_over() && io_.has_whole_record()) shake_hands();
+  if (is_over()) return;
+  if (ready_) return look();
+  if (carrier_ended_)
+    fail({.code = errc::truncated, .text = "the carrier ended during the handshake"});
+}
+
+void tls_connection::shake_hands() {
+  const std::uint64_t before = io_.records_read();
+  forget_errors();
+  const int outcome = SSL_do_handshake(ssl_.get());
+  if (outcome == 1) {
+    ready_ = true;
+    records_at_key_ = io_.records_written();
+    signal(event::ready);
+    return;
+  }
+  const int why = SSL_get_error(ssl_.get(), outcome);
+  if (why == SSL_ERROR_ZERO_RETURN) {
+    return fail({.code = errc::closed_by_peer, .text = "the peer closed during the handshake"});
+  }
+  const bool went_on = io_.records_read() != before || before == 0;
+  if (why != SSL_ERROR_WANT_READ || !went_on) fail_as_openssl_says();
+}
+
+void tls_connection::handle_timeout(time_point now) {
+  now_ = now;
+  if (!ready_ && !is_over() && ssl_ && now >= handshake_deadline_) {
+    fail({.code = errc::timed_out, .text = "the handshake took too long"});
+  }
+  if (holds_memory_ && now >= quiet_at_) release_memory();
+}
+
+std::optional<time_point> tls_connection::next_timeout() const {
+  std::optional<time_point> next;
+  if (holds_memory_) next = quiet_at_;
+  const bool shaking = ssl_ && !ready_ && !is_over();
+  if (shaking && (!next || handshake_deadline_ < *next)) next = handshake_deadline_;
+  return next;
+}
+
+void tls_connection::touch() {
+  holds_memory_ = true;
+  quiet_at_ = now_ + limits::tls_memory_kept_when_idle;
+}
+
+void tls_connection::release_memory() {
+  holds_memory_ = false;
+  if (ssl_) [[maybe_unused]]
+    const int freed = SSL_free_buffers(ssl_.get());  // Not those that hold something.
+  forget_errors();
+  io_.release_memory();
+}
+
+bool tls_connection::poll_event(event& out) {
+  for (const event each : {event::ready, event::readable, event::writable, event::failed}) {
+    const unsigned bit = 1u << static_cast<unsigned>(each);
+    if ((events_ & bit) == 0) continue;
+    events_ &= ~bit;
+    out = each;
+    return true;
+  }
+  return false;
+}
+
+std::size_t tls_connection::poll_output(time_point now, std::span<bytes> pieces) {
+  now_ = now;
+  if (!io_.output().empty()) touch();
+  return io_.output().gather(pieces);
+}
+
+void tls_connection::sent(std::size_t count) {
+  assert(count <= io_.output().size());
+  io_.output().consume(count);
+  if (io_.output().size() <= options_.write_watermark / 2) signal_writable();
+}
+
+bool tls_connection::wants_input() const {
+  if (is_over() || carrier_ended_) return false;
+  // What a peer makes this side answer, key updates for one, is held up with the answers.
+  if (io_.output().size() > 2 * options_.write_watermark) return false;
+  // After the end of the peer's direction input is dropped, so that the carrier's end is seen.
+  return read_end_ || io_.input_size() < options_.input_limit;
+}
+
+bool tls_connection::output_ended() const {
+  return io_.output().empty() && (close_sent_ || is_over());
+}
+
+bool tls_connection::finished() const {
+  if (reset_ || lost_) return true;
+  return io_.output().empty() && (failure_ || (close_sent_ && read_end_));
+}
+
+void tls_connection::reset() {
+  if (reset_) return;
+  reset_ = true;
+  io_.drop_input();
+  io_.output().clear();
+  read_end_ = write_end_ = errc::closed;
+  events_ = 0;
+}
+
+bool tls_connection::is_tls13() const { return SSL_version(ssl_.get()) == TLS1_3_VERSION; }
+bool tls_connection::half_close() const { return ready_ && is_tls13(); }
+
+connection_security tls_connection::security() const {
+  connection_security out = security_of(ssl_.get());
+  if (is_client()) out.server_name = options_.server_name;
+  return out;
+}
+
+void tls_connection::fail(tls_failure failure) {
+  if (is_over()) return;
+  failure.alert_sent = alert_sent_;
+  failure.alert_received = alert_received_;
+  failure.ech = ech_status_of(ssl_.get());
+  if (!read_end_) read_end_ = failure.code;
+  if (!write_end_) write_end_ = failure.code;
+  failure_ = std::move(failure);
+  readable_ = true;
+  io_.drop_input();
+  signal(event::failed);
+}
+
+void tls_connection::fail_as_openssl_says() {
+  tls_failure failure = failure_of(ssl_.get(), ready_);
+  if (is_client() && failure.code == errc::certificate_rejected)
+    failure.text += " (for " + options_.server_name + ")";
+  fail(std::move(failure));
+}
+
+void tls_connection::signal_readable() {
+  readable_ = true;
+  if (!wants_readable_) return;
+  wants_readable_ = false;
+  signal(event::readable);
+}
+
+void tls_connection::signal_writable() {
+  if (!wants_writable_) return;
+  wants_writable_ = false;
+  signal(event::writable);
+}
+
+}  // namespace v0
+}  // namespace strata::transport
