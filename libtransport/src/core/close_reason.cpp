@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/core/close_reason.hpp"
 
-#include <fmt/format.h>
+#include <string_view>
 
 namespace strata::transport {
 inline namespace v0 {
@@ -23,17 +23,20 @@ const char* who(close_reason::origin_kind origin) noexcept {
 }  // namespace
 
 std::string close_reason::describe() const {
-  std::string out = fmt::format("{}, code {}", who(origin), code);
-  if (cause) out += fmt::format(" ({})", cause.message());
+  std::string out = std::string(who(origin)) + ", code " + std::to_string(code);
+  if (cause) out += " (" + cause.message() + ")";
   if (reason.empty()) return out;
   out += ": ";
   // Terminals and logs must not be written to by a peer.
+  constexpr std::string_view digits = "0123456789abcdef";
   for (const char each : reason) {
     const auto value = static_cast<unsigned char>(each);
-    if (value >= 0x20 && value != 0x7f && value < 0x80) {
+    if (value >= 0x20 && value < 0x7f) {
       out += each;
     } else {
-      out += fmt::format("\\x{:02x}", value);
+      out += "\\x";
+      out += digits[value >> 4];
+      out += digits[value & 15];
     }
   }
   return out;

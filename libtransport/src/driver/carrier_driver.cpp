@@ -51,10 +51,8 @@ void carrier_driver::read_on() {
   if (reading_ || input_ended_ || carrier_ == nullptr || !core_.wants_input()) return;
   reading_ = true;
   const handler_allocator<void> allocator(read_memory_);
-  carrier_->async_wait_readable(
-      asio::bind_allocator(allocator, [driver = self()](std::error_code error) {
-        driver->on_readable(error);
-      }));
+  carrier_->async_wait_readable(asio::bind_allocator(
+      allocator, [driver = self()](std::error_code error) { driver->on_readable(error); }));
 }
 
 void carrier_driver::on_readable(std::error_code error) {

@@ -121,8 +121,9 @@ class STRATA_TRANSPORT_API connection {
     executor_type get_executor() const noexcept { return self->do_executor(); }
     template <class Handler>
     void operator()(Handler&& handler) const {
-      self->do_shutdown(deadline, code, make_completion<status_signature>(
-                                            std::forward<Handler>(handler), self->do_executor()));
+      self->do_shutdown(
+          deadline, code,
+          make_completion<status_signature>(std::forward<Handler>(handler), self->do_executor()));
     }
   };
 

@@ -62,7 +62,13 @@ class carried final : public carried_core {
   }
   void sent(std::size_t size) override { core.sent(size); }
   bool wants_input() const override { return core.wants_input(); }
-  bool finished() const override { return core.finished(); }
+  bool finished() const override {
+    if constexpr (requires { core.output_ended(); }) {
+      return core.output_ended();
+    } else {
+      return core.finished();
+    }
+  }
 };
 
 /// Serves a core over the stream that carries it: reads when the core wants input, one gathered

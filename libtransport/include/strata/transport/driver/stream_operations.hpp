@@ -25,7 +25,8 @@ namespace strata::transport {
 inline namespace v0 {
 
 /// One stream in a core, by a view that is made anew for each use.
-///   - read() and write() give would_block while there is nothing to read or no room, and `readable`
+///   - read() and write() give would_block while there is nothing to read or no room, and
+///   `readable`
 ///     or `writable` follows; a direction that is over gives its lasting end every time.
 ///   - ahead() says what a read would: nothing while it would wait, no error while bytes are there,
 ///     else the end, as far as the core knows it without reading.
@@ -45,10 +46,11 @@ concept stream_view =
 /// A view that can send from the caller's memory: everything lent is told by one `written`, or
 /// taken back by revoke(), which says how much of it goes out all the same.
 template <class View>
-concept lending_stream_view = stream_view<View> && requires(View view, std::span<const bytes> from) {
-  { view.lend(from) } -> std::same_as<result<std::size_t>>;
-  { view.revoke() } -> std::same_as<std::size_t>;
-};
+concept lending_stream_view =
+    stream_view<View> && requires(View view, std::span<const bytes> from) {
+      { view.lend(from) } -> std::same_as<result<std::size_t>>;
+      { view.revoke() } -> std::same_as<std::size_t>;
+    };
 
 /// The contract of transport::stream for one stream whose bytes are a core's: what waits on it, and
 /// the lasting result of each direction. For drivers; handles derive from stream and forward here.
@@ -226,7 +228,9 @@ class stream_operations {
     settle_write(view.write(all));
   }
 
-  void serve_lending(View view, std::span<bytes> pieces) {
+  void serve_lending(View view, std::span<bytes> pieces)
+    requires lending_stream_view<View>
+  {
     std::size_t left = lend_at_most;
     std::size_t used = 0;
     for (; used < pieces.size() && left != 0; ++used) {
@@ -256,9 +260,9 @@ class stream_operations {
 
   void serve_closed() {
     if (!closed_ || !read_end_ || !write_end_) return;
-    const std::error_code why = read_end_ != errc::eof                ? read_end_
+    const std::error_code why = read_end_ != errc::eof               ? read_end_
                                 : write_end_ != errc::write_finished ? write_end_
-                                                                      : std::error_code();
+                                                                     : std::error_code();
     ready_.complete(closed_.take(), why);
   }
 
