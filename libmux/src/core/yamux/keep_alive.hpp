@@ -59,7 +59,8 @@ class keep_alive {
  private:
   enum class ping_state : std::uint8_t { none, waiting, under_way };
   void ask();
-  /// Some peers drop pings when they are busy: one that was lost must not keep us from asking again.
+  /// Some peers drop pings when they are busy: one that was lost must not keep us from asking
+  /// again.
   void give_up_stale(time_point now, duration age) noexcept;
 
   duration interval_;

@@ -11,7 +11,8 @@ namespace core {
 using transport::bytes;
 
 std::size_t send_queue::lend(memory from, std::span<const bytes> pieces) {
-  const auto spare = std::ranges::find_if(from.runs, [](const auto& one) { return one != nullptr; });
+  const auto spare =
+      std::ranges::find_if(from.runs, [](const auto& one) { return one != nullptr; });
   std::unique_ptr<lent_run> run =
       spare != from.runs.end() ? std::move(*spare) : std::make_unique<lent_run>();
   *run = {};

@@ -77,8 +77,8 @@ void yamux_state::handle_timeout(time_point now) {
   // What was not read from the carrier cannot have been heard.
   if (std::exchange(was_deaf_, !wants_input()) && wants_input()) keep_alive_.on_input(now_);
   if (wants_input() && !keep_alive_.handle_timeout(now_)) {
-    return fail_carrier({.origin = origin_kind::timed_out,
-                         .cause = make_error_code(errc::keep_alive_expired)});
+    return fail_carrier(
+        {.origin = origin_kind::timed_out, .cause = make_error_code(errc::keep_alive_expired)});
   }
   if (keep_alive_.is_probing()) pages_.trim();
   expire_streams();
@@ -161,7 +161,7 @@ void yamux_state::drop_output(stream& of) {
 }
 
 void yamux_state::drop_output_now(stream& of) {
-  const bool had_some = has_copied(of);
+  const std::size_t before = of.unsent.copied();
   const bool begun = begun_.owner == &of;
   if (begun) begun_.owner = nullptr;
   try {
@@ -172,7 +172,7 @@ void yamux_state::drop_output_now(stream& of) {
     of.unsent.clear(output_memory());
     carrier_ended_ = true;
   }
-  count_sender(had_some, false);
+  recount_copied(of, before);
 }
 
 void yamux_state::settle(stream& of) {

@@ -29,8 +29,7 @@ std::size_t yamux_state::poll_output(time_point now, std::span<bytes> out) {
 bool yamux_state::plan_rest(piece_list& pieces) {
   if (begun_.is_complete()) return true;
   plan_.add_rest();
-  if (begun_.header_left != 0)
-    pieces.add(bytes(begun_.header).last(begun_.header_left));
+  if (begun_.header_left != 0) pieces.add(bytes(begun_.header).last(begun_.header_left));
   if (begun_.owner != nullptr) {
     stream& of = *begun_.owner;
     mark_planned(of);
@@ -219,12 +218,12 @@ std::size_t yamux_state::advance_begun(std::size_t size) {
 }
 
 void yamux_state::on_payload_taken(stream& of, std::size_t size) {
-  const bool had_some = has_copied(of);
+  const std::size_t before = of.unsent.copied();
   const bool written = of.unsent.consume(output_memory(), size);
-  count_sender(had_some, has_copied(of));
+  recount_copied(of, before);
   if (of.forgotten || !of.output_open()) return;
   if (written) events_.raise(of, event_kind::written);
-  if (of.awaits_writable && of.unsent.copied() <= watermark() / 2 && of.can_write()) {
+  if (of.awaits_writable && of.unsent.copied() <= watermark(of) / 2 && of.can_write()) {
     of.awaits_writable = false;
     events_.raise(of, event_kind::writable);
   }

@@ -108,8 +108,8 @@ void yamux_state::on_stream_frame(const frame_header& header) {
 /// (rust-yamux issue 110). Bytes still under way when a stream was reset are nobody's fault.
 void yamux_state::on_unknown_stream(const frame_header& header) {
   const bool ours = (header.stream_id % 2 == 1) == (config_.role == role::client);
-  const bool past = ours ? next_id_ == 0 || header.stream_id < next_id_
-                         : !peer_ids_.is_beyond(header.stream_id);
+  const bool past =
+      ours ? next_id_ == 0 || header.stream_id < next_id_ : !peer_ids_.is_beyond(header.stream_id);
   if (past && header.payload() != 0) return;
   glitch();
 }

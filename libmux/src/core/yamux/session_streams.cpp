@@ -69,18 +69,25 @@ result<void> yamux_state::may_write(const stream* of) const noexcept {
   return {};
 }
 
-/// All streams that have copied bytes share max_unsent, but none is left without.
-std::size_t yamux_state::watermark() const noexcept {
-  const std::size_t share = config_.max_unsent / std::max<std::size_t>(senders_, 1);
-  return std::clamp(share, limits::yamux::min_watermark, config_.write_watermark);
+/// How many copied bytes a stream may have: at most half of what the session has left comes on top
+/// of its own, so that later ones find room; and each has a little in any case.
+std::size_t yamux_state::watermark(const stream& of) const noexcept {
+  const std::size_t left = config_.max_unsent - std::min(config_.max_unsent, copied_);
+  return std::clamp(of.unsent.copied() + left / 2, limits::yamux::min_watermark,
+                    config_.write_watermark);
+}
+
+void yamux_state::recount_copied(const stream& of, std::size_t before) noexcept {
+  copied_ += of.unsent.copied();
+  copied_ -= before;
 }
 
 result<std::size_t> yamux_state::write(std::uint32_t id, std::span<const bytes> pieces) {
   stream* const of = find_owned(id);
   if (const auto may = may_write(of); !may) return std::unexpected(may.error());
   if (of->unsent.lending()) return std::unexpected(make_error_code(errc::invalid_argument));
-  const bool had_some = has_copied(*of);
-  const std::size_t most = watermark();
+  const std::size_t before = of->unsent.copied();
+  const std::size_t most = watermark(*of);
   std::size_t taken = 0;
   try {
     for (const bytes piece : pieces) {
@@ -97,7 +104,7 @@ result<std::size_t> yamux_state::write(std::uint32_t id, std::span<const bytes> 
     if (taken == 0) return std::unexpected(make_error_code(errc::out_of_memory));
     of->awaits_writable = true;
   }
-  count_sender(had_some, has_copied(*of));
+  recount_copied(*of, before);
   update_output(*of);
   return taken;
 }
@@ -119,7 +126,7 @@ std::size_t yamux_state::revoke(std::uint32_t id) {
   stream* const of = find_owned(id);
   if (of == nullptr || !of->unsent.lending()) return 0;
   end_plan();
-  const bool had_some = has_copied(*of);
+  const std::size_t before = of->unsent.copied();
   const std::size_t committed = begun_.owner == of ? begun_.payload_left : 0;
   std::size_t size = 0;
   try {
@@ -131,7 +138,7 @@ std::size_t yamux_state::revoke(std::uint32_t id) {
                   .cause = make_error_code(errc::out_of_memory)});
     return size;
   }
-  count_sender(had_some, has_copied(*of));
+  recount_copied(*of, before);
   update_output(*of);
   update_control(*of);
   return size;
@@ -226,10 +233,6 @@ void yamux_state::announce_room() {
   if (unacked_ >= config_.ack_backlog || live_ >= config_.max_streams) return;
   awaits_streams_available_ = false;
   events_.raise(event_kind::streams_available);
-}
-
-void yamux_state::count_sender(bool before, bool after) noexcept {
-  if (before != after) after ? ++senders_ : --senders_;
 }
 
 yamux_statistics yamux_state::statistics() const noexcept {

@@ -58,7 +58,7 @@ struct stream : ring_link<struct accept_tag>,
   std::size_t planned_bytes = 0;
   send_queue::cursor place{};
 
-  std::uint16_t events = 0;  ///< Kinds that wait, as bits.
+  std::uint16_t events = 0;      ///< Kinds that wait, as bits.
   std::uint32_t reset_code = 0;  ///< Sent or received.
   std::error_code failure;       ///< What this side gave it up for.
   send_window sending;
@@ -69,12 +69,8 @@ struct stream : ring_link<struct accept_tag>,
   transport::time_point close_deadline{};  ///< To end, once it is forgotten.
 
   /// Neither side has anything more to say.
-  bool is_over() const noexcept {
-    return rst_sent || reset_received || (fin_sent && fin_received);
-  }
-  bool can_write() const noexcept {
-    return !fin_waits && output_open();
-  }
+  bool is_over() const noexcept { return rst_sent || reset_received || (fin_sent && fin_received); }
+  bool can_write() const noexcept { return !fin_waits && output_open(); }
   bool reads_on() const noexcept { return !fin_received && !reset_received && !failure; }
   /// Neither given up nor refused: what waits may still go out.
   bool output_open() const noexcept { return !write_reset && !reset_received && !failure; }

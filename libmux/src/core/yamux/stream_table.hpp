@@ -11,9 +11,9 @@ namespace strata::mux {
 inline namespace v0 {
 namespace core {
 
-/// The streams of a session by their IDs. Finding is a multiplication and, nearly always, one probe;
-/// the multiplier is random, so that a peer cannot choose IDs that fall together. Freed objects are
-/// used again.
+/// The streams of a session by their IDs. Finding is a multiplication and, nearly always, one
+/// probe; the multiplier is random, so that a peer cannot choose IDs that fall together. Freed
+/// objects are used again.
 class stream_table {
  public:
   explicit stream_table(std::uint32_t random) noexcept : multiplier_(random | 1) {}
@@ -39,9 +39,7 @@ class stream_table {
   }
 
  private:
-  std::size_t slot_of(std::uint32_t id) const noexcept {
-    return (id * multiplier_) >> shift_;
-  }
+  std::size_t slot_of(std::uint32_t id) const noexcept { return (id * multiplier_) >> shift_; }
   stream* find_slot(std::uint32_t id) const noexcept;
   void place(stream& one) noexcept;
   void grow();

@@ -20,6 +20,13 @@ yamux_config sensible(yamux_config config) {
   return config;
 }
 
+/// Clients have odd IDs, servers even ones (yamux spec, StreamID Field).
+std::uint32_t first_id(const yamux_config& config) {
+  const std::uint32_t even = config.first_stream_id & ~1u;
+  if (config.role == role::server) return std::max(even, 2u);
+  return config.first_stream_id % 2 == 1 ? config.first_stream_id : std::max(even, 2u) - 1;
+}
+
 std::uint32_t draw(transport::random_source& random) {
   return static_cast<std::uint32_t>(random.below(std::uint64_t{1} << 32));
 }
@@ -31,7 +38,7 @@ yamux_state::yamux_state(const yamux_config& config, transport::random_source& r
       streams_(draw(random)),
       growth_(config_.window_growth),
       keep_alive_(config_.keep_alive_interval, config_.keep_alive_timeout, random),
-      next_id_(config_.role == role::client ? 1 : 2) {}
+      next_id_(first_id(config_)) {}
 
 yamux_state::~yamux_state() {
   orphaned_.clear(pages_);

@@ -111,7 +111,8 @@ class yamux_state {
   stream* find_owned(std::uint32_t id) const noexcept;
   result<void> may_write(const stream* of) const noexcept;
   std::error_code read_error(stream& of);
-  std::size_t watermark() const noexcept;
+  std::size_t watermark(const stream& of) const noexcept;
+  void recount_copied(const stream& of, std::size_t before) noexcept;
   void widen(stream& of);
   void on_consumed(stream& of, std::size_t size);
   void after_read(stream& of, std::size_t size);
@@ -119,8 +120,6 @@ class yamux_state {
   void update_control(stream& of);
   void announce_readable(stream& of);
   void announce_room();
-  void count_sender(bool before, bool after) noexcept;
-  bool has_copied(const stream& of) const noexcept { return of.unsent.copied() != 0; }
 
   // Their ends.
   void give_up(stream& of, std::uint32_t code);
@@ -183,11 +182,11 @@ class yamux_state {
   begun_frame begun_;
   page_chain orphaned_;  ///< The rest of a begun frame whose stream has dropped its bytes.
 
-  std::uint32_t next_id_;      ///< Zero: all are used up.
-  std::size_t live_ = 0;       ///< Streams that are not retired.
-  std::size_t incoming_ = 0;   ///< Of those, opened by the peer.
-  std::size_t unacked_ = 0;    ///< Of those, opened here and not acknowledged.
-  std::size_t senders_ = 0;    ///< Streams with copied bytes.
+  std::uint32_t next_id_;     ///< Zero: all are used up.
+  std::size_t live_ = 0;      ///< Streams that are not retired.
+  std::size_t incoming_ = 0;  ///< Of those, opened by the peer.
+  std::size_t unacked_ = 0;   ///< Of those, opened here and not acknowledged.
+  std::size_t copied_ = 0;    ///< Unsent bytes in pages, of all streams.
   std::uint64_t unread_ = 0;
   time_point flush_deadline_{};
   std::uint32_t go_away_code_ = 0;

@@ -28,8 +28,8 @@ inline constexpr std::uint64_t max_buffered =
 inline constexpr std::size_t max_streams =
     512;  ///< Open at once, of both ends; rust-yamux ends the session at the 513th.
 inline constexpr std::size_t max_incoming_streams = 512;  ///< Of those, opened by the peer.
-inline constexpr std::size_t accept_backlog = 256;  ///< Not yet accepted; beyond: reset.
-inline constexpr std::size_t ack_backlog = 256;     ///< Opened here and not yet acknowledged.
+inline constexpr std::size_t accept_backlog = 256;        ///< Not yet accepted; beyond: reset.
+inline constexpr std::size_t ack_backlog = 256;           ///< Opened here and not yet acknowledged.
 inline constexpr std::uint32_t remembered_ids =
     1024;  ///< How far back an ID used twice is recognised.
 
@@ -43,8 +43,8 @@ inline constexpr std::size_t min_watermark =
     16 * 1024;  ///< What every stream may always copy, however many others do.
 inline constexpr std::size_t max_unsent =
     16 * 1024 * 1024;  ///< Copied bytes of a session, shared among the streams that have some.
-inline constexpr std::size_t max_lent_pieces = 16;     ///< In one lend().
-inline constexpr std::size_t max_batch_frames = 128;   ///< In one poll_output().
+inline constexpr std::size_t max_lent_pieces = 16;          ///< In one lend().
+inline constexpr std::size_t max_batch_frames = 128;        ///< In one poll_output().
 inline constexpr std::size_t max_batch_bytes = 512 * 1024;  ///< In one poll_output().
 
 // What a peer makes us answer.

@@ -38,6 +38,10 @@ struct yamux_config {
   std::size_t accept_backlog = limits::yamux::accept_backlog;
   std::size_t ack_backlog = limits::yamux::ack_backlog;
 
+  /// Of the streams opened here, or the next below that this side may have. They go up to the last
+  /// of 32 bits, and then no stream can be opened.
+  std::uint32_t first_stream_id = 1;
+
   /// Silence of the peer after which it is asked for a sign of life, ...
   std::chrono::milliseconds keep_alive_interval = limits::yamux::keep_alive_interval;
   /// ... and how long it has for any byte.

@@ -55,9 +55,9 @@ class STRATA_MUX_API yamux_stream_view {
   /// Copies as many bytes of `pieces` as the watermark leaves room for and says how many; less than
   /// all of them means that one `writable` event follows.
   result<std::size_t> write(std::span<const bytes> pieces);
-  /// Sends from the caller's memory, which must stay unchanged until `written`, or until revoke() or
-  /// reset() and, when poll_output() has named it and sent() is still to come, that sent(). Says how
-  /// many bytes were taken: those of the first limits::yamux::max_lent_pieces pieces.
+  /// Sends from the caller's memory, which must stay unchanged until `written`, or until revoke()
+  /// or reset() and, when poll_output() has named it and sent() is still to come, that sent(). Says
+  /// how many bytes were taken: those of the first limits::yamux::max_lent_pieces pieces.
   /// invalid_argument while something lent is under way, from write() too.
   result<std::size_t> lend(std::span<const bytes> pieces);
   /// Takes back what was lent and says how many of its bytes are committed all the same: they were
@@ -115,8 +115,8 @@ class STRATA_MUX_API yamux_control {
   yamux_state* state_;
 };
 
-/// yamux, version 0: many streams over one byte stream that somebody else carries. No sockets, clock
-/// or threads in it, and nothing calls back.
+/// yamux, version 0: many streams over one byte stream that somebody else carries. No sockets,
+/// clock or threads in it, and nothing calls back.
 ///
 /// After every call: poll_event() until false, then poll_output() and write what it lists, and
 /// compare next_timeout() with the timer. It behaves towards hashicorp/yamux, go-yamux and
