@@ -11,8 +11,8 @@ import re
 import sys
 
 LEAST = 120
-ID = re.compile(r"(?:[QHTRPW]\d{2}|H3SPEC-[TH]\d{2})$")
-IN_TITLE = re.compile(r"(?<![A-Za-z0-9-])(?:[QHTPW]\d{2}|H3SPEC-[TH]\d{2})(?!\d)")
+ID = re.compile(r"(?:[QHTRPWYA]\d{2}|H3SPEC-[TH]\d{2})$")
+IN_TITLE = re.compile(r"(?<![A-Za-z0-9-])(?:[QHTPWYA]\d{2}|H3SPEC-[TH]\d{2})(?!\d)")
 ROW = re.compile(r"\|\s*([A-Z][A-Z0-9-]*\d{2})\s*\|\s*(.*?)\s*\|\s*(.*?)\s*\|$")
 CASE = re.compile(r"\bTEST_CASE\(\s*((?:\"(?:[^\"\\]|\\.)*\"\s*)+)(?:,\s*((?:\"(?:[^\"\\]|\\.)*\"\s*)+))?\)")
 SCRIPT = re.compile(r"^# attack (\S+): (.+)$", re.M)

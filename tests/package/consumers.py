@@ -13,6 +13,7 @@ from workshop import Failure
 EXAMPLES = {
     "transport-echo": "echo: hello, transport 0.",
     "quic-echo": "echo: hello, QUIC, by echo",
+    "mux-echo": "echo: hello, yamux",
     "h3-hello": "200: you asked for /hello",
 }
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from . import specification
 
-FOLDERS = ("libtransport", "libquic", "libh3", "tests")
+FOLDERS = ("libtransport", "libquic", "libmux", "libh3", "tests")
 HEAD = re.compile(r"^\s*//=\s*(.*?)\s*$")
 TARGET = re.compile(r"^RFC (\d{4}) section ([\dA-Z]+(?:\.\d+)*)$")
 QUOTE = re.compile(r"^\s*//#\s?(.*)$")

@@ -8,6 +8,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <chrono>
 
+#include "driver/asio_address.hpp"
 #include "driver/native_socket_access.hpp"
 #include "driver/tcp_error.hpp"
 #include "strata/transport/core/error.hpp"
@@ -46,6 +47,18 @@ native_socket tcp_connection::native() noexcept {
   return socket_ && socket_->is_open()
              ? detail::native_socket_access::make(socket_->native_handle())
              : native_socket();
+}
+
+address tcp_connection::remote_address() const noexcept {
+  std::error_code error;
+  const auto at = socket_ ? socket_->remote_endpoint(error) : asio::ip::tcp::endpoint();
+  return socket_ && !error ? to_address(at) : address();
+}
+
+address tcp_connection::local_address() const noexcept {
+  std::error_code error;
+  const auto at = socket_ ? socket_->local_endpoint(error) : asio::ip::tcp::endpoint();
+  return socket_ && !error ? to_address(at) : address();
 }
 
 void tcp_connection::read_some(std::span<const asio::mutable_buffer> buffers,
@@ -311,6 +324,8 @@ class tcp_stream final : public stream {
     return {.half_close = true, .reset_visible = true, .reset_code = false, .proves_end = false};
   }
   native_socket native() noexcept override { return connection_->native(); }
+  address remote_address() const override { return connection_->remote_address(); }
+  address local_address() const override { return connection_->local_address(); }
 
  private:
   asio::any_io_executor do_executor() noexcept override { return connection_->executor(); }

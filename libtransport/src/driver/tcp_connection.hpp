@@ -24,6 +24,8 @@ class tcp_connection final : public driver {
 
   asio::any_io_executor executor() const noexcept { return ready_.executor(); }
   native_socket native() noexcept;
+  address remote_address() const noexcept;
+  address local_address() const noexcept;
 
   void read_some(std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting);
   void write_some(std::span<const asio::const_buffer> buffers, completion<io_signature> waiting);

@@ -7,10 +7,13 @@
 #include <asio/buffer.hpp>
 #include <asio/deferred.hpp>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "strata/transport/buffer_list.hpp"
 #include "strata/transport/completion.hpp"
+#include "strata/transport/core/address.hpp"
+#include "strata/transport/core/connection_security.hpp"
 #include "strata/transport/native_socket.hpp"
 #include "strata/transport/stream_traits.hpp"
 
@@ -88,6 +91,11 @@ class STRATA_TRANSPORT_API stream {
   virtual stream_traits traits() const noexcept = 0;
   virtual peer_codes codes() const noexcept { return {}; }
   virtual native_socket native() noexcept { return {}; }
+  /// What protects it, carriers below included; nothing when nobody does.
+  virtual std::optional<connection_security> security() const { return std::nullopt; }
+  /// Of the carrier at the bottom, as far as it has addresses and is still there.
+  virtual address remote_address() const { return {}; }
+  virtual address local_address() const { return {}; }
 
  protected:
   stream() = default;

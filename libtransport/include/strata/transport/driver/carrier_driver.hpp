@@ -102,7 +102,7 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
 
   bool is_dead() const noexcept { return dead_; }
   stream* carrier() noexcept { return carrier_.get(); }
-  const ready_list& ready() const noexcept { return ready_; }
+  ready_list& ready() noexcept { return ready_; }
 
  private:
   /// After every call into the core that may have brought forth events. It may destroy handles but

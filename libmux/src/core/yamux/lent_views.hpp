@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "strata/mux/core/limits.hpp"
+#include "strata/transport/core/bytes.hpp"
+
+namespace strata::mux {
+inline namespace v0 {
+namespace core {
+
+/// Stream bytes that are still where the carrier put them: one pool for all streams of a session,
+/// each stream a chain in it, all gone with release_input(). Input of tiny frames would make it
+/// larger than the input, so it is bounded.
+class lent_views {
+ public:
+  static constexpr std::uint32_t none = UINT32_MAX;
+
+  struct view {
+    transport::bytes left;
+    std::uint32_t next;
+  };
+
+  bool full() const noexcept { return count_ == views_.size(); }
+  /// Not when full().
+  std::uint32_t add(transport::bytes lent) noexcept {
+    views_[count_] = {lent, none};
+    return count_++;
+  }
+  view& operator[](std::uint32_t index) noexcept { return views_[index]; }
+  const view& operator[](std::uint32_t index) const noexcept { return views_[index]; }
+  void clear() noexcept { count_ = 0; }
+
+ private:
+  std::array<view, limits::yamux::max_lent_views> views_;
+  std::uint32_t count_ = 0;
+};
+
+}  // namespace core
+}  // namespace v0
+}  // namespace strata::mux
