@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "driver/asio_address.hpp"
+#include "driver/tcp_congestion.hpp"
 #include "driver/tcp_connection.hpp"
 #include "driver/tcp_error.hpp"
 #include "strata/transport/core/error.hpp"
@@ -91,6 +92,7 @@ void tcp_dial::connect(std::size_t attempt) {
   auto& socket = sockets_[attempt].emplace(ready_.executor());
   std::error_code error;
   socket.open(to.protocol(), error);
+  if (!error) error = set_congestion_control(socket.native_handle(), options_.congestion_control);
   if (error) return failed(attempt, error);
   socket.async_connect(to, bind([attempt](tcp_dial& self, const std::error_code& failure) {
                          if (!failure) return self.connected(attempt);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "driver/asio_address.hpp"
+#include "driver/tcp_congestion.hpp"
 #include "driver/tcp_connection.hpp"
 #include "driver/tcp_error.hpp"
 #include "strata/transport/core/error.hpp"
@@ -58,6 +59,8 @@ std::error_code tcp_listener::acceptor::open(const address& local) {
       ::setsockopt(socket_->native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
     error = std::error_code(errno, asio::error::get_system_category());
   }
+  // Accepted connections have the listener's.
+  if (!error) error = set_congestion_control(socket_->native_handle(), options_.congestion_control);
   if (!error) socket_->bind(at, error);
   if (!error) socket_->listen(asio::socket_base::max_listen_connections, error);
   if (!error) socket_->non_blocking(true, error);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "strata/transport/core/result.hpp"
 #include "strata/transport/stream_dialer.hpp"
@@ -20,6 +21,9 @@ struct tcp_dialer_options {
   /// section 5).
   std::chrono::milliseconds attempt_delay{250};
   bool no_delay = true;
+  /// Of the connection, by the system's name ("cubic", "bbr"); empty: the system's default. Where
+  /// the system has it not, or knows no such choice, dialling fails with not_supported.
+  std::string congestion_control;
   /// Says at level debug which attempt of a dial failed, and why. Null for silence.
   std::shared_ptr<spdlog::logger> log;
 };
@@ -43,6 +47,7 @@ class STRATA_TRANSPORT_API tcp_dialer final : public stream_dialer {
 
 struct tcp_listener_options {
   bool no_delay = true;
+  std::string congestion_control;  ///< As tcp_dialer_options'; listen() fails without it.
   /// Several listeners of this process share the port, one per serial executor; the system spreads
   /// connections over them.
   bool reuse_port = false;
