@@ -126,7 +126,7 @@ class memory_driver final : public driver {
   void wait_closed(std::size_t side, completion<status_signature> waiting);
   void reset(std::size_t side, std::uint64_t code) noexcept;
   void abandon(std::size_t side) noexcept;
-  void cut(std::error_code cause) noexcept;
+  void cut(const std::array<std::error_code, 2>& causes) noexcept;
 
  private:
   enum class kind : std::uint8_t { read, write, closed };
@@ -264,11 +264,13 @@ void memory_driver::abandon(std::size_t side) noexcept {
   if (!dead_) directions_[1 - side].ring.clear();
 }
 
-void memory_driver::cut(std::error_code cause) noexcept {
+void memory_driver::cut(const std::array<std::error_code, 2>& causes) noexcept {
   if (dead_) return;
-  for (direction& way : directions_) {
-    if (!way.write_end) way.write_end = cause;
-    if (!way.read_end) way.read_end = cause;
+  for (const std::size_t side : {0U, 1U}) {
+    direction& written = directions_[side];
+    direction& read = directions_[1 - side];
+    if (!written.write_end) written.write_end = causes[side];
+    if (!read.read_end) read.read_end = causes[side];
   }
   serve_all();
 }
@@ -316,8 +318,9 @@ namespace {
 
 class memory_stream final : public stream {
  public:
-  memory_stream(std::shared_ptr<detail::memory_driver> driver, std::size_t side) noexcept
-      : driver_(std::move(driver)), side_(side) {}
+  memory_stream(std::shared_ptr<detail::memory_driver> driver, std::size_t side,
+                std::shared_ptr<void> held) noexcept
+      : held_(std::move(held)), driver_(std::move(driver)), side_(side) {}
   ~memory_stream() override { driver_->abandon(side_); }
 
   void reset(std::uint64_t code) noexcept override { driver_->reset(side_, code); }
@@ -343,22 +346,25 @@ class memory_stream final : public stream {
     driver_->wait_closed(side_, std::move(waiting));
   }
 
+  std::shared_ptr<void> held_;  // goes after the destructor has let go of the stream
   std::shared_ptr<detail::memory_driver> driver_;
   std::size_t side_;
 };
 
 }  // namespace
 
-void memory_link::cut(std::error_code cause) noexcept {
-  if (const auto driver = driver_.lock()) driver->cut(cause);
+void memory_link::cut(std::error_code cause) noexcept { cut(cause, cause); }
+
+void memory_link::cut(std::error_code first, std::error_code second) noexcept {
+  if (const auto driver = driver_.lock()) driver->cut({first, second});
 }
 
 memory_stream_pair make_memory_streams(const asio::any_io_executor& executor,
                                        const memory_stream_options& options) {
   const ready_list ready(executor);
   const auto driver = make_driver<detail::memory_driver>(executor, ready, options.capacity);
-  return {std::make_unique<memory_stream>(driver, 0), std::make_unique<memory_stream>(driver, 1),
-          memory_link(driver)};
+  return {std::make_unique<memory_stream>(driver, 0, options.held[0]),
+          std::make_unique<memory_stream>(driver, 1, options.held[1]), memory_link(driver)};
 }
 
 }  // namespace v0

@@ -3,6 +3,7 @@
 
 #include "strata/mux/yamux.hpp"
 #include "strata/transport/memory_stream.hpp"
+#include "testkit/connection_conformance.hpp"
 #include "testkit/stream_conformance.hpp"
 
 using namespace strata;
@@ -50,7 +51,26 @@ class yamux_carrier final : public testkit::carrier {
   std::unique_ptr<transport::connection> dialled_, accepted_;
 };
 
+class yamux_maker final : public testkit::connection_maker {
+ public:
+  const testkit::connection_row& row() const override { return row_; }
+  asio::io_context& context() override { return context_; }
+  testkit::connection_ends connect() override {
+    auto pair = transport::make_memory_streams(context_.get_executor());
+    return {mux::make_yamux_connection(std::move(pair.first), mux::role::client),
+            mux::make_yamux_connection(std::move(pair.second), mux::role::server)};
+  }
+
+ private:
+  testkit::connection_row row_{.name = "yamux"};  // codes 1 and 2 say what failed
+  asio::io_context context_;
+};
+
 }  // namespace
+
+TEST_CASE("yamux: connections keep the contract", "[mux][connection][conformance]") {
+  testkit::check_connection_conformance([] { return std::make_unique<yamux_maker>(); });
+}
 
 TEST_CASE("yamux: streams keep the contract", "[mux][stream][conformance]") {
   testkit::check_stream_conformance([] { return std::make_unique<yamux_carrier>(); });

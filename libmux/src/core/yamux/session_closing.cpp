@@ -212,7 +212,11 @@ void yamux_state::end_session(const close_reason& reason, bool says_go_away) {
 }
 
 void yamux_state::end_streams() {
-  while (stream* const of = unaccepted_.pop_front()) {
+  // What the peer had sent before it went can still be accepted and read; who closes here wants
+  // nothing more.
+  const bool by_us = closed_->origin == origin_kind::local_application ||
+                     closed_->origin == origin_kind::local_session;
+  while (stream* const of = by_us ? unaccepted_.pop_front() : nullptr) {
     of->forgotten = true;
     drop_unread(*of);
   }

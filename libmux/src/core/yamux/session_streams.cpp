@@ -41,8 +41,13 @@ std::optional<std::uint32_t> yamux_state::accept() {
     awaits_stream_opened_ = true;
     return std::nullopt;
   }
-  of->owned = of->ack_waits = true;
+  of->owned = true;
   ++statistics_.streams_accepted;
+  if (closed_) {
+    settle(*of);
+    return of->id;
+  }
+  of->ack_waits = true;
   widen(*of);
   update_control(*of);
   if (of->unread.size() != 0 || of->fin_received) announce_readable(*of);

@@ -62,7 +62,25 @@ struct countless_handler {
   void operator()(std::error_code error, std::size_t) { std::move(handler)(error); }
 };
 
+/// Makes a handler for one result out of one for another: `Convert` is called with the error and
+/// the result, and gives what the handler takes.
+template <class Handler, class Convert>
+struct converting_handler {
+  Handler handler;
+  template <class Result>
+  void operator()(std::error_code error, Result result) {
+    std::move(handler)(error, Convert{}(error, std::move(result)));
+  }
+};
+
 }  // namespace detail
+
+/// A waiting handler for the completion of an operation with another result.
+template <class Convert, class Signature>
+auto convert_completion(completion<Signature> waiting) {
+  using erased = asio::any_completion_handler<Signature>;
+  return detail::converting_handler<erased, Convert>{std::move(waiting.handler)};
+}
 
 /// Erases `handler`, keeping its executor, allocator and cancellation slot. For the fronts of
 /// asynchronous operations: the handler itself must come here, because a lambda around it would
@@ -97,6 +115,18 @@ template <template <class, class> class Associator, class Handler, class Default
 struct asio::associator<Associator, strata::transport::detail::countless_handler<Handler>, Default>
     : Associator<Handler, Default> {
   using wrapper = strata::transport::detail::countless_handler<Handler>;
+  static auto get(const wrapper& of) noexcept {
+    return Associator<Handler, Default>::get(of.handler);
+  }
+  static auto get(const wrapper& of, const Default& fallback) noexcept {
+    return Associator<Handler, Default>::get(of.handler, fallback);
+  }
+};
+
+template <template <class, class> class Associator, class Handler, class Convert, class Default>
+struct asio::associator<Associator, strata::transport::detail::converting_handler<Handler, Convert>,
+                        Default> : Associator<Handler, Default> {
+  using wrapper = strata::transport::detail::converting_handler<Handler, Convert>;
   static auto get(const wrapper& of) noexcept {
     return Associator<Handler, Default>::get(of.handler);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "strata/transport/stream.hpp"
@@ -15,6 +16,8 @@ class memory_driver;
 struct memory_stream_options {
   /// Bytes that one direction holds; writers wait beyond it. At least one.
   std::size_t capacity = 64 * 1024;
+  /// Of the first and the second stream; released when it is destroyed: how an owner learns of it.
+  std::array<std::shared_ptr<void>, 2> held{};
 };
 
 /// What lies between two memory streams, so that tests can cut it.
@@ -25,6 +28,8 @@ class STRATA_TRANSPORT_API memory_link {
   /// The connection is gone: both streams end with `cause`, except that bytes and ends that had
   /// arrived are still read.
   void cut(std::error_code cause) noexcept;
+  /// The same with a cause for each of the streams.
+  void cut(std::error_code first, std::error_code second) noexcept;
 
  private:
   std::weak_ptr<detail::memory_driver> driver_;
