@@ -88,10 +88,18 @@ void carrier_driver::lose_input(std::error_code error) {
   if (error == errc::eof) {
     core_.receive_end(now);
   } else {
-    output_ended_ = true;
-    core_.carrier_lost(error);
+    lose_carrier(error);
   }
   end_turn(now);
+}
+
+void carrier_driver::lose_carrier(std::error_code error) {
+  output_ended_ = true;
+  // A carrier that is read no more has been reset: nothing else would make its peer stop.
+  const std::error_code cause =
+      error == errc::write_stopped ? make_error_code(errc::stream_reset) : error;
+  core_.carrier_lost(cause);
+  on_carrier_lost(cause);
 }
 
 void carrier_driver::end_turn(time_point now) {
@@ -140,8 +148,7 @@ void carrier_driver::on_written(std::error_code error, std::size_t size) {
   if (carrier_ == nullptr) return;
   const time_point now = clock_now();
   if (error) {
-    output_ended_ = true;
-    core_.carrier_lost(error);
+    lose_carrier(error);
   } else {
     core_.sent(size);
   }

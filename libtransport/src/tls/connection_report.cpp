@@ -65,7 +65,9 @@ tls_failure failure_of(SSL* session, bool after_handshake) {
   tls_failure failure;
   failure.text = text_or_nothing(ERR_reason_error_string(code));
   if (failure.text.empty()) failure.text = "the TLS library gave no reason";
-  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+  // A signature in the chain that does not fit has an older error than the verdict about it.
+  const bool disbelieved = !after_handshake && SSL_get_verify_result(session) != X509_V_OK;
+  if (disbelieved || reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     failure.code = errc::certificate_rejected;
     failure.text += ": " + tls_context::verification_failure(session);
   } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {

@@ -12,6 +12,7 @@
 #include "strata/transport/core/connection_security.hpp"
 #include "strata/transport/core/limits.hpp"
 #include "strata/transport/core/result.hpp"
+#include "strata/transport/core/tls_failure.hpp"
 #include "strata/transport/tls.hpp"
 #include "tls/openssl_handles.hpp"
 #include "tls/record_io.hpp"
@@ -26,15 +27,6 @@ struct tls_connection_options {
   std::size_t write_watermark = limits::tls_write_watermark;
   std::size_t input_limit = limits::tls_input_limit;  ///< At least tls_min_input_limit.
   std::uint64_t records_per_key = limits::tls_records_per_key;
-};
-
-/// Why a connection ended otherwise than in order.
-struct tls_failure {
-  std::error_code code;
-  std::optional<std::uint8_t> alert_sent;      ///< RFC 8446 section 6.
-  std::optional<std::uint8_t> alert_received;  ///< Of the peer, who therefore refused us.
-  std::string text;                            ///< For people.
-  ech_status ech = ech_status::not_tried;
 };
 
 /// One side of TLS 1.3 or 1.2 over an ordered carrier of bytes, without a socket, a clock or a

@@ -80,6 +80,15 @@ class carried_stream_driver : public carrier_driver {
         self->abort(which);
     }
   };
+  /// A reset of the carrier is how the peer resets the stream.
+  void on_carrier_lost(std::error_code cause) override {
+    if (cause == errc::stream_reset) {
+      operations_.on_reset(view());
+      operations_.on_write_ended(view(), cause);
+    } else {
+      operations_.on_gone(view(), cause);
+    }
+  }
   abort_by_signal canceller() { return {this->weak_from_this()}; }
 
   carried<Core> core_;

@@ -108,6 +108,8 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   /// After every call into the core that may have brought forth events. It may destroy handles but
   /// completes operations only through the ready list.
   virtual void on_turn(time_point now) = 0;
+  /// The carrier ended otherwise than in order; the core knows. Before on_turn().
+  virtual void on_carrier_lost(std::error_code) {}
   /// The context goes: move out and destroy pending handlers uninvoked.
   virtual void on_shutdown() noexcept = 0;
 
@@ -116,6 +118,7 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   void on_readable(std::error_code error);
   void on_read(std::error_code error, std::size_t size);
   void lose_input(std::error_code error);
+  void lose_carrier(std::error_code error);
   void end_turn(time_point now);
   void flush();
   void on_written(std::error_code error, std::size_t size);

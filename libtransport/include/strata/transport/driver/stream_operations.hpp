@@ -117,6 +117,7 @@ class stream_operations {
     abort(view, place::closed);
     view.reset(static_cast<std::uint32_t>(std::min<std::uint64_t>(code, UINT32_MAX)));
     notice_end(view);
+    if (!read_end_ && !view.ahead()) read_end_ = errc::closed;  // nothing comes any more
     if (!write_end_) write_end_ = errc::closed;
   }
 

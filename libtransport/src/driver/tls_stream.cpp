@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dialer and the listener of TLS.
+#include "strata/transport/tls_stream.hpp"
+
+#include <utility>
+
+#include "driver/tls_driver.hpp"
+#include "strata/transport/driver/upgrading_dialer.hpp"
+#include "strata/transport/driver/upgrading_listener.hpp"
+
+namespace strata::transport {
+inline namespace v0 {
+namespace {
+
+using made_handler = asio::any_completion_handler<stream_signature>;
+
+struct as_stream {
+  std::unique_ptr<stream> operator()(std::error_code, std::unique_ptr<tls_stream> from) {
+    return from;
+  }
+};
+
+/// The handshake for whoever waits for any stream.
+void upgrade(const ready_list& ready, std::unique_ptr<stream> carrier,
+             const detail::tls_memory& memory, const tls_context& context,
+             const tls_stream_options& options, made_handler made) {
+  auto handler = convert_completion<as_stream>(completion<stream_signature>{std::move(made)});
+  detail::start_tls(ready, std::move(carrier), memory, context, options,
+                    make_completion<tls_signature>(std::move(handler), ready.executor()));
+}
+
+}  // namespace
+
+class tls_dialer::state {
+ public:
+  std::shared_ptr<upgrading_dialer<stream>> driver;
+};
+
+tls_dialer::tls_dialer(std::shared_ptr<stream_dialer> carriers, tls_context context,
+                       tls_stream_options options)
+    : state_(std::make_unique<state>()) {
+  const ready_list ready(carriers->get_executor());
+  const detail::tls_memory memory(options.read_size);
+  state_->driver = make_driver<upgrading_dialer<stream>>(
+      ready.executor(), ready, std::move(carriers),
+      [ready, memory, context = std::move(context), options = std::move(options)](
+          const target& where, std::unique_ptr<stream> carrier, made_handler made) {
+        tls_stream_options chosen = options;
+        if (chosen.server_name.empty()) chosen.server_name = where.host();
+        upgrade(ready, std::move(carrier), memory, context, chosen, std::move(made));
+      });
+}
+
+tls_dialer::~tls_dialer() { state_->driver->abort_all(); }
+asio::any_io_executor tls_dialer::do_executor() noexcept { return state_->driver->executor(); }
+void tls_dialer::do_dial(const target& where, completion<stream_signature> waiting) {
+  state_->driver->dial(where, std::move(waiting));
+}
+
+class tls_listener::state {
+ public:
+  std::shared_ptr<tls_context> context;
+  std::shared_ptr<upgrading_listener<stream>> driver;
+};
+
+tls_listener::tls_listener(std::unique_ptr<stream_listener> carriers, tls_context context,
+                           tls_stream_options options)
+    : state_(std::make_unique<state>()) {
+  const ready_list ready(carriers->get_executor());
+  const detail::tls_memory memory(options.read_size);
+  state_->context = std::make_shared<tls_context>(std::move(context));
+  state_->driver = make_driver<upgrading_listener<stream>>(
+      ready.executor(), ready, std::move(carriers),
+      [ready, memory, current = state_->context, options = std::move(options)](
+          std::unique_ptr<stream> carrier, made_handler made) {
+        upgrade(ready, std::move(carrier), memory, *current, options, std::move(made));
+      },
+      upgrade_limits());
+}
+
+tls_listener::~tls_listener() { state_->driver->close(); }
+void tls_listener::close() noexcept { state_->driver->close(); }
+address tls_listener::local_address() const noexcept { return state_->driver->local_address(); }
+void tls_listener::use(tls_context context) { *state_->context = std::move(context); }
+asio::any_io_executor tls_listener::do_executor() noexcept { return state_->driver->executor(); }
+void tls_listener::do_accept(completion<stream_signature> waiting) {
+  state_->driver->accept(std::move(waiting));
+}
+
+}  // namespace v0
+}  // namespace strata::transport
