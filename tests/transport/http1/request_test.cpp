@@ -161,6 +161,7 @@ TEST_CASE("http1_head: targets in the four forms", "[transport][http1]") {
   CHECK(six->host == "2001:db8::1");
   CHECK(six->port == 443);
 
+  CHECK(parse_http1_target("GET", "http://a%C3%a4/")->host == "a%C3%a4");
   CHECK(parse_http1_target("OPTIONS", "*")->form == http1_target_form::asterisk);
 }
 
