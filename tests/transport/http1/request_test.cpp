@@ -131,6 +131,7 @@ TEST_CASE("http1_head: a failed parser stays failed", "[transport][http1]") {
   const auto again = seen.parser.receive(as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
   REQUIRE_FALSE(again);
   CHECK(again.error() == errc::malformed);
+  CHECK_FALSE(seen.parser.receive(as_bytes("X: y\r\n\r\n")));
   seen.parser.restart();
   CHECK(seen.parser.problem() == nullptr);
   CHECK(seen.parser.receive(as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n")));

@@ -344,6 +344,8 @@ TEST_CASE("websocket: a silent peer is asked, then given up", "[transport][webso
   pass(it, 1ms);
   CHECK(it.shown() == "9 ");
   pass(it, limits::websocket_keepalive_timeout - 1ms);
+  CHECK(it.read_error() == errc::would_block);
+  CHECK_FALSE(it.core.finished());
   it.feed("\x82");  // any byte is life
   pass(it, 9999ms);
   CHECK(it.shown().empty());
