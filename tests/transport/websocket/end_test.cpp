@@ -319,6 +319,20 @@ TEST_CASE("websocket: a reset forgets what was not read and sends nothing",
   CHECK(ended.read_error() == errc::eof);
 }
 
+TEST_CASE("websocket: nothing is due after the end, and a connection may move",
+          "[transport][websocket]") {
+  subject it(client_stream());
+  it.feed(binary, "yours");
+  CHECK(it.core.finish(it.now));
+  websocket_connection moved = std::move(it.core);
+  moved.carrier_lost(errc::unreachable);
+  CHECK_FALSE(moved.next_timeout().has_value());
+  CHECK(moved.finished());
+  it.core = std::move(moved);
+  CHECK(it.read() == "yours"s);
+  CHECK(it.read_error() == errc::unreachable);
+}
+
 TEST_CASE("websocket: a writer that waits learns of the end", "[transport][websocket]") {
   websocket_config config = server_stream();
   config.watermark = 4;
