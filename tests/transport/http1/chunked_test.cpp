@@ -93,6 +93,9 @@ TEST_CASE("http1_chunked: sizes that another reader might read otherwise", "[tra
     INFO(text);
     CHECK(decode(text).error == errc::malformed);
   }
+  for (const std::string_view second : {"\r\n", ";a\r\n", "g\r\n", "00000000000000001\r\n"})
+    CHECK(decode("5\r\nhello\r\n" + std::string(second) + "0\r\n\r\n").error == errc::malformed);
+  CHECK(decode("5\r\nhello\r\n0000000000000001\r\n!\r\n0\r\n\r\n").content == "hello!");
   CHECK(decode("0000000000000005\r\nhello\r\n0000\r\n\r\n").content == "hello");
 }
 

@@ -154,6 +154,16 @@ TEST_CASE("http1: what Connection names, and what it must not take away", "[atta
   }
 }
 
+TEST_CASE("http1: Connection may come first, or more than once", "[attack][P17]") {
+  const outcome seen = request(
+      "GET / HTTP/1.1\r\nConnection: x-a\r\nHost: a\r\nX-A: 1\r\nX-B: 1\r\nConnection: "
+      "X-B\r\n\r\n");
+  REQUIRE(seen.is_done());
+  CHECK(seen.head().is_hop_by_hop(2));
+  CHECK(seen.head().is_hop_by_hop(3));
+  CHECK_FALSE(seen.head().is_hop_by_hop(1));
+}
+
 TEST_CASE("http1: lists and chunks without end cost no stack and little time", "[attack][P18]") {
   const std::string commas(15'000, ',');
   const outcome seen = post_with("Connection: " + commas + "close\r\n");

@@ -131,6 +131,7 @@ TEST_CASE("http1_head: a failed parser stays failed", "[transport][http1]") {
   const auto again = seen.parser.receive(as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
   REQUIRE_FALSE(again);
   CHECK(again.error() == errc::malformed);
+  CHECK_FALSE(seen.parser.receive(as_bytes("X: y\r\n\r\n")));
   seen.parser.restart();
   CHECK(seen.parser.problem() == nullptr);
   CHECK(seen.parser.receive(as_bytes("GET / HTTP/1.1\r\nHost: a\r\n\r\n")));
@@ -161,6 +162,7 @@ TEST_CASE("http1_head: targets in the four forms", "[transport][http1]") {
   CHECK(six->host == "2001:db8::1");
   CHECK(six->port == 443);
 
+  CHECK(parse_http1_target("GET", "http://a%C3%a4/")->host == "a%C3%a4");
   CHECK(parse_http1_target("OPTIONS", "*")->form == http1_target_form::asterisk);
 }
 

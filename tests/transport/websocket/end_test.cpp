@@ -319,6 +319,20 @@ TEST_CASE("websocket: a reset forgets what was not read and sends nothing",
   CHECK(ended.read_error() == errc::eof);
 }
 
+TEST_CASE("websocket: nothing is due after the end, and a connection may move",
+          "[transport][websocket]") {
+  subject it(client_stream());
+  it.feed(binary, "yours");
+  CHECK(it.core.finish(it.now));
+  websocket_connection moved = std::move(it.core);
+  moved.carrier_lost(errc::unreachable);
+  CHECK_FALSE(moved.next_timeout().has_value());
+  CHECK(moved.finished());
+  it.core = std::move(moved);
+  CHECK(it.read() == "yours"s);
+  CHECK(it.read_error() == errc::unreachable);
+}
+
 TEST_CASE("websocket: a writer that waits learns of the end", "[transport][websocket]") {
   websocket_config config = server_stream();
   config.watermark = 4;
@@ -344,6 +358,8 @@ TEST_CASE("websocket: a silent peer is asked, then given up", "[transport][webso
   pass(it, 1ms);
   CHECK(it.shown() == "9 ");
   pass(it, limits::websocket_keepalive_timeout - 1ms);
+  CHECK(it.read_error() == errc::would_block);
+  CHECK_FALSE(it.core.finished());
   it.feed("\x82");  // any byte is life
   pass(it, 9999ms);
   CHECK(it.shown().empty());
@@ -356,19 +372,35 @@ TEST_CASE("websocket: a silent peer is asked, then given up", "[transport][webso
   CHECK(it.read_error() == errc::timed_out);
 }
 
+TEST_CASE("websocket: a peer that has never spoken is silent, too", "[transport][websocket]") {
+  websocket_config config = client_stream();
+  config.keepalive = 10s;
+  subject it(config);
+  CHECK(it.write("hello?"));
+  CHECK(it.shown() == "2hello? ");
+  pass(it, 9999ms);
+  CHECK(it.shown().empty());
+  pass(it, 1ms);
+  CHECK(it.shown() == "9 ");
+}
+
 TEST_CASE("websocket: who is held back is not silent", "[transport][websocket]") {
-  websocket_config config = server_stream();
+  const unsigned way = GENERATE(0u, 1u, 2u);
+  websocket_config config = way == 2 ? server_messages() : server_stream();
   config.keepalive = 10s;
   config.max_unread = 4;
   subject it(config);
-  it.feed(binary, "abc");
+  it.feed(binary, "abc", way != 2);
   pass(it, 10s);
   CHECK(it.shown() == "9 ");
-  it.feed(binary, "d");
+  it.feed(way == 2 ? continuation : binary, "d", way != 2);
   CHECK_FALSE(it.core.wants_input());
   pass(it, 1h);
   CHECK_FALSE(it.core.finished());
-  CHECK(it.read(1) == "a"s);
+  if (way == 0) CHECK(it.read(1) == "a"s);
+  if (way == 1) CHECK(it.core.peek());
+  if (way == 1) it.core.consume(1);
+  if (way == 2) CHECK(it.message(1) == "b:a+"s);
   CHECK(it.core.wants_input());
   pass(it, 1ms);
   CHECK_FALSE(it.core.finished());

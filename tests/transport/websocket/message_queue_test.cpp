@@ -148,6 +148,10 @@ TEST_CASE("message_queue: any mixture of calls gives back the messages", "[trans
   queue.clear();
   CHECK(queue.empty());
   CHECK(part(queue, 1) == "none");
+  queue.add(as_bytes("new"), 0, websocket_kind::binary);
+  queue.keep();
+  CHECK(part(queue, 9) == "new");
+  queue.clear();
   queue.release_spare_memory();
   CHECK_FALSE(queue.holds_spare_memory());
 }

@@ -113,6 +113,10 @@ TEST_CASE("page_queue: bytes are masked on the way in, across pages", "[transpor
 TEST_CASE("page_queue: spare pages can be given back", "[transport][websocket]") {
   page_queue queue;
   CHECK_FALSE(queue.holds_spare_memory());
+  queue.append(as_bytes("few"));
+  queue.consume(3);
+  CHECK(queue.holds_spare_memory());
+  queue.release_spare_memory();
   queue.append(as_bytes(numbered(3 * page)));
   CHECK_FALSE(queue.holds_spare_memory());
   queue.consume(page);

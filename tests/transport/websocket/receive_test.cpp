@@ -261,6 +261,11 @@ TEST_CASE("websocket: pings are answered, the latest when there is no time for a
   CHECK(it.shown() == "a" + std::string(125, 'p') + " ");
   for (int i = 0; i < 100; ++i) it.feed(ping, std::to_string(i));
   CHECK(it.shown() == "a99 ");
+  for (int i = 0; i < 10; ++i) {
+    const std::string payload(125, static_cast<char>('0' + i));
+    it.feed(ping, payload);
+    CHECK(it.shown() == "a" + payload + " ");
+  }
   it.feed(pong, "nobody asked");
   CHECK(it.shown().empty());
   CHECK(it.events().empty());

@@ -93,7 +93,6 @@ const http1_problem* http1_chunked_decoder::end_trailer_line() {
   line.remove_suffix(2);
   if (line.empty()) return state_ = state::done, nullptr;
   if (++trailer_count_ > limits::max_http1_fields) return &problems::many_fields;
-  if (line.front() == ' ' || line.front() == '\t') return &problems::folded_line;
   const std::size_t colon = line.find(':');
   if (colon == line.npos || !http1::is_token(line.substr(0, colon)))
     return &problems::bad_field_name;

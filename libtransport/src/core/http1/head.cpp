@@ -10,7 +10,7 @@ inline namespace v0 {
 
 http1_request_line http1_head::request_line() const noexcept {
   assert(kind_ == http1_kind::request);
-  return {text(first_begin_, first_end_), text(second_begin_, second_end_), version_};
+  return {text(0, method_end_), text(second_begin_, second_end_), version_};
 }
 
 http1_target http1_head::target() const noexcept {
@@ -63,7 +63,7 @@ void http1_head::clear() noexcept {
   fields_.clear();
   framing_ = {};
   status_ = 0;
-  first_begin_ = first_end_ = second_begin_ = second_end_ = 0;
+  method_end_ = second_begin_ = second_end_ = 0;
 }
 
 }  // namespace v0

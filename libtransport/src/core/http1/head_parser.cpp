@@ -128,10 +128,9 @@ const http1_problem* http1_head_parser::read_request_line(std::string_view line)
   if (const auto* problem = parse_version(line.substr(second + 1), head_.version_)) return problem;
   if (!parse_http1_target(method, line.substr(first + 1, second - first - 1)))
     return &problems::bad_target;
-  head_.first_begin_ = static_cast<std::uint32_t>(line_begin_);
-  head_.first_end_ = static_cast<std::uint32_t>(line_begin_ + first);
-  head_.second_begin_ = head_.first_end_ + 1;
-  head_.second_end_ = static_cast<std::uint32_t>(line_begin_ + second);
+  head_.method_end_ = static_cast<std::uint32_t>(first);
+  head_.second_begin_ = static_cast<std::uint32_t>(first + 1);
+  head_.second_end_ = static_cast<std::uint32_t>(second);
   return nullptr;
 }
 
@@ -145,8 +144,8 @@ const http1_problem* http1_head_parser::read_status_line(std::string_view line) 
   const std::size_t reason = std::min<std::size_t>(13, line.size());
   if (!http1::is_field_text(line.substr(reason))) return &problems::bad_status_line;
   head_.status_ = static_cast<std::uint16_t>(*status);
-  head_.second_begin_ = static_cast<std::uint32_t>(line_begin_ + reason);
-  head_.second_end_ = static_cast<std::uint32_t>(line_begin_ + line.size());
+  head_.second_begin_ = static_cast<std::uint32_t>(reason);
+  head_.second_end_ = static_cast<std::uint32_t>(line.size());
   return nullptr;
 }
 

@@ -190,7 +190,8 @@ void websocket_connection::state::keep_alive(time_point now) {
   output_.set_ping(ping_awaited_ ? bytes(ping_).first(ping_size_) : bytes{});
 }
 
-/// Not while input is held back: then the silence is this side's.
+/// Not while input is held back: then the silence is this side's, and the peer is asked first when
+/// it ends.
 std::optional<time_point> websocket_connection::state::keepalive_deadline() const noexcept {
   if (config_.keepalive.count() == 0 || !started_ || close_queued_ || gone_ || !wants_input())
     return std::nullopt;

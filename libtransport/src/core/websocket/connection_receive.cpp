@@ -139,13 +139,10 @@ void websocket_connection::state::end_control_frame(time_point now) {
 
 result<std::size_t> websocket_connection::state::read(mutable_bytes out) {
   assert(config_.mode == websocket_mode::stream);
-  const bool held_back = !wants_input();
   readable_told_ = false;
   if (unread_.empty() && read_end_) return std::unexpected(read_end_);
   if (unread_.empty() && !out.empty()) return std::unexpected(make_error_code(errc::would_block));
-  const std::size_t size = unread_.read(out);
-  if (held_back && wants_input()) pinged_at_.reset();
-  return size;
+  return unread_.read(out);
 }
 
 result<bytes> websocket_connection::state::peek() {
@@ -156,19 +153,13 @@ result<bytes> websocket_connection::state::peek() {
 }
 
 void websocket_connection::state::consume(std::size_t size) {
-  if (size == 0) return;
-  const bool held_back = !wants_input();
-  unread_.consume(size);
-  if (held_back && wants_input()) pinged_at_.reset();
+  if (size != 0) unread_.consume(size);
 }
 
 result<websocket_part> websocket_connection::state::read_message(mutable_bytes out) {
   assert(config_.mode == websocket_mode::messages);
-  const bool held_back = !wants_input();
   readable_told_ = false;
-  const auto part = unread_.read_part(out);
-  if (held_back && wants_input()) pinged_at_.reset();
-  if (part) return *part;
+  if (const auto part = unread_.read_part(out)) return *part;
   return std::unexpected(read_end_ ? read_end_ : make_error_code(errc::would_block));
 }
 

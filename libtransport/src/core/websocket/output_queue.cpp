@@ -114,7 +114,6 @@ void output_queue::seal_controls() {
 }
 
 std::size_t output_queue::poll(std::span<bytes> pieces) {
-  shown_ = false;
   if (aborted_) drop_frames();
   if (cleared_ || pieces.empty()) return 0;
   seal_controls();

@@ -125,8 +125,7 @@ class STRATA_TRANSPORT_API http1_head {
   http1_kind kind_ = http1_kind::request;
   http1_version version_ = http1_version::v1_1;
   std::uint16_t status_ = 0;
-  std::uint32_t first_begin_ = 0;  // method; a response has none
-  std::uint32_t first_end_ = 0;
+  std::uint32_t method_end_ = 0;    // the text begins with the start line
   std::uint32_t second_begin_ = 0;  // target, or reason
   std::uint32_t second_end_ = 0;
 };
