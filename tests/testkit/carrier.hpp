@@ -28,6 +28,9 @@ struct carrier_row {
   /// The peer's end is seen only by reading, so that waiting for the close of an unread stream
   /// takes longer.
   bool sees_end_by_reading_only = false;
+  /// The end of the side under test leaves only after the peer's own (WebSocket that opened,
+  /// anytls).
+  bool holds_finish = false;
 };
 
 /// Makes the streams of one carrier for the conformance suite. One is made per case.

@@ -159,6 +159,7 @@ void use_coroutine(stream_exercise& on) {
   on.send(*on.far, "ping");
 
   CHECK(on.read_exactly(*on.far, 4) == "ping");
+  on.let_held_end_leave();
   CHECK(on.read(*on.far).error() == errc::eof);
   CHECK(seen == "ping");
 }

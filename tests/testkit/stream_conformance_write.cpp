@@ -145,6 +145,7 @@ void finish_open(stream_exercise& on) {
   CHECK_FALSE(on.finish(*on.near).error());
 
   CHECK(on.read_exactly(*on.far, 10) == "last words");
+  on.let_held_end_leave();
   CHECK(on.read(*on.far).error() == errc::eof);
 }
 
@@ -184,6 +185,7 @@ void finish_we_finished(stream_exercise& on) {
   CHECK_FALSE(on.finish(*on.near).error());
   CHECK_FALSE(on.finish(*on.near).error());
 
+  on.let_held_end_leave();
   CHECK(on.read(*on.far).error() == errc::eof);
 }
 

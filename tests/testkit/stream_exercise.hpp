@@ -73,6 +73,12 @@ class stream_exercise {
   }
   started_operation finish(transport::stream& on) { return complete(start_finish(on)); }
   void settle() { carrier_.settle(); }
+  /// After near's finish: lets its end reach the peer where it is held back for the peer's own.
+  void let_held_end_leave() {
+    if (!row().holds_finish) return;
+    finish(*far);
+    settle();
+  }
 
   /// Reads until `size` bytes are there, or the end.
   std::string read_exactly(transport::stream& on, std::size_t size);

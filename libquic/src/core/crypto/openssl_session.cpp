@@ -272,8 +272,10 @@ void openssl_session::fail_as_openssl_says() {
   // The oldest error is where it began; what follows only passes it on.
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
-  failure.certificate = reason == SSL_R_CERTIFICATE_VERIFY_FAILED ||
-                        reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+  // A signature in the chain that does not fit has an older error than the verdict about it.
+  const bool disbelieved = reason == SSL_R_CERTIFICATE_VERIFY_FAILED ||
+                           SSL_get_verify_result(ssl_.get()) != X509_V_OK;
+  failure.certificate = disbelieved || reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
   //= RFC 9001 section 4.6.1
   //# A client MUST treat receipt of a
   //# NewSessionTicket that contains an early_data extension with any other value as
@@ -281,7 +283,7 @@ void openssl_session::fail_as_openssl_says() {
   failure.protocol_violation = reason == SSL_R_INVALID_MAX_EARLY_DATA;
   const char* const text = ERR_reason_error_string(code);
   failure.reason = text == nullptr ? "TLS handshake failed" : text;
-  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+  if (disbelieved) {
     failure.reason += ": " + transport::tls_context::verification_failure(ssl_.get());
     if (!server_name_.empty()) failure.reason += " (for " + server_name_ + ")";
   }

@@ -72,14 +72,6 @@ class carried_stream_driver : public carrier_driver {
   stream_operations<View>& operations() noexcept { return operations_; }
   View view() noexcept { return View(core_.core); }
 
- private:
-  struct abort_by_signal {
-    std::weak_ptr<driver> weak;
-    void operator()(place which) const {
-      if (const auto self = std::static_pointer_cast<carried_stream_driver>(weak.lock()))
-        self->abort(which);
-    }
-  };
   /// A reset of the carrier is how the peer resets the stream.
   void on_carrier_lost(std::error_code cause) override {
     if (cause == errc::stream_reset) {
@@ -89,6 +81,15 @@ class carried_stream_driver : public carrier_driver {
       operations_.on_gone(view(), cause);
     }
   }
+
+ private:
+  struct abort_by_signal {
+    std::weak_ptr<driver> weak;
+    void operator()(place which) const {
+      if (const auto self = std::static_pointer_cast<carried_stream_driver>(weak.lock()))
+        self->abort(which);
+    }
+  };
   abort_by_signal canceller() { return {this->weak_from_this()}; }
 
   carried<Core> core_;

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "driver/websocket_core.hpp"
+#include "strata/transport/driver/carried_stream_driver.hpp"
+
+namespace strata::transport {
+inline namespace v0 {
+namespace detail {
+
+/// Used once the opening is done only.
+class websocket_view {
+ public:
+  explicit websocket_view(websocket_core& of) noexcept : of_(&of) {}
+  result<std::size_t> read(std::span<const mutable_bytes> to);
+  std::optional<std::error_code> ahead();
+  result<std::size_t> write(std::span<const bytes> from) { return of_->connection()->write(from); }
+  result<void> finish() { return of_->connection()->finish(std::chrono::steady_clock::now()); }
+  void reset(std::uint32_t) { of_->reset(); }
+  void forget() {}
+
+ private:
+  websocket_core* of_;
+};
+
+class websocket_driver final : public carried_stream_driver<websocket_core, websocket_view> {
+ public:
+  websocket_driver(const ready_list& ready, std::unique_ptr<stream> carrier, const page_pool& pages,
+                   websocket_role role, const websocket_options& options);
+
+  void handshake(completion<websocket_signature> waiting);
+  const websocket_core& connection() const noexcept { return core(); }
+  duration linger() const noexcept { return linger_; }
+  const stream* carrying() const noexcept { return const_cast<websocket_driver*>(this)->carrier(); }
+
+ private:
+  void on_turn(time_point now) override;
+  void on_carrier_lost(std::error_code cause) override;
+  void on_shutdown() noexcept override;
+  void on_closed();
+  void end_handshake(std::error_code error);
+
+  duration linger_;
+  pending_operation<websocket_signature> handshake_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace strata::transport
