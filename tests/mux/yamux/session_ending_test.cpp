@@ -59,6 +59,21 @@ TEST_CASE("ending: the events of a forgotten stream are forgotten with it", "[mu
   CHECK(server.events.empty());
 }
 
+TEST_CASE("ending: a stream that is forgotten while it lends is reset, and its memory is free",
+          "[mux][yamux]") {
+  session_end client = client_with_stream();
+  std::string lent(50'000, 'x');
+  REQUIRE(client.lend(1, lent));
+  byte_vector sent = client.write_once(1000);
+  client.stream(1).forget();
+  lent.assign(lent.size(), '?');
+  sent = sent + client.write_all();
+  const auto frames = take_frames(sent);
+  REQUIRE(frames.size() == 2);
+  CHECK(frames[0].payload == std::string(limit::frame_payload, 'x'));
+  CHECK(frames[1].is(frame_type::window_update, flag::rst, 1, 0));
+}
+
 TEST_CASE("ending: what was written before finish() and forget() still arrives", "[mux][yamux]") {
   session_pair pair;
   const std::uint32_t id = pair.client.session.open().value();
@@ -196,6 +211,9 @@ TEST_CASE("ending: bytes that had come can be read after the session", "[mux][ya
   CHECK(server.write_error(1) == failure::closed_by_peer);
   CHECK(server.stream(1).finish().error() == failure::closed_by_peer);
   CHECK(server.session.finished());
+  server.stream(1).reset(7);  // It is over already.
+  CHECK(server.read_error(1) == failure::closed_by_peer);
+  CHECK(server.write_error(1) == failure::closed_by_peer);
   server.stream(1).forget();
   server.stream(3).forget();
   CHECK(server.statistics().streams_open == 0);

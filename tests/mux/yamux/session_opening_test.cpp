@@ -19,6 +19,25 @@ TEST_CASE("opening: clients have odd IDs, servers even ones, in order", "[mux][y
   }
 }
 
+TEST_CASE("opening: events that are out of date do not come", "[mux][yamux]") {
+  session_end server(role::server);
+  server.receive(window_frame(1, flag::syn));
+  REQUIRE(server.session.accept());
+  REQUIRE_FALSE(server.session.accept());
+  CHECK(server.take(stream_opened) == 0);
+  server.receive(window_frame(3, flag::syn));
+  CHECK(server.take(stream_opened) == 1);
+
+  session_end client(yamux_config{.role = role::client, .ack_backlog = 1});
+  client.session.open().value();
+  REQUIRE_FALSE(client.session.open());
+  client.frames();
+  client.receive(window_frame(1, flag::ack));
+  client.session.open().value();  // Before the event was seen.
+  REQUIRE_FALSE(client.session.open());
+  CHECK(client.take(streams_available) == 0);
+}
+
 TEST_CASE("opening: SYN goes out at once, so that a server may speak first", "[mux][yamux]") {
   session_end client(role::client);
   client.session.open().value();
@@ -144,6 +163,19 @@ TEST_CASE("opening: nothing acknowledges a stream that the peer has not heard of
   client.receive(window_frame(1, flag::ack));
   CHECK(client.take(acknowledged, 1) == 0);
   CHECK(client.statistics().glitches == 1);
+}
+
+TEST_CASE("opening: ACK that crosses our reset is nothing", "[mux][yamux]") {
+  session_end client(role::client);
+  client.session.open().value();
+  client.frames();
+  client.stream(1).reset(1);
+  client.receive(window_frame(1, flag::ack));
+  CHECK(client.take(acknowledged, 1) == 0);
+  client.frames();
+  client.receive(window_frame(1, flag::ack, 5) + data_frame(1, flag::fin));
+  CHECK(client.take(acknowledged, 1) == 0);
+  CHECK(client.read_error(1) == failure::closed);
 }
 
 TEST_CASE("opening: bytes may come with SYN, behind it, and before ACK", "[mux][yamux]") {

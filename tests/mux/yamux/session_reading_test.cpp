@@ -95,6 +95,15 @@ TEST_CASE("reading: readable comes once, and again after a read would have block
   CHECK(server.take(readable, 1) == 1);  // The end is to be read too.
 }
 
+TEST_CASE("reading: an event that is out of date does not come", "[mux][yamux]") {
+  session_end server = server_with_stream();
+  server.receive(data_frame(1, 0, "a"));
+  CHECK(server.read(1) == "a");  // Before the event was seen.
+  CHECK(server.take(readable, 1) == 0);
+  server.receive(data_frame(1, 0, "b"));
+  CHECK(server.take(readable, 1) == 1);
+}
+
 TEST_CASE("reading: payload is readable before its frame is complete", "[mux][yamux]") {
   session_end server = server_with_stream();
   byte_vector input = data_frame(1, flag::fin, "complete");
@@ -173,11 +182,22 @@ TEST_CASE("reading: stop() drops what waits and what comes, and the peer goes on
     REQUIRE(server.closed() == nullptr);
     server.frames();
   }
-  CHECK(server.take(readable, 1) == 1);  // From before.
+  CHECK(server.take(readable, 1) == 0);
   REQUIRE(server.write(1, "still here"));
   server.receive(data_frame(1, flag::fin));
   CHECK(server.take(readable, 1) == 0);
   CHECK(server.read_error(1) == failure::closed);
+}
+
+TEST_CASE("reading: stop() changes nothing once the peer's direction has ended", "[mux][yamux]") {
+  session_end ended = server_with_stream();
+  ended.receive(data_frame(1, flag::fin));
+  ended.stream(1).stop();
+  CHECK(ended.read_error(1) == failure::eof);
+  session_end reset = server_with_stream();
+  reset.receive(window_frame(1, flag::rst));
+  reset.stream(1).stop();
+  CHECK(reset.read_error(1) == failure::stream_reset);
 }
 
 TEST_CASE("reading: stop() in the middle of a frame drops its rest", "[mux][yamux]") {

@@ -32,6 +32,26 @@ TEST_CASE("timers: before the first call nothing is due", "[mux][yamux]") {
   CHECK(client.session.next_timeout() == client.now + limit::keep_alive_interval);
 }
 
+TEST_CASE("timers: what is set before the time is known counts from when it is", "[mux][yamux]") {
+  session_end leaving(role::client);
+  leaving.session.control().go_away();
+  CHECK_FALSE(leaving.session.next_timeout());
+  leaving.session.handle_timeout(leaving.now);
+  CHECK_FALSE(leaving.session.finished());
+  CHECK(leaving.session.next_timeout() == leaving.now + limit::flush_timeout);
+
+  session_end client(quiet());
+  for (const std::uint32_t id : {1u, 3u}) {
+    client.session.open().value();
+    REQUIRE(client.stream(id).finish());
+    client.stream(id).forget();
+  }
+  client.session.handle_timeout(client.now);
+  CHECK(client.session.next_timeout() == client.now + limit::close_timeout);
+  CHECK(client.frames().size() == 4);
+  CHECK(client.statistics().streams_open == 2);
+}
+
 TEST_CASE("timers: a silent peer is asked, and then given up", "[mux][yamux]") {
   session_end client = client_with_stream();
   client.frames();

@@ -142,6 +142,26 @@ TEST_CASE("windows: a slow reader's window stays", "[mux][yamux]") {
   CHECK(server.statistics().window_growth_left == limit::window_growth);
 }
 
+TEST_CASE("windows: after the peer's end, or the stream's, nothing grows", "[mux][yamux]") {
+  for (const bool stops : {false, true}) {
+    session_end server = server_with_stream();
+    server.receive(data_frame(1, 0, "x"));
+    answer_ping(server, 50ms);
+    server.read(1);
+    server.receive(data_frame(1, 0, std::string(200'000, 'x')));
+    server.read(1);  // The measurement has begun.
+    server.frames();
+    server.receive(data_frame(1, 0, std::string(200'000, 'x')));
+    if (stops) {
+      server.receive(window_frame(1, flag::rst));
+    } else {
+      server.receive(data_frame(1, flag::fin));
+    }
+    server.read(1);
+    CHECK(server.statistics().window_growth_left == limit::window_growth);
+  }
+}
+
 TEST_CASE("windows: without a round trip nothing grows", "[mux][yamux]") {
   session_end server = server_with_stream();
   for (int round = 0; round < 40; ++round) {

@@ -76,6 +76,13 @@ TEST_CASE("writing: all pieces of a write count, empty ones too", "[mux][yamux]"
   CHECK(sent[0].payload == "abc");
   CHECK(client.take(writable, 1) == 0);
   CHECK(client.take(written, 1) == 0);
+
+  session_end reset = client_with_stream();
+  REQUIRE(reset.lend(1, "lent"));
+  reset.frames();
+  reset.receive(window_frame(1, flag::rst));
+  reset.stream(1).reset(1);  // Whoever was first: it hands everything back.
+  CHECK(reset.take(written, 1) == 0);
 }
 
 TEST_CASE("writing: one thing is lent at a time, and nothing is copied behind it", "[mux][yamux]") {
@@ -83,6 +90,7 @@ TEST_CASE("writing: one thing is lent at a time, and nothing is copied behind it
   REQUIRE(client.lend(1, "lent"));
   CHECK(client.lend(1, "more").error() == failure::invalid_argument);
   CHECK(client.write(1, "more").error() == failure::invalid_argument);
+  CHECK(client.stream(1).finish().error() == failure::invalid_argument);
   client.frames();
   CHECK(client.take(written, 1) == 1);
   CHECK(client.write(1, "more") == 4u);
@@ -116,13 +124,52 @@ TEST_CASE("writing: revoke() in the middle of a frame keeps the frame whole", "[
   }
 }
 
-TEST_CASE("writing: revoke() finds nothing after `written`, and on streams that are not there",
+TEST_CASE("writing: revoke() is all of it until `written` was told, and then nothing",
           "[mux][yamux]") {
   session_end client = client_with_stream();
   REQUIRE(client.lend(1, "lent"));
   client.frames();
+  CHECK(client.stream(1).revoke() == 4);
+  CHECK(client.stream(1).revoke() == 0);
+  CHECK(client.take(written, 1) == 0);
+  REQUIRE(client.lend(1, "lent"));
+  client.frames();
+  CHECK(client.take(written, 1) == 1);
   CHECK(client.stream(1).revoke() == 0);
   CHECK(client.stream(9).revoke() == 0);
+}
+
+TEST_CASE("writing: revoke() voids the list that was not sent", "[mux][yamux]") {
+  session_end client = client_with_stream();
+  REQUIRE(client.lend(1, "lent"));
+  std::vector<bytes> list(8);
+  REQUIRE(client.session.poll_output(client.now, list) == 2);
+  CHECK(client.stream(1).revoke() == 0);
+  const auto before = client.statistics();
+  client.session.sent(16);
+  CHECK(client.statistics().frames_sent == before.frames_sent);
+  CHECK(client.frames().empty());
+}
+
+TEST_CASE("writing: events that are out of date do not come", "[mux][yamux]") {
+  yamux_config config;
+  config.write_watermark = limit::min_watermark;
+  session_end client = client_with_stream(config);
+  const std::string much(limit::min_watermark + 1, 'x');
+  REQUIRE(client.write(1, much) == limit::min_watermark);
+  client.frames();
+  REQUIRE(client.write(1, much) == limit::min_watermark);  // Before the event was seen.
+  CHECK(client.take(writable, 1) == 0);
+  client.frames();
+  CHECK(client.take(writable, 1) == 1);
+
+  REQUIRE(client.write(1, much) == limit::min_watermark);
+  client.frames();
+  REQUIRE(client.lend(1, "lent"));
+  client.frames();
+  client.stream(1).reset(1);
+  CHECK(client.take(writable, 1) == 0);
+  CHECK(client.take(written, 1) == 0);
 }
 
 TEST_CASE("writing: any short sent() is gone on with, byte by byte", "[mux][yamux]") {
@@ -159,18 +206,16 @@ TEST_CASE("writing: what the carrier did not take is offered again", "[mux][yamu
 TEST_CASE("writing: finish() sends FIN behind everything, once", "[mux][yamux]") {
   session_end client = client_with_stream();
   REQUIRE(client.write(1, "copied "));
-  REQUIRE(client.lend(1, "lent"));
   REQUIRE(client.stream(1).finish());
   REQUIRE(client.stream(1).finish());
   CHECK(client.write_error(1) == failure::write_finished);
   CHECK(client.lend(1, "x").error() == failure::write_finished);
   const auto sent = client.frames();
   REQUIRE(sent.size() == 2);
-  CHECK(sent[0].is(frame_type::data, 0, 1, 11));
+  CHECK(sent[0].is(frame_type::data, 0, 1, 7));
   CHECK(sent[1].is(frame_type::data, flag::fin, 1, 0));
   REQUIRE(client.stream(1).finish());
   CHECK(client.frames().empty());
-  CHECK(client.take(written, 1) == 1);
 }
 
 TEST_CASE("writing: FIN needs no window", "[mux][yamux]") {
@@ -227,7 +272,7 @@ TEST_CASE("writing: the peer's reset after our end is told only when bytes were 
   CHECK(done.write_error(1) == failure::write_finished);
 
   session_end waiting = client_with_stream();
-  REQUIRE(waiting.lend(1, "x"));
+  REQUIRE(waiting.write(1, "x"));
   REQUIRE(waiting.stream(1).finish());
   waiting.receive(window_frame(1, flag::rst));
   CHECK(waiting.take(write_stopped, 1) == 1);

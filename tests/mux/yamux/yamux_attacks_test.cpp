@@ -54,6 +54,7 @@ TEST_CASE("yamux: the first frame of a stream is longer than its window", "[atta
   session_end server(role::server);
   const std::string text(limit::initial_window + 1, 'x');  // 262,145 bytes, as in CVE-2026-32314.
   server.receive(data_frame(1, flag::syn, text));
+  CHECK(server.take(stream_opened) == 0);
   CHECK_FALSE(server.session.accept());
   CHECK(server.statistics().streams_open == 0);
   check_violation(server, mux::errc::window_exceeded);

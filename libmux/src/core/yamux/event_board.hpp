@@ -26,6 +26,17 @@ class event_board {
     if (of.events == 0) ring_.push_back(of);
     of.events = static_cast<std::uint16_t>(of.events | bit(kind));
   }
+  bool waits(const stream& of, event_kind kind) const noexcept {
+    return (of.events & bit(kind)) != 0;
+  }
+  /// What an event would tell is known, or is so no more: a stale one, and then another, would come
+  /// behind a command after which there is to be one.
+  void withdraw(event_kind kind) noexcept { clear(session_, kind); }
+  void withdraw(stream& of, event_kind kind) noexcept {
+    if (!waits(of, kind)) return;
+    clear(of.events, kind);
+    if (of.events == 0) ring_.erase(of);
+  }
   void withdraw(stream& of) noexcept {
     of.events = 0;
     ring_.erase(of);
@@ -55,6 +66,9 @@ class event_board {
  private:
   static std::uint16_t bit(event_kind kind) noexcept {
     return static_cast<std::uint16_t>(1u << std::to_underlying(kind));
+  }
+  static void clear(std::uint16_t& kinds, event_kind kind) noexcept {
+    kinds = static_cast<std::uint16_t>(kinds & ~bit(kind));
   }
   static event_kind take_lowest(std::uint16_t& kinds) noexcept {
     const auto lowest = static_cast<event_kind>(std::countr_zero(kinds));

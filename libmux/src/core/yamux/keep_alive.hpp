@@ -24,10 +24,7 @@ class keep_alive {
   keep_alive(duration interval, duration timeout, transport::random_source& random) noexcept
       : interval_(interval), timeout_(timeout), random_(&random) {}
 
-  /// The session has begun; later calls change nothing.
-  void start(time_point now) noexcept {
-    if (!last_input_) last_input_ = now;
-  }
+  void start(time_point now) noexcept { last_input_ = now; }
   /// Anything came from the peer, or this side was not listening until now.
   void on_input(time_point now) noexcept {
     last_input_ = now;

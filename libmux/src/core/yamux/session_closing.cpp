@@ -36,6 +36,10 @@ void yamux_state::go_away() {
 
 void yamux_state::close(time_point now, go_away_code code) {
   advance_clock(now);
+  close_by_application(code);
+}
+
+void yamux_state::close_by_application(go_away_code code) {
   end_session({.origin = origin_kind::local_application,
                .code = std::to_underlying(code),
                .cause = make_error_code(transport::errc::closed)},
@@ -49,10 +53,17 @@ void yamux_state::ping() {
 
 void yamux_state::advance_clock(time_point now) noexcept {
   now_ = std::max(now_, now);
+  if (std::exchange(clock_known_, true)) return;
   keep_alive_.start(now_);
+  // Deadlines that commands have set before: none of them knew the time.
+  flush_deadline_ = now_ + limits::yamux::flush_timeout;
+  stream* of = closing_.first();
+  for (std::size_t left = closing_.size(); left != 0; --left, of = closing_.after(*of))
+    of->close_deadline = now_ + config_.close_timeout;
 }
 
 std::optional<time_point> yamux_state::next_timeout() const {
+  if (!clock_known_) return std::nullopt;
   if (closed_) return finished() ? std::nullopt : std::optional(flush_deadline_);
   std::optional<time_point> next;
   const auto consider = [&next](std::optional<time_point> when) {
@@ -98,7 +109,10 @@ void yamux_state::expire_streams() {
 /// Each direction as far as it has not ended. RST ends both at once: so after this side's end only
 /// reading stops, or what was written would be lost.
 void yamux_state::give_up(stream& of, std::uint32_t code) {
-  if (of.can_write() && !closed_) {
+  events_.withdraw(of, event_kind::writable);
+  events_.withdraw(of, event_kind::written);
+  if (closed_) return;
+  if (of.can_write()) {
     of.write_reset = true;
     of.reset_code = code;
     if (of.reads_on()) stop_reading(of);
@@ -110,6 +124,7 @@ void yamux_state::give_up(stream& of, std::uint32_t code) {
 
 void yamux_state::stop_reading(stream& of) {
   of.stopped = true;
+  events_.withdraw(of, event_kind::readable);
   const std::size_t dropped = of.unread.size();
   drop_unread(of);
   on_consumed(of, dropped);
@@ -132,7 +147,6 @@ void yamux_state::let_go(stream& of) {
 void yamux_state::end_by_reset(stream& of) {
   of.rst_waits = !closed_;
   opening_.erase(of);
-  if (target_ == &of) target_ = nullptr;
   drop_output(of);
   update_control(of);
   settle(of);
@@ -261,7 +275,7 @@ void yamux_state::conclude() {
     fail_carrier({.origin = origin_kind::local_session,
                   .cause = make_error_code(transport::errc::out_of_memory)});
   } else if (going_away_ && live_ == 0) {
-    close(now_, go_away_code::normal);
+    close_by_application(go_away_code::normal);
   }
 }
 

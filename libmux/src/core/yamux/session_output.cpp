@@ -16,7 +16,7 @@ std::size_t yamux_state::poll_output(time_point now, std::span<bytes> out) {
   end_plan();
   if (carrier_ended_) return 0;
   piece_list pieces(out);
-  if (!plan_rest(pieces)) return pieces.used();
+  plan_rest(pieces);
   plan_session_frames(pieces);
   if (!closed_) {
     plan_control(pieces);
@@ -25,9 +25,9 @@ std::size_t yamux_state::poll_output(time_point now, std::span<bytes> out) {
   return pieces.used();
 }
 
-/// False when the list is too short for all of it.
-bool yamux_state::plan_rest(piece_list& pieces) {
-  if (begun_.is_complete()) return true;
+/// When the list is too short for all of it, it is full, and so nothing else comes behind.
+void yamux_state::plan_rest(piece_list& pieces) {
+  if (begun_.is_complete()) return;
   plan_.add_rest();
   if (begun_.header_left != 0) pieces.add(bytes(begun_.header).last(begun_.header_left));
   if (begun_.owner != nullptr) {
@@ -35,14 +35,13 @@ bool yamux_state::plan_rest(piece_list& pieces) {
     mark_planned(of);
     of.place = of.unsent.front();
     of.planned_bytes = of.unsent.gather(of.place, begun_.payload_left, pieces);
-    return of.planned_bytes == begun_.payload_left;
+    return;
   }
   std::size_t left = begun_.payload_left;
   for (const page* at = orphaned_.first(); at != nullptr && left != 0; at = at->next) {
-    if (!pieces.add(at->used())) return false;
+    if (!pieces.add(at->used())) return;
     left -= at->used().size();
   }
-  return true;
 }
 
 bool yamux_state::plan_frame(const output_plan::entry& frame, piece_list& pieces) {
@@ -135,7 +134,7 @@ bool yamux_state::plan_payload(stream& of, piece_list& pieces) {
 /// reader in between would see the end too early; old ones see no FIN beside ACK.
 bool yamux_state::plan_fin(stream& of, piece_list& pieces) {
   if (!of.fin_waits || of.fin_sent || of.fin_planned) return false;
-  if (of.unsent.size() != of.planned_bytes || (of.flags_wait() && !of.flags_planned)) return false;
+  if (of.unsent.size() != of.planned_bytes) return false;
   const frame_header header{.flags = flag::fin, .stream_id = of.id};
   of.fin_planned = plan_frame({frame_origin::data, &of, header}, pieces);
   if (of.fin_planned) mark_planned(of);

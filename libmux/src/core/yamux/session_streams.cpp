@@ -18,6 +18,7 @@ result<std::uint32_t> yamux_state::open() {
   if (next_id_ == 0) return std::unexpected(make_error_code(errc::limit_exceeded));
   if (unacked_ >= config_.ack_backlog || live_ >= config_.max_streams) {
     awaits_streams_available_ = true;
+    events_.withdraw(event_kind::streams_available);
     return std::unexpected(make_error_code(errc::limit_exceeded));
   }
   try {
@@ -39,6 +40,7 @@ std::optional<std::uint32_t> yamux_state::accept() {
   stream* const of = unaccepted_.pop_front();
   if (of == nullptr) {
     awaits_stream_opened_ = true;
+    events_.withdraw(event_kind::stream_opened);
     return std::nullopt;
   }
   of->owned = true;
@@ -94,24 +96,29 @@ result<std::size_t> yamux_state::write(std::uint32_t id, std::span<const bytes> 
   const std::size_t before = of->unsent.copied();
   const std::size_t most = watermark(*of);
   std::size_t taken = 0;
+  bool all = true;
   try {
     for (const bytes piece : pieces) {
       const std::size_t room = most - std::min(most, of->unsent.copied());
       const std::size_t size = std::min(room, piece.size());
       if (size != 0) of->unsent.append(output_memory(), piece.first(size));
       taken += size;
-      if (size != piece.size()) {
-        of->awaits_writable = true;
-        break;
-      }
+      all = size == piece.size();
+      if (!all) break;
     }
   } catch (const std::bad_alloc&) {
     if (taken == 0) return std::unexpected(make_error_code(errc::out_of_memory));
-    of->awaits_writable = true;
+    all = false;
   }
+  if (!all) await_writable(*of);
   recount_copied(*of, before);
   update_output(*of);
   return taken;
+}
+
+void yamux_state::await_writable(stream& of) {
+  of.awaits_writable = true;
+  events_.withdraw(of, event_kind::writable);
 }
 
 result<std::size_t> yamux_state::lend(std::uint32_t id, std::span<const bytes> pieces) {
@@ -120,6 +127,7 @@ result<std::size_t> yamux_state::lend(std::uint32_t id, std::span<const bytes> p
   if (of->unsent.lending()) return std::unexpected(make_error_code(errc::invalid_argument));
   try {
     const std::size_t size = of->unsent.lend(output_memory(), pieces);
+    of->lent = size;
     update_output(*of);
     return size;
   } catch (const std::bad_alloc&) {
@@ -129,7 +137,12 @@ result<std::size_t> yamux_state::lend(std::uint32_t id, std::span<const bytes> p
 
 std::size_t yamux_state::revoke(std::uint32_t id) {
   stream* const of = find_owned(id);
-  if (of == nullptr || !of->unsent.lending()) return 0;
+  if (of == nullptr) return 0;
+  if (events_.waits(*of, event_kind::written)) {
+    events_.withdraw(*of, event_kind::written);
+    return of->lent;
+  }
+  if (!of->unsent.lending()) return 0;
   end_plan();
   const std::size_t before = of->unsent.copied();
   const std::size_t committed = begun_.owner == of ? begun_.payload_left : 0;
@@ -156,6 +169,7 @@ std::error_code yamux_state::read_error(stream& of) {
   if (of.failure) return of.failure;
   if (closed_) return closed_->cause;
   of.awaits_readable = true;
+  events_.withdraw(of, event_kind::readable);
   return errc::would_block;
 }
 
@@ -253,6 +267,7 @@ result<void> yamux_state::finish(std::uint32_t id) {
   stream* const of = find_owned(id);
   if (of != nullptr && of->fin_waits) return {};
   if (const auto may = may_write(of); !may) return may;
+  if (of->unsent.lending()) return std::unexpected(make_error_code(errc::invalid_argument));
   of->fin_waits = true;
   update_output(*of);
   return {};
@@ -264,7 +279,8 @@ void yamux_state::reset(std::uint32_t id, std::uint32_t code) {
 }
 
 void yamux_state::stop(std::uint32_t id) {
-  if (stream* const of = find_owned(id)) stop_reading(*of);
+  stream* const of = find_owned(id);
+  if (of != nullptr && (of->reads_on() || of->unread.size() != 0)) stop_reading(*of);
   conclude();
 }
 

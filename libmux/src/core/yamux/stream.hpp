@@ -58,6 +58,7 @@ struct stream : ring_link<struct accept_tag>,
   std::size_t planned_bytes = 0;
   send_queue::cursor place{};
 
+  std::size_t lent = 0;          ///< The size of the last run, until `written` was told.
   std::uint16_t events = 0;      ///< Kinds that wait, as bits.
   std::uint32_t reset_code = 0;  ///< Sent or received.
   std::error_code failure;       ///< What this side gave it up for.

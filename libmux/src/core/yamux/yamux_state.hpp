@@ -89,7 +89,7 @@ class yamux_state {
   void glitch(std::uint32_t count = 1);
 
   // Output.
-  bool plan_rest(piece_list& pieces);
+  void plan_rest(piece_list& pieces);
   void plan_session_frames(piece_list& pieces);
   void plan_control(piece_list& pieces);
   void plan_streams(piece_list& pieces);
@@ -114,6 +114,7 @@ class yamux_state {
   std::size_t watermark(const stream& of) const noexcept;
   void recount_copied(const stream& of, std::size_t before) noexcept;
   void widen(stream& of);
+  void await_writable(stream& of);
   void on_consumed(stream& of, std::size_t size);
   void after_read(stream& of, std::size_t size);
   void update_output(stream& of);
@@ -138,6 +139,7 @@ class yamux_state {
   void expire_streams();
   void end_session(const close_reason& reason, bool says_go_away);
   void end_streams();
+  void close_by_application(go_away_code code);
   void fail_session(errc why, go_away_code code);
   void fail_carrier(const close_reason& reason);
   void out_of_memory();
@@ -160,6 +162,7 @@ class yamux_state {
   yamux_statistics statistics_;
   std::optional<close_reason> closed_;
   time_point now_{};
+  bool clock_known_ = false;
 
   intrusive_ring<stream, accept_tag> unaccepted_;
   intrusive_ring<stream, lent_tag> lending_;

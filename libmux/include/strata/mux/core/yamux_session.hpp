@@ -55,15 +55,16 @@ class STRATA_MUX_API yamux_stream_view {
   /// Copies as many bytes of `pieces` as the watermark leaves room for and says how many; less than
   /// all of them means that one `writable` event follows.
   result<std::size_t> write(std::span<const bytes> pieces);
-  /// Sends from the caller's memory, which must stay unchanged until `written`, or until revoke()
-  /// or reset() and, when poll_output() has named it and sent() is still to come, that sent(). Says
-  /// how many bytes were taken: those of the first limits::yamux::max_lent_pieces pieces.
-  /// invalid_argument while something lent is under way, from write() too.
+  /// Sends from the caller's memory, which must stay unchanged until `written`; or until revoke(),
+  /// reset(), forget() or the end of stream or session and, when a list of poll_output() may name
+  /// it, the sent() behind that. Says how many bytes were taken: those of the first
+  /// limits::yamux::max_lent_pieces pieces. While something lent is under way, this, write() and
+  /// finish() give invalid_argument.
   result<std::size_t> lend(std::span<const bytes> pieces);
   /// Takes back what was lent and says how many of its bytes are committed all the same: they were
-  /// sent, or belong to a frame that has begun, whose rest is copied. Zero when nothing is lent, as
-  /// after `written`. A list from poll_output() that waits for its sent() is void then: call sent()
-  /// first.
+  /// sent, or belong to a frame that has begun, whose rest is copied; all of them when `written`
+  /// was to come next, which does not come then. Zero when nothing is lent. A list from
+  /// poll_output() that waits for its sent() is void then: call sent() first.
   std::size_t revoke();
 
   /// Copies received bytes out, straight from the input when it is read before release_input().
@@ -74,7 +75,7 @@ class STRATA_MUX_API yamux_stream_view {
   result<bytes> peek(bool& end);
   void consume(std::size_t size);
 
-  /// Ends the writing direction after what was written. Again is not an error.
+  /// Ends the writing direction after what was written. A second time is not an error.
   result<void> finish();
   /// Ends both directions at once, as far as they had not ended in order. If this side had
   /// finished, what it wrote still arrives, and only reading stops.
