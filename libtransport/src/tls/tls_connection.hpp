@@ -35,6 +35,8 @@ struct tls_failure {
   std::optional<std::uint8_t> alert_received;  ///< Of the peer, who therefore refused us.
   std::string text;                            ///< For people.
   ech_status ech = ech_status::not_tried;
+  /// With ech_status::rejected_with_retry: for one new connection (after_ech_failure).
+  std::vector<std::byte> retry_configs;
 };
 
 /// One side of TLS 1.3 or 1.2 over an ordered carrier of bytes, without a socket, a clock or a
@@ -112,6 +114,7 @@ class tls_connection {
   result<void> prepare();
   void drive();
   void shake_hands();
+  bool is_protocol_agreed() const;
   bool has_input() const;
   void look();
   void nothing_to_read();
