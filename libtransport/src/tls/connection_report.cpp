@@ -37,6 +37,17 @@ std::optional<certificate_hash> leaf_hash(SSL* session) {
   return hash;
 }
 
+void report_ech_rejection(SSL* session, std::optional<std::uint8_t> alert_sent,
+                          tls_failure& failure) {
+  ech_rejection rejection = ech_rejection_of(session, alert_sent);
+  failure.ech = rejection.status;
+  failure.retry_configs = std::move(rejection.retry_configs);
+  if (rejection.status == ech_status::failed) return;
+  failure.code = errc::ech_rejected;
+  failure.text = "the server of \"" + expected_name(session) + "\" did not accept ECH" +
+                 (rejection.status == ech_status::rejected ? "" : ", and named other keys");
+}
+
 }  // namespace
 
 connection_security security_of(SSL* session) {
@@ -58,7 +69,7 @@ connection_security security_of(SSL* session) {
   return out;
 }
 
-tls_failure failure_of(SSL* session, bool after_handshake) {
+tls_failure failure_of(SSL* session, bool after_handshake, std::optional<std::uint8_t> alert_sent) {
   // The oldest error is where it began; what follows only passes it on.
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
@@ -70,6 +81,9 @@ tls_failure failure_of(SSL* session, bool after_handshake) {
   if (disbelieved || reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     failure.code = errc::certificate_rejected;
     failure.text += ": " + tls_context::verification_failure(session);
+    // After a rejection of ECH this is the public name.
+    const std::string name = expected_name(session);
+    if (!name.empty()) failure.text += " (for " + name + ")";
   } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     failure.code = errc::certificate_rejected;
   } else if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
@@ -79,6 +93,7 @@ tls_failure failure_of(SSL* session, bool after_handshake) {
   } else {
     failure.code = after_handshake ? errc::protocol_error : errc::tls_failed;
   }
+  if (is_ech_error(code)) report_ech_rejection(session, alert_sent, failure);
   ERR_clear_error();
   return failure;
 }

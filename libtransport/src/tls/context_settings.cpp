@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "strata/transport/core/error.hpp"
+#include "tls/ech.hpp"
 
 namespace strata::transport {
 inline namespace v0 {
@@ -22,7 +23,6 @@ constexpr std::string_view supported_suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_
 constexpr const char* default_tls12_ciphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-constexpr std::size_t max_protocol_size = 255;  // RFC 7301 section 3.1.
 
 std::string joined(std::span<const std::string> names) {
   std::string out;
@@ -42,7 +42,7 @@ void write_keylog(const SSL* session, const char* line) {
 //# When using ALPN, endpoints MUST immediately close a connection (see Section 10.2 of
 //# [QUIC-TRANSPORT]) with a no_application_protocol TLS alert (QUIC error code 0x0178; see Section
 //# 4.8) if an application protocol is not negotiated.
-int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
+int select_protocol(SSL* session, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned offered_size, void* argument) {
   for (const std::string& protocol : static_cast<const implementation*>(argument)->alpn) {
     for (unsigned at = 0; at < offered_size; at += 1u + offered[at]) {
@@ -54,6 +54,10 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
       return SSL_TLSEXT_ERR_OK;
     }
   }
+  // Who offered ECH for a key that is gone has to get as far as the certificate, to be told of the
+  // new key; what it shows outside need not be ours. The connection cannot be used
+  // (tls_connection::shake_hands, QUIC's own check).
+  if (ech_status_of(session) == ech_status::grease) return SSL_TLSEXT_ERR_NOACK;
   //= RFC 9001 section 8.1
   //# The server MUST treat the inability to select a compatible application protocol as a
   //# connection error of type 0x0178 (no_application_protocol).

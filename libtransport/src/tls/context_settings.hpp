@@ -26,6 +26,8 @@ struct context_settings {
   bool finish();
 };
 
+constexpr std::size_t max_protocol_size = 255;  // RFC 7301 section 3.1.
+
 tls_error invalid_option(std::string text);
 
 /// An SSL_CTX with nothing but the promises that hold for every one.

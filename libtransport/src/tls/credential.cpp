@@ -20,26 +20,6 @@ tls_error invalid(std::string text) {
   return {make_error_code(errc::invalid_argument), std::move(text)};
 }
 
-std::string place_of(const pem_source& source) {
-  return source.path.empty() ? std::string("in memory") : "in " + source.path;
-}
-
-tls_result<std::string> read(const pem_source& source, std::string_view what) {
-  if (source.path.empty()) {
-    if (source.text.empty()) return std::unexpected(invalid("no " + std::string(what) + " given"));
-    return source.text;
-  }
-  std::ifstream file(source.path, std::ios::binary);
-  std::ostringstream text;
-  if (file.is_open()) text << file.rdbuf();
-  if (!file.is_open() || file.bad()) {
-    const std::error_code why(errno, std::generic_category());
-    return std::unexpected(tls_error{
-        why, "cannot read the " + std::string(what) + " " + source.path + ": " + why.message()});
-  }
-  return text.str();
-}
-
 bio_handle reader(const std::string& text) {
   return bio_handle(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
@@ -48,7 +28,7 @@ bio_handle reader(const std::string& text) {
 int no_password(char*, int, int, void*) { return -1; }
 
 tls_result<key_handle> load_key(OSSL_LIB_CTX* library, const pem_source& source) {
-  const auto text = read(source, "private key");
+  const auto text = read_pem(source, "private key");
   if (!text) return std::unexpected(text.error());
   ERR_clear_error();
   const bio_handle bio = reader(*text);
@@ -70,6 +50,26 @@ tls_result<key_handle> load_key(OSSL_LIB_CTX* library, const pem_source& source)
 }
 
 }  // namespace
+
+std::string place_of(const pem_source& source) {
+  return source.path.empty() ? std::string("in memory") : "in " + source.path;
+}
+
+tls_result<std::string> read_pem(const pem_source& source, std::string_view what) {
+  if (source.path.empty()) {
+    if (source.text.empty()) return std::unexpected(invalid("no " + std::string(what) + " given"));
+    return source.text;
+  }
+  std::ifstream file(source.path, std::ios::binary);
+  std::ostringstream text;
+  if (file.is_open()) text << file.rdbuf();
+  if (!file.is_open() || file.bad()) {
+    const std::error_code why(errno, std::generic_category());
+    return std::unexpected(tls_error{
+        why, "cannot read the " + std::string(what) + " " + source.path + ": " + why.message()});
+  }
+  return text.str();
+}
 
 std::string take_openssl_error() {
   char text[256] = "";
@@ -118,7 +118,7 @@ bool loaded_credential::use(SSL_CTX* context) const {
 tls_result<std::vector<certificate_handle>> load_certificates(OSSL_LIB_CTX* library,
                                                               const pem_source& source,
                                                               std::string_view what) {
-  const auto text = read(source, what);
+  const auto text = read_pem(source, what);
   if (!text) return std::unexpected(text.error());
   ERR_clear_error();
   const bio_handle bio = reader(*text);

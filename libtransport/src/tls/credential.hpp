@@ -20,6 +20,11 @@ struct loaded_credential {
   bool use(SSL_CTX* context) const;
 };
 
+/// The text of `source`; `what` names it in errors.
+tls_result<std::string> read_pem(const pem_source& source, std::string_view what);
+/// "in memory" or "in PATH".
+std::string place_of(const pem_source& source);
+
 /// Every certificate in `source`, at least one. `what` names the option in errors.
 tls_result<std::vector<certificate_handle>> load_certificates(OSSL_LIB_CTX*, const pem_source&,
                                                               std::string_view what);

@@ -88,7 +88,9 @@ SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned ch
                                SSL_TICKET_STATUS status, void*) {
   const bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
   if (!opened || !is_for_this_name(ssl, session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
-  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+  // A ticket of TLS 1.3 is used once (RFC 8446 appendix C.4), so there has to be another.
+  const bool renew = status == SSL_TICKET_SUCCESS_RENEW || SSL_version(ssl) == TLS1_3_VERSION;
+  return renew ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
 }
 
 bool set_mac_key(EVP_MAC_CTX* mac, const std::byte* secret) {
@@ -164,6 +166,10 @@ void resume_session(SSL* session, std::string_view server_name, bool offers_ech)
   SSL_SESSION* const resumed = d2i_SSL_SESSION_ex(nullptr, &cursor, static_cast<long>(saved.size()),
                                                   context.library, nullptr);
   if (resumed != nullptr) SSL_set_session(session, resumed);
+  // With TLS 1.2 a session is good for many connections, and not every one brings another.
+  if (resumed != nullptr && context.sessions &&
+      SSL_SESSION_get_protocol_version(resumed) == TLS1_2_VERSION)
+    context.sessions->put(key_of(context, server_name, offers_ech), saved);
   SSL_SESSION_free(resumed);
   ERR_clear_error();  // A session that cannot be read only costs a full handshake.
   OPENSSL_cleanse(saved.data(), saved.size());

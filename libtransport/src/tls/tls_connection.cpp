@@ -54,6 +54,8 @@ result<void> tls_connection::prepare() {
 void tls_connection::on_state(const SSL* ssl, int where, int value) {
   if ((where & SSL_CB_ALERT) == 0) return;
   auto& self = *static_cast<tls_connection*>(SSL_get_app_data(ssl));
+  const int level = value >> 8;
+  if (level != SSL3_AL_FATAL) return;
   const auto alert = static_cast<std::uint8_t>(value & 0xff);
   ((where & SSL_CB_READ) != 0 ? self.alert_received_ : self.alert_sent_) = alert;
 }
@@ -107,6 +109,10 @@ void tls_connection::shake_hands() {
   forget_errors();
   const int outcome = SSL_do_handshake(ssl_.get());
   if (outcome == 1) {
+    if (!is_protocol_agreed()) {
+      return fail({.code = errc::tls_failed,
+                   .text = "no application protocol in common with a client that offers ECH"});
+    }
     ready_ = true;
     records_at_key_ = io_.records_written();
     signal(event::ready);
@@ -117,7 +123,18 @@ void tls_connection::shake_hands() {
     return fail({.code = errc::closed_by_peer, .text = "the peer closed during the handshake"});
   }
   const bool went_on = io_.records_read() != before || before == 0;
-  if (why != SSL_ERROR_WANT_READ || !went_on) fail_as_openssl_says();
+  // OpenSSL goes on after some alerts of its own, as the one for padding of an inner hello that is
+  // not zero.
+  if (why != SSL_ERROR_WANT_READ || !went_on || alert_sent_) fail_as_openssl_says();
+}
+
+/// A client whose ECH could not be read was let past this question (select_protocol).
+bool tls_connection::is_protocol_agreed() const {
+  if (is_client() || context_.alpn().empty()) return true;
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &protocol, &size);
+  return size != 0 || ech_status_of(ssl_.get()) != ech_status::grease;
 }
 
 void tls_connection::handle_timeout(time_point now) {
@@ -162,6 +179,8 @@ bool tls_connection::poll_event(event& out) {
 
 std::size_t tls_connection::poll_output(time_point now, std::span<bytes> pieces) {
   now_ = now;
+  // What arrived before may still make OpenSSL answer.
+  if (lost_) io_.output().clear();
   if (!io_.output().empty()) touch();
   return io_.output().gather(pieces);
 }
@@ -211,7 +230,7 @@ void tls_connection::fail(tls_failure failure) {
   if (is_over()) return;
   failure.alert_sent = alert_sent_;
   failure.alert_received = alert_received_;
-  failure.ech = ech_status_of(ssl_.get());
+  if (failure.ech == ech_status::not_tried) failure.ech = ech_status_of(ssl_.get());
   if (!read_end_) read_end_ = failure.code;
   if (!write_end_) write_end_ = failure.code;
   failure_ = std::move(failure);
@@ -221,9 +240,7 @@ void tls_connection::fail(tls_failure failure) {
 }
 
 void tls_connection::fail_as_openssl_says() {
-  tls_failure failure = failure_of(ssl_.get(), ready_);
-  if (is_client() && failure.code == errc::certificate_rejected)
-    failure.text += " (for " + options_.server_name + ")";
+  tls_failure failure = failure_of(ssl_.get(), ready_, alert_sent_);
   fail(std::move(failure));
 }
 

@@ -104,6 +104,7 @@ class tls_connection {
   result<void> prepare();
   void drive();
   void shake_hands();
+  bool is_protocol_agreed() const;
   bool has_input() const;
   void look();
   void nothing_to_read();

@@ -3,6 +3,7 @@
 
 #include "strata/transport/core/address.hpp"
 #include "tls/context_settings.hpp"
+#include "tls/ech.hpp"
 #include "tls/session_resumption.hpp"
 
 namespace strata::transport {
@@ -72,7 +73,8 @@ bool tls_context::prepare_client(void* native_session, std::string_view server_n
   const std::string name(server_name);
   if (name.empty() || name.find('\0') != std::string::npos) return false;
   X509_VERIFY_PARAM* const parameters = SSL_get0_param(session);
-  if (address::parse_ip(name, 0)) {
+  const bool is_address = address::parse_ip(name, 0).has_value();
+  if (is_address) {
     // Names that are asked for are never addresses (RFC 6066 section 3).
     if (X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str()) != 1) return false;
   } else {
@@ -85,8 +87,21 @@ bool tls_context::prepare_client(void* native_session, std::string_view server_n
     //# clients MUST send the Server Name Indication (SNI; [RFC6066]) TLS extension
     if (SSL_set_tlsext_host_name(session, name.c_str()) != 1) return false;
   }
-  resume_session(session, server_name, false);
+  const bool imitates = implementation_->ech_grease && !ech_;
+  if (ech_ && (is_address || !offer_ech(session, *ech_))) return false;
+  if (imitates && !imitate_ech(session)) return false;
+  resume_session(session, server_name, ech_ != nullptr);
   return true;
+}
+
+tls_result<tls_context> tls_context::with_ech(const tls_ech_offer& offer) const {
+  if (is_server()) return std::unexpected(invalid_option("ECH is offered by clients"));
+  if (!ech_available()) return std::unexpected(ech_unavailable());
+  auto prepared = prepare_ech(offer, alpn());
+  if (!prepared) return std::unexpected(prepared.error());
+  tls_context out = *this;
+  out.ech_ = std::make_shared<const prepared_ech>(std::move(*prepared));
+  return out;
 }
 
 std::string tls_context::verification_failure(void* native_session) {
@@ -104,7 +119,10 @@ tls_result<tls_context> make_tls_client_context(const tls_client_options& option
   }
   set_client_sessions(*settings, options);
   if (!settings->finish()) return std::unexpected(openssl_failure("cannot hash the options"));
-  return tls_context(std::move(settings->made));
+  settings->made->ech_grease = options.ech_grease;
+  if (options.ech_grease && !ech_available()) return std::unexpected(ech_unavailable());
+  const tls_context made(std::move(settings->made));
+  return options.ech ? made.with_ech(*options.ech) : made;
 }
 
 tls_result<tls_context> make_tls_server_context(const tls_server_options& options) {
@@ -113,6 +131,7 @@ tls_result<tls_context> make_tls_server_context(const tls_server_options& option
   if (auto done = set_credentials(*settings, options); !done) return std::unexpected(done.error());
   if (auto done = set_client_authentication(*settings, options); !done)
     return std::unexpected(done.error());
+  if (auto done = set_ech_keys(*settings, options); !done) return std::unexpected(done.error());
   if (!settings->finish()) return std::unexpected(openssl_failure("cannot hash the options"));
   if (auto done = set_server_tickets(*settings, options); !done)
     return std::unexpected(done.error());

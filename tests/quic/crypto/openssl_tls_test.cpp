@@ -334,7 +334,11 @@ TEST_CASE("openssl_tls: the forgetful server is sound when it forgets nothing", 
 //= RFC 9001 section 4.2
 //# An endpoint MUST terminate the connection if a version of TLS older than 1.3 is negotiated.
 TEST_CASE("openssl_tls: only TLS 1.3 is offered and accepted", "[quic][crypto]") {
-  auto pair = pair_of();
+  // Whatever else the contexts may be good for.
+  auto client = client_options();
+  auto server = server_options();
+  client.minimum_version = server.minimum_version = strata::transport::tls_version::tls12;
+  auto pair = pair_of(client, server);
   bool offers_only_13 = false;
   pair.tamper = [&](bool from_client, encryption_level level, octets& message) {
     if (!from_client || level != encryption_level::initial) return;

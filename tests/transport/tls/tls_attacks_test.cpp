@@ -87,6 +87,18 @@ TEST_CASE("tls_attacks: key updates without data are counted", "[transport][tls]
   }
 }
 
+TEST_CASE("tls_attacks: a flood in one piece is stopped in its middle",
+          "[transport][tls][attack][T07]") {
+  pair_of_defaults pair;
+  REQUIRE(pair.shake_hands());
+  for (int i = 0; i < 2000; ++i) REQUIRE(pair.client.core.update_keys(true).has_value());
+  pair.carry(pair.client, pair.server);
+  REQUIRE(pair.server.core.failure() != nullptr);
+  // Each was answered until then.
+  CHECK(records_of(take_output(pair.server.core, pair.now)).size() <=
+        limits::tls_control_records + 1);
+}
+
 TEST_CASE("tls_attacks: key updates between data, or seldom, are fine",
           "[transport][tls][attack][T07]") {
   pair_of_defaults pair;

@@ -2,6 +2,7 @@
 // Sessions: which connection may resume which, and what is kept of them.
 #include <catch2/catch_test_macros.hpp>
 
+#include "strata/transport/core/error.hpp"
 #include "strata/transport/tls_session_store.hpp"
 #include "tls_pair.hpp"
 
@@ -54,7 +55,8 @@ TEST_CASE("tls_resumption: a session resumes one later connection to the same na
     const auto server = made(make_tls_server_context(server_options));
     CHECK_FALSE(resumed(client, server));
     CHECK(store->size() == (version == tls_version::tls13 ? 2 : 1));
-    CHECK(resumed(client, server));
+    // Each resumption brings what the next one needs.
+    for (int i = 0; i < 4; ++i) CHECK(resumed(client, server));
     CHECK_FALSE(resumed(client, server, "localhost"));
     store->clear();
     CHECK_FALSE(resumed(client, server));
@@ -119,6 +121,19 @@ TEST_CASE("tls_resumption: a ticket is good only at a server that judges alike",
   other.alpn = {"test/1", "more"};
   CHECK_FALSE(resumes_at(other));
   CHECK_FALSE(resumes_at(test_server()));
+  // Certificates that may be left out, and those that may not.
+  options.client_roots = {certificates().authority.root()};
+  options.client_certificate = client_certificates::requested;
+  const auto lenient = made(make_tls_server_context(options));
+  other = options;
+  other.client_certificate = client_certificates::required;
+  const auto store = std::make_shared<tls_session_store>();
+  const auto client = made(make_tls_client_context(keeping(store)));
+  CHECK_FALSE(resumed(client, lenient));
+  tls_pair pair(client, made(make_tls_server_context(other)));
+  pair.run();
+  REQUIRE(pair.server.core.failure() != nullptr);
+  CHECK(pair.server.core.failure()->code == strata::transport::errc::certificate_rejected);
 }
 
 TEST_CASE("tls_resumption: a ticket for one name is not good for another",

@@ -351,6 +351,23 @@ TEST_CASE("tls_stream: a carrier that is lost lets what arrived be read", "[tran
   CHECK(write_error(ended.server.core) == reset);
 }
 
+TEST_CASE("tls_stream: nothing is said to a carrier that is lost", "[transport][tls]") {
+  for (const bool old : {false, true}) {
+    auto pair = connected(old ? tls12() : tls13());
+    pair.server.reads = false;
+    REQUIRE(pair.client.write("some") == 4);
+    if (!old) REQUIRE(pair.client.core.update_keys(true).has_value());
+    REQUIRE(pair.client.core.finish().has_value());
+    pair.run();
+    pair.server.core.carrier_lost(std::make_error_code(std::errc::connection_reset));
+    pair.server.read_all();
+    CHECK(pair.server.received == "some");
+    CHECK(pair.server.read_end == errc::eof);
+    CHECK(pair.server.core.finished());
+    CHECK(take_output(pair.server.core, pair.now).empty());
+  }
+}
+
 TEST_CASE("tls_stream: reset gives up without a word", "[transport][tls]") {
   auto pair = connected();
   REQUIRE(pair.client.write("never sent") == 10);

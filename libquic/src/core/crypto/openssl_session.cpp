@@ -155,6 +155,11 @@ bool openssl_session::prepare(std::string_view server_name) {
   }
   const bool ready =
       set_callbacks(ssl_.get(), this) &&
+      //= RFC 9001 section 4.2
+      //# Clients MUST NOT offer TLS versions older than 1.3.
+      //= RFC 9001 section 4.2
+      //# An endpoint MUST terminate the connection if a version of TLS older than 1.3 is negotiated.
+      SSL_set_min_proto_version(ssl_.get(), TLS1_3_VERSION) == 1 &&
       SSL_set_quic_tls_transport_params(ssl_.get(), octets(transport_parameters_.data()),
                                         transport_parameters_.size()) == 1 &&
       (!is_client() || context_.prepare_client(ssl_.get(), server_name));

@@ -17,29 +17,13 @@
 #include "strata/transport/core/bytes.hpp"
 #include "strata/transport/core/connection_security.hpp"
 #include "strata/transport/core/limits.hpp"
+#include "strata/transport/core/tls_error.hpp"
 #include "strata/transport/export.hpp"
+#include "strata/transport/pem_source.hpp"
+#include "strata/transport/tls_ech.hpp"
 
 namespace strata::transport {
 inline namespace v0 {
-
-/// Why TLS could not be configured: `code` for programs, `text` for people, which names the file or
-/// option and what to do.
-struct tls_error {
-  std::error_code code;
-  std::string text;
-};
-
-template <class T>
-using tls_result = std::expected<T, tls_error>;
-
-/// PEM, in memory or in a file that is read when a context is made.
-struct pem_source {
-  static pem_source from_file(std::string path) { return {.path = std::move(path), .text = {}}; }
-  static pem_source from_text(std::string text) { return {.path = {}, .text = std::move(text)}; }
-
-  std::string path;  ///< Wins when not empty.
-  std::string text;
-};
 
 /// What one side proves its name with: the certificate first, then those that lead to a root; and
 /// the leaf's key, not encrypted.
@@ -98,6 +82,11 @@ struct tls_client_options {
   std::size_t record_size = limits::tls_record_size;
   keylog_sink keylog;
 
+  /// Encrypted Client Hello for every connection; tls_context::with_ech() is for single ones.
+  std::optional<tls_ech_offer> ech;
+  /// Imitates ECH where there is none, so that it does not stand out where there is.
+  bool ech_grease = false;
+
   /// Sessions of earlier connections; null: none are kept. The two functions below are for those
   /// who keep them elsewhere, and only then; they see no session of a connection with ECH.
   std::shared_ptr<tls_session_store> sessions;
@@ -141,6 +130,13 @@ struct tls_server_options {
   /// and the judgement of client certificates are the same.
   std::vector<tls_ticket_key> ticket_keys;
 
+  /// To open Encrypted Client Hello with: the current key and those that DNS may still name, with
+  /// an ID each. To change them, make another context for new connections.
+  std::vector<tls_ech_key> ech_keys;
+  /// Tries every key, whatever ID the client gives: for clients that hide it, and for keys that
+  /// share one.
+  bool ech_trial_decryption = false;
+
   void* native_library = nullptr;
 };
 
@@ -151,24 +147,30 @@ class STRATA_TRANSPORT_API tls_context {
   bool is_server() const noexcept;
   /// The application protocols, in order of preference.
   const std::vector<std::string>& alpn() const noexcept;
+  /// A client's context that offers ECH, or another ECH; it shares everything else with this one.
+  /// TLS 1.3 only, and only to names, not to addresses.
+  tls_result<tls_context> with_ech(const tls_ech_offer&) const;
 
   // For driver authors. These see OpenSSL's types, which no header of ours shows.
 
   /// The SSL_CTX*. Whoever makes an SSL of it keeps a copy of this object for as long as the SSL
   /// lives, and frees neither it nor its library context.
   void* native_context() const noexcept;
-  /// Gives a client's SSL* the name to ask for and to verify, and a session to resume where there
-  /// is one. `server_name` is a DNS name or an IP literal; false when it is neither.
+  /// Gives a client's SSL* the name to ask for and to verify, its ECH, and a session to resume
+  /// where there is one. `server_name` is a DNS name or, without ECH, an IP literal; false when it
+  /// is neither.
   bool prepare_client(void* native_session, std::string_view server_name) const;
   /// What the built-in or the given verification said about the peer of an SSL*; empty when it was
   /// content.
   static std::string verification_failure(void* native_session);
 
   struct implementation;
+  struct prepared_ech;
   explicit tls_context(std::shared_ptr<const implementation>) noexcept;
 
  private:
   std::shared_ptr<const implementation> implementation_;
+  std::shared_ptr<const prepared_ech> ech_;  ///< Of a client that offers it.
 };
 
 /// Reads the files, checks that everything fits together, and says what does not.

@@ -80,6 +80,11 @@ inline constexpr std::size_t tls_sessions_per_name = 4;
 /// Certificates of a peer, as bytes on the wire.
 inline constexpr std::size_t tls_certificate_bytes = 100 * 1024;
 
+// Encrypted Client Hello.
+inline constexpr std::size_t ech_config_list_bytes = 16 * 1024;  ///< In binary.
+inline constexpr std::size_t ech_configs = 64;                   ///< Of one list.
+inline constexpr std::size_t ech_config_extensions = 32;         ///< Of one configuration.
+
 }  // namespace limits
 }  // namespace v0
 }  // namespace strata::transport
