@@ -56,13 +56,22 @@ class yamux_connection final : public transport::connection {
 
 using made_handler = asio::any_completion_handler<connection_signature>;
 
-std::unique_ptr<transport::connection> make_on(const transport::ready_list& ready,
-                                               std::unique_ptr<transport::stream> carrier,
-                                               const transport::page_pool& pages, role side,
-                                               yamux_options options) {
-  options.session.role = side;
-  auto driver = transport::make_driver<detail::yamux_driver>(ready.executor(), ready,
-                                                             std::move(carrier), pages, options);
+/// What the sessions of one dialer or listener share.
+struct yamux_setting {
+  yamux_setting(const asio::any_io_executor& executor, role side, const yamux_options& chosen)
+      : ready(executor), pages(chosen.read_size, 4), options(chosen) {
+    options.session.role = side;
+  }
+
+  transport::ready_list ready;
+  transport::page_pool pages;
+  yamux_options options;
+};
+
+std::unique_ptr<transport::connection> make_on(const yamux_setting& setting,
+                                               std::unique_ptr<transport::stream> carrier) {
+  auto driver = transport::make_driver<detail::yamux_driver>(
+      setting.ready.executor(), setting.ready, std::move(carrier), setting.pages, setting.options);
   driver->start();
   return std::make_unique<yamux_connection>(std::move(driver));
 }
@@ -71,9 +80,8 @@ std::unique_ptr<transport::connection> make_on(const transport::ready_list& read
 
 std::unique_ptr<transport::connection> make_yamux_connection(
     std::unique_ptr<transport::stream> carrier, role side, const yamux_options& options) {
-  const transport::ready_list ready(carrier->get_executor());
-  const transport::page_pool pages(options.read_size, 2);
-  return make_on(ready, std::move(carrier), pages, side, options);
+  const yamux_setting setting(carrier->get_executor(), side, options);
+  return make_on(setting, std::move(carrier));
 }
 
 class yamux_dialer::state {
@@ -85,14 +93,12 @@ yamux_dialer::yamux_dialer(std::shared_ptr<transport::stream_dialer> carriers,
                            yamux_options options)
     : state_(std::make_unique<state>()) {
   using driver = transport::upgrading_dialer<transport::connection>;
-  const transport::ready_list ready(carriers->get_executor());
-  const transport::page_pool pages(options.read_size);
+  const yamux_setting setting(carriers->get_executor(), role::client, options);
   state_->driver = transport::make_driver<driver>(
-      ready.executor(), ready, std::move(carriers),
-      [ready, pages, options](const transport::target&, std::unique_ptr<transport::stream> carrier,
-                              made_handler made) {
-        std::move(made)(std::error_code(),
-                        make_on(ready, std::move(carrier), pages, role::client, options));
+      setting.ready.executor(), setting.ready, std::move(carriers),
+      [setting](const transport::target&, std::unique_ptr<transport::stream> carrier,
+                made_handler made) {
+        std::move(made)(std::error_code(), make_on(setting, std::move(carrier)));
       });
 }
 
@@ -114,13 +120,11 @@ yamux_listener::yamux_listener(std::unique_ptr<transport::stream_listener> carri
                                yamux_options options)
     : state_(std::make_unique<state>()) {
   using driver = transport::upgrading_listener<transport::connection>;
-  const transport::ready_list ready(carriers->get_executor());
-  const transport::page_pool pages(options.read_size);
+  const yamux_setting setting(carriers->get_executor(), role::server, options);
   state_->driver = transport::make_driver<driver>(
-      ready.executor(), ready, std::move(carriers),
-      [ready, pages, options](std::unique_ptr<transport::stream> carrier, made_handler made) {
-        std::move(made)(std::error_code(),
-                        make_on(ready, std::move(carrier), pages, role::server, options));
+      setting.ready.executor(), setting.ready, std::move(carriers),
+      [setting](std::unique_ptr<transport::stream> carrier, made_handler made) {
+        std::move(made)(std::error_code(), make_on(setting, std::move(carrier)));
       },
       transport::upgrade_limits());
 }

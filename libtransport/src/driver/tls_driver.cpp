@@ -31,13 +31,11 @@ result<std::size_t> tls_view::read(std::span<const mutable_bytes> to) {
   return total;
 }
 
-tls_driver::tls_driver(const ready_list& ready, std::unique_ptr<stream> carrier,
-                       const tls_memory& memory, const tls_context& context,
-                       const tls_stream_options& options)
-    : tls_pages{memory.store},
-      carried_stream_driver(ready, std::move(carrier), memory.input, context, core_options(options),
-                            *store),
-      options_(options) {}
+tls_driver::tls_driver(const tls_setting& setting, std::unique_ptr<stream> carrier)
+    : tls_pages{setting.store},
+      carried_stream_driver(setting.ready, std::move(carrier), setting.input, setting.context,
+                            core_options(setting.options), *store),
+      options_(setting.options) {}
 
 void tls_driver::handshake(completion<tls_signature> waiting) {
   if (is_dead()) return;
@@ -91,18 +89,16 @@ void tls_driver::on_shutdown() noexcept {
   const auto handshake = handshake_.take();
 }
 
-void start_tls(const ready_list& ready, std::unique_ptr<stream> carrier, const tls_memory& memory,
-               const tls_context& context, const tls_stream_options& options,
+void start_tls(const tls_setting& setting, std::unique_ptr<stream> carrier,
                completion<tls_signature> waiting) {
-  make_driver<tls_driver>(ready.executor(), ready, std::move(carrier), memory, context, options)
+  make_driver<tls_driver>(setting.ready.executor(), setting, std::move(carrier))
       ->handshake(std::move(waiting));
 }
 
 void start_tls(std::unique_ptr<stream> carrier, const tls_context& context,
                const tls_stream_options& options, completion<tls_signature> waiting) {
-  const ready_list ready(carrier->get_executor());
-  start_tls(ready, std::move(carrier), tls_memory(options.read_size), context, options,
-            std::move(waiting));
+  const tls_setting setting(ready_list(carrier->get_executor()), context, options);
+  start_tls(setting, std::move(carrier), std::move(waiting));
 }
 
 }  // namespace detail

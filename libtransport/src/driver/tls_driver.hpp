@@ -35,18 +35,25 @@ struct tls_pages {
   std::shared_ptr<page_store> store;
 };
 
-/// What the streams of one dialer or listener share.
-struct tls_memory {
-  explicit tls_memory(std::size_t read_size)
-      : input(read_size, 4), store(std::make_shared<page_store>()) {}
+/// What the handshakes of one dialer or listener share.
+struct tls_setting {
+  tls_setting(const ready_list& on, tls_context with, tls_stream_options chosen)
+      : ready(on),
+        input(chosen.read_size, 4),
+        store(std::make_shared<page_store>()),
+        context(std::move(with)),
+        options(std::move(chosen)) {}
+
+  ready_list ready;
   page_pool input;
   std::shared_ptr<page_store> store;
+  tls_context context;
+  tls_stream_options options;
 };
 
 class tls_driver final : private tls_pages, public carried_stream_driver<tls_connection, tls_view> {
  public:
-  tls_driver(const ready_list& ready, std::unique_ptr<stream> carrier, const tls_memory& memory,
-             const tls_context& context, const tls_stream_options& options);
+  tls_driver(const tls_setting& setting, std::unique_ptr<stream> carrier);
 
   void handshake(completion<tls_signature> waiting);
   const tls_connection& connection() const noexcept { return core(); }
@@ -63,8 +70,7 @@ class tls_driver final : private tls_pages, public carried_stream_driver<tls_con
   pending_operation<tls_signature> handshake_;
 };
 
-void start_tls(const ready_list& ready, std::unique_ptr<stream> carrier, const tls_memory& memory,
-               const tls_context& context, const tls_stream_options& options,
+void start_tls(const tls_setting& setting, std::unique_ptr<stream> carrier,
                completion<tls_signature> waiting);
 
 }  // namespace detail

@@ -21,12 +21,11 @@ struct as_stream {
 };
 
 /// The handshake for whoever waits for any stream.
-void upgrade(const ready_list& ready, std::unique_ptr<stream> carrier,
-             const detail::tls_memory& memory, const tls_context& context,
-             const tls_stream_options& options, made_handler made) {
+void upgrade(const detail::tls_setting& setting, std::unique_ptr<stream> carrier,
+             made_handler made) {
   auto handler = convert_completion<as_stream>(completion<stream_signature>{std::move(made)});
-  detail::start_tls(ready, std::move(carrier), memory, context, options,
-                    make_completion<tls_signature>(std::move(handler), ready.executor()));
+  detail::start_tls(setting, std::move(carrier),
+                    make_completion<tls_signature>(std::move(handler), setting.ready.executor()));
 }
 
 }  // namespace
@@ -40,14 +39,13 @@ tls_dialer::tls_dialer(std::shared_ptr<stream_dialer> carriers, tls_context cont
                        tls_stream_options options)
     : state_(std::make_unique<state>()) {
   const ready_list ready(carriers->get_executor());
-  const detail::tls_memory memory(options.read_size);
   state_->driver = make_driver<upgrading_dialer<stream>>(
       ready.executor(), ready, std::move(carriers),
-      [ready, memory, context = std::move(context), options = std::move(options)](
+      [setting = detail::tls_setting(ready, std::move(context), std::move(options))](
           const target& where, std::unique_ptr<stream> carrier, made_handler made) {
-        tls_stream_options chosen = options;
-        if (chosen.server_name.empty()) chosen.server_name = where.host();
-        upgrade(ready, std::move(carrier), memory, context, chosen, std::move(made));
+        detail::tls_setting chosen = setting;
+        if (chosen.options.server_name.empty()) chosen.options.server_name = where.host();
+        upgrade(chosen, std::move(carrier), std::move(made));
       });
 }
 
@@ -59,7 +57,7 @@ void tls_dialer::do_dial(const target& where, completion<stream_signature> waiti
 
 class tls_listener::state {
  public:
-  std::shared_ptr<tls_context> context;
+  std::shared_ptr<detail::tls_setting> setting;
   std::shared_ptr<upgrading_listener<stream>> driver;
 };
 
@@ -67,13 +65,12 @@ tls_listener::tls_listener(std::unique_ptr<stream_listener> carriers, tls_contex
                            tls_stream_options options)
     : state_(std::make_unique<state>()) {
   const ready_list ready(carriers->get_executor());
-  const detail::tls_memory memory(options.read_size);
-  state_->context = std::make_shared<tls_context>(std::move(context));
+  state_->setting =
+      std::make_shared<detail::tls_setting>(ready, std::move(context), std::move(options));
   state_->driver = make_driver<upgrading_listener<stream>>(
       ready.executor(), ready, std::move(carriers),
-      [ready, memory, current = state_->context, options = std::move(options)](
-          std::unique_ptr<stream> carrier, made_handler made) {
-        upgrade(ready, std::move(carrier), memory, *current, options, std::move(made));
+      [setting = state_->setting](std::unique_ptr<stream> carrier, made_handler made) {
+        upgrade(*setting, std::move(carrier), std::move(made));
       },
       upgrade_limits());
 }
@@ -81,7 +78,7 @@ tls_listener::tls_listener(std::unique_ptr<stream_listener> carriers, tls_contex
 tls_listener::~tls_listener() { state_->driver->close(); }
 void tls_listener::close() noexcept { state_->driver->close(); }
 address tls_listener::local_address() const noexcept { return state_->driver->local_address(); }
-void tls_listener::use(tls_context context) { *state_->context = std::move(context); }
+void tls_listener::use(tls_context context) { state_->setting->context = std::move(context); }
 asio::any_io_executor tls_listener::do_executor() noexcept { return state_->driver->executor(); }
 void tls_listener::do_accept(completion<stream_signature> waiting) {
   state_->driver->accept(std::move(waiting));

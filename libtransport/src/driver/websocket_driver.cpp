@@ -31,11 +31,11 @@ std::optional<std::error_code> websocket_view::ahead() {
   return there.error();
 }
 
-websocket_driver::websocket_driver(const ready_list& ready, std::unique_ptr<stream> carrier,
-                                   const page_pool& pages, websocket_role role,
-                                   const websocket_options& options)
-    : carried_stream_driver(ready, std::move(carrier), pages, role, options),
-      linger_(options.linger) {}
+websocket_driver::websocket_driver(const websocket_setting& setting,
+                                   std::unique_ptr<stream> carrier)
+    : carried_stream_driver(setting.ready, std::move(carrier), setting.pages, setting.role,
+                            setting.options),
+      linger_(setting.options.linger) {}
 
 void websocket_driver::handshake(completion<websocket_signature> waiting) {
   if (is_dead()) return;
@@ -97,10 +97,9 @@ void websocket_driver::on_shutdown() noexcept {
 
 namespace {
 
-void start_on(const ready_list& ready, std::unique_ptr<stream> carrier, const page_pool& pages,
-              websocket_role role, const websocket_options& options,
+void start_on(const websocket_setting& setting, std::unique_ptr<stream> carrier,
               completion<websocket_signature> waiting) {
-  make_driver<websocket_driver>(ready.executor(), ready, std::move(carrier), pages, role, options)
+  make_driver<websocket_driver>(setting.ready.executor(), setting, std::move(carrier))
       ->handshake(std::move(waiting));
 }
 
@@ -121,9 +120,9 @@ completion<websocket_signature> for_any_stream(
 
 void start_websocket(std::unique_ptr<stream> carrier, websocket_role role,
                      const websocket_options& options, completion<websocket_signature> waiting) {
-  const ready_list ready(carrier->get_executor());
-  start_on(ready, std::move(carrier), page_pool(options.read_size, 2), role, options,
-           std::move(waiting));
+  const websocket_setting setting{ready_list(carrier->get_executor()),
+                                  page_pool(options.read_size, 2), role, options};
+  start_on(setting, std::move(carrier), std::move(waiting));
 }
 
 }  // namespace detail
@@ -181,13 +180,15 @@ websocket_dialer::websocket_dialer(std::shared_ptr<stream_dialer> carriers,
   const page_pool pages(options.read_size, 4);
   state_->driver = make_driver<upgrading_dialer<stream>>(
       ready.executor(), ready, std::move(carriers),
-      [ready, pages, options = std::move(options)](
+      [setting =
+           detail::websocket_setting{ready, pages, websocket_role::client, std::move(options)}](
           const target& where, std::unique_ptr<stream> carrier,
           asio::any_completion_handler<stream_signature> made) {
-        websocket_options chosen = options;
-        if (chosen.request.authority.empty()) chosen.request.authority = where.string();
-        detail::start_on(ready, std::move(carrier), pages, websocket_role::client, chosen,
-                         detail::for_any_stream(ready, std::move(made)));
+        detail::websocket_setting chosen = setting;
+        auto& authority = chosen.options.request.authority;
+        if (authority.empty()) authority = where.string();
+        detail::start_on(chosen, std::move(carrier),
+                         detail::for_any_stream(setting.ready, std::move(made)));
       });
 }
 
@@ -211,10 +212,11 @@ websocket_listener::websocket_listener(std::unique_ptr<stream_listener> carriers
   const page_pool pages(options.read_size, 4);
   state_->driver = make_driver<upgrading_listener<stream>>(
       ready.executor(), ready, std::move(carriers),
-      [ready, pages, options = std::move(options)](
+      [setting =
+           detail::websocket_setting{ready, pages, websocket_role::server, std::move(options)}](
           std::unique_ptr<stream> carrier, asio::any_completion_handler<stream_signature> made) {
-        detail::start_on(ready, std::move(carrier), pages, websocket_role::server, options,
-                         detail::for_any_stream(ready, std::move(made)));
+        detail::start_on(setting, std::move(carrier),
+                         detail::for_any_stream(setting.ready, std::move(made)));
       },
       upgrade_limits());
 }

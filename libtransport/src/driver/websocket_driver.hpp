@@ -27,10 +27,17 @@ class websocket_view {
   websocket_core* of_;
 };
 
+/// What the openings of one dialer or listener share.
+struct websocket_setting {
+  ready_list ready;
+  page_pool pages;
+  websocket_role role;
+  websocket_options options;
+};
+
 class websocket_driver final : public carried_stream_driver<websocket_core, websocket_view> {
  public:
-  websocket_driver(const ready_list& ready, std::unique_ptr<stream> carrier, const page_pool& pages,
-                   websocket_role role, const websocket_options& options);
+  websocket_driver(const websocket_setting& setting, std::unique_ptr<stream> carrier);
 
   void handshake(completion<websocket_signature> waiting);
   const websocket_core& connection() const noexcept { return core(); }
