@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace strata::mux::core::testing::failing {
+namespace strata::testkit::failing {
 
 bool armed = false;
 
@@ -38,9 +38,9 @@ std::size_t end() {
   return failures;
 }
 
-}  // namespace strata::mux::core::testing::failing
+}  // namespace strata::testkit::failing
 
-using strata::mux::core::testing::failing::take;
+using strata::testkit::failing::take;
 
 void* operator new(std::size_t size) { return take(size); }
 void* operator new[](std::size_t size) { return take(size); }

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 /// The global operator new of a program, which fails when it is told to.
-namespace strata::mux::core::testing::failing {
+namespace strata::testkit::failing {
 
 /// While true allocations are counted, and may fail.
 extern bool armed;
@@ -14,4 +14,4 @@ void begin(std::size_t nth, bool stays_exhausted);
 /// None fails any more. How many have.
 std::size_t end();
 
-}  // namespace strata::mux::core::testing::failing
+}  // namespace strata::testkit::failing

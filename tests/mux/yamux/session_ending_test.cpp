@@ -219,6 +219,29 @@ TEST_CASE("ending: bytes that had come can be read after the session", "[mux][ya
   CHECK(server.statistics().streams_open == 0);
 }
 
+TEST_CASE("ending: streams that came before the peer's end can be accepted behind it",
+          "[mux][yamux]") {
+  for (const bool by_peer : {true, false}) {
+    session_end server = server_with_stream();
+    server.receive(data_frame(3, flag::syn | flag::fin, "whole") + window_frame(5, flag::syn));
+    if (by_peer) {
+      server.session.receive_end(server.now);
+      CHECK(server.session.accept() == 3);
+      CHECK(server.read(3) == "whole");
+      CHECK(server.session.accept() == 5);
+      CHECK(server.read_error(5) == failure::closed_by_peer);
+      server.stream(1).forget();
+      server.stream(3).forget();
+      server.stream(5).forget();
+    } else {  // Who closes here wants nothing more.
+      server.session.control().close(server.now, go_away_code::normal);
+      server.stream(1).forget();
+    }
+    CHECK_FALSE(server.session.accept());
+    CHECK(server.statistics().streams_open == 0);
+  }
+}
+
 TEST_CASE("ending: lent input that was not released is still there after the session",
           "[mux][yamux]") {
   session_end server = server_with_stream();
@@ -268,7 +291,6 @@ TEST_CASE("ending: a carrier that is lost while we say Go Away ends that", "[mux
 
 TEST_CASE("ending: nothing happens to a session that is over", "[mux][yamux]") {
   session_end server = server_with_stream();
-  server.receive(window_frame(3, flag::syn));
   server.session.receive_end(server.now);
   CHECK_FALSE(server.session.accept());
   server.poll();

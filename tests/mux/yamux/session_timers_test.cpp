@@ -205,6 +205,16 @@ TEST_CASE("timers: a forgotten stream that ends in time is not reset", "[mux][ya
   server.receive(data_frame(1, flag::fin));
   CHECK(server.statistics().streams_open == 0);
   CHECK_FALSE(server.session.next_timeout());
+  // Nor has one a deadline that was over before, or that RST will end.
+  session_end over = server_with_stream(quiet());
+  REQUIRE(over.stream(1).finish());
+  over.receive(data_frame(1, flag::fin));
+  over.frames();
+  over.stream(1).forget();
+  CHECK_FALSE(over.session.next_timeout());
+  session_end reset = server_with_stream(quiet());
+  reset.stream(1).forget();
+  CHECK_FALSE(reset.session.next_timeout());
 }
 
 TEST_CASE("timers: bytes that the peer's window never takes are dropped in time", "[mux][yamux]") {

@@ -162,6 +162,24 @@ TEST_CASE("windows: after the peer's end, or the stream's, nothing grows", "[mux
   }
 }
 
+TEST_CASE("windows: nothing grows in the middle of a frame of a stream that was reset here",
+          "[mux][yamux]") {
+  session_end server = server_with_stream();
+  server.receive(data_frame(1, 0, "x"));
+  answer_ping(server, 50ms);
+  server.read(1);
+  server.receive(data_frame(1, 0, std::string(200'000, 'x')));
+  server.read(1);
+  server.frames();
+  const byte_vector input = data_frame(1, 0, std::string(200'000, 'x'));
+  server.receive(byte_vector(input.begin(), input.begin() + 1000));
+  server.stream(1).reset(1);
+  server.frames();
+  CHECK(server.statistics().streams_open == 0);
+  server.receive(byte_vector(input.begin() + 1000, input.end()));
+  CHECK(server.statistics().window_growth_left == limit::window_growth);
+}
+
 TEST_CASE("windows: without a round trip nothing grows", "[mux][yamux]") {
   session_end server = server_with_stream();
   for (int round = 0; round < 40; ++round) {

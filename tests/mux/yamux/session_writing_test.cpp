@@ -330,6 +330,16 @@ TEST_CASE("writing: reset() between poll_output() and sent() leaves the list as 
   CHECK(payload_of(frames, 3).size() == 200'000);
 }
 
+TEST_CASE("writing: what was lent and reset is not told as written", "[mux][yamux]") {
+  session_end client = client_with_stream();
+  REQUIRE(client.lend(1, "lent"));
+  std::vector<bytes> list(8);
+  REQUIRE(client.session.poll_output(client.now, list) == 2);
+  client.stream(1).reset(7);
+  client.session.sent(16);
+  CHECK(client.take(written, 1) == 0);
+}
+
 TEST_CASE("writing: a stream that the peer never heard of goes without a word", "[mux][yamux]") {
   session_end client(role::client);
   client.session.open().value();

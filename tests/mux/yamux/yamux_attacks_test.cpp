@@ -184,6 +184,14 @@ TEST_CASE("yamux: a peer that works may make noise in proportion", "[attack][Y07
   CHECK(slow.closed() == nullptr);
 }
 
+TEST_CASE("yamux: bytes under way to a stream that was reset are no noise", "[attack][Y07][mux]") {
+  session_end server = server_with_stream();
+  server.stream(1).forget();
+  server.frames();
+  server.receive(repeat(data_frame(1, 0, "x"), 10'000));
+  CHECK(server.closed() == nullptr);
+}
+
 TEST_CASE("yamux: streams with wrong or used IDs", "[attack][Y08][mux]") {
   const std::pair<byte_vector, mux::errc> bad[] = {
       {window_frame(2, flag::syn), mux::errc::bad_stream_id},  // Both ends are servers.
