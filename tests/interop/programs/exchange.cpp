@@ -154,6 +154,8 @@ asio::awaitable<void> serve(transport::stream& stream, const std::function<void(
   } else if (order == "R") {
     co_await write_pattern(stream, reset_after);
     stream.reset(reset_code);
+  } else if (order == "C") {
+    throw unsupported("a stream over WebSocket closes with 1000 only");
   } else if (order == "G") {
     close();
   } else {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -24,6 +24,12 @@ std::string pattern(std::size_t size);
 /// SHA-256 of the first `size` bytes of the pattern.
 std::string pattern_digest(std::uint64_t size);
 std::string big_endian(std::uint64_t value);
+
+/// What a library cannot do by its nature; programs end with exit_unsupported for it.
+struct unsupported : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+constexpr int exit_unsupported = 127;
 
 struct received {
   std::uint64_t bytes = 0;

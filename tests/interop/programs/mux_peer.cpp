@@ -19,6 +19,7 @@
 
 #include "interop/programs/exchange.hpp"
 #include "interop/programs/visits.hpp"
+#include "interop/programs/websocket_side.hpp"
 #include "strata/mux/yamux.hpp"
 #include "strata/transport/tcp.hpp"
 
@@ -102,6 +103,7 @@ asio::awaitable<void> serve_connection(connection_pointer connection, bool greet
 asio::awaitable<void> run_server(const arguments& chosen) {
   const auto executor = co_await asio::this_coro::executor;
   const auto where = transport::address::parse(chosen.address).value();
+  if (chosen.protocol == "websocket") co_await serve_websockets(where, chosen.keep_alive);
   auto carriers = transport::tcp_listener::listen(executor, where);
   if (!carriers) throw std::system_error(carriers.error());
   mux::yamux_listener listener(std::move(*carriers), options_of(chosen));
@@ -114,9 +116,13 @@ asio::awaitable<void> run_server(const arguments& chosen) {
 }
 
 asio::awaitable<void> run_client(const arguments& chosen) {
+  const auto where = transport::target::parse(chosen.address).value();
+  if (chosen.protocol == "websocket") {
+    co_await visit_websocket(where, chosen.scenario, chosen.keep_alive);
+    co_return;
+  }
   const auto executor = co_await asio::this_coro::executor;
   mux::yamux_dialer dialer(std::make_shared<transport::tcp_dialer>(executor), options_of(chosen));
-  const auto where = transport::target::parse(chosen.address).value();
   const auto connection = co_await dialer.async_dial(where, use_awaitable);
   co_await visit(*connection, chosen.scenario);
   if (!connection->closed()) co_await connection->async_shutdown(patience, 0, use_awaitable);
@@ -148,6 +154,9 @@ int run(const arguments& chosen) {
 int main(int count, char** words) {
   try {
     return strata::interop::run(strata::interop::parse(count, words));
+  } catch (const strata::interop::unsupported& thrown) {
+    std::fprintf(stderr, "unsupported: %s\n", thrown.what());
+    return strata::interop::exit_unsupported;
   } catch (const std::exception& thrown) {
     std::fprintf(stderr, "%s: %s\n", words[0], thrown.what());
     return EXIT_FAILURE;

@@ -10,6 +10,7 @@ from . import Failed, frames
 YAMUX, WEBSOCKET = "yamux", "websocket"
 KEEP_ALIVE = ("--keep-alive", 300)
 CLOSING_SECONDS = 5
+CLIENT_CODE = 4002
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +95,26 @@ def client_closes(cell):
         raise Failed("the server takes the end for a failure")
 
 
+def fragments(cell):
+    server = cell.start_server("--fragments")
+    cell.run_client(server.address)
+    server.still_runs()
+
+
+def pings(cell):
+    server = cell.start_server(*KEEP_ALIVE)
+    cell.run_client(server.address, *KEEP_ALIVE)
+    server.still_runs()
+
+
+def client_code(cell):
+    server = cell.start_server()
+    cell.run_client(server.address)
+    closing = wait_for_closing(server)
+    if closing["code"] != CLIENT_CODE:
+        raise Failed(f"the server saw {closing['code']} instead of {CLIENT_CODE}")
+
+
 SCENARIOS = (
     MuxScenario("echo", "one stream there and back", plain, fast=True),
     MuxScenario("many", "100 streams at once, 100 kB each way", plain, fast=True),
@@ -106,4 +127,12 @@ SCENARIOS = (
     MuxScenario("idle", "two silent seconds with keep-alive; every ping is answered once", idle),
     MuxScenario("server-closes", "the server closes in order while a stream is open", server_closes, fast=True),
     MuxScenario("client-closes", "the client closes in order", client_closes, fast=True),
+    MuxScenario("messages", "of 1 byte to 10 MB there and back", plain, WEBSOCKET, fast=True),
+    MuxScenario("fragments", "the peer sends its messages in pieces", fragments, WEBSOCKET, fast=True),
+    MuxScenario("subprotocol", "the one that the client asks for", plain, WEBSOCKET, fast=True),
+    MuxScenario("bulk-upload", "100 MB, compared by SHA-256", plain, WEBSOCKET),
+    MuxScenario("bulk-download", "100 MB, compared by SHA-256", plain, WEBSOCKET),
+    MuxScenario("pings", "in two silent seconds, of empty to 125 bytes", pings, WEBSOCKET),
+    MuxScenario("server-code", "the server closes with 4001", plain, WEBSOCKET, fast=True),
+    MuxScenario("client-code", "the client closes with 4002", client_code, WEBSOCKET, fast=True),
 )
