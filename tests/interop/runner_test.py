@@ -11,7 +11,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from runner import Failed, NotApplicable, building, command, packets, relay, scenarios, table  # noqa: E402
+from runner import Failed, NotApplicable, building, command, frames, mux, packets, relay, scenarios, table  # noqa: E402
 from runner.cell import Cell  # noqa: E402
 from runner.contents import SMALL, Contents  # noqa: E402
 from runner.programs import Program  # noqa: E402
@@ -43,6 +43,41 @@ class Packets(unittest.TestCase):
     def test_truncation_at_every_length(self):
         for size in range(len(INITIAL)):
             self.assertEqual(packets.long_packets(INITIAL[:size]), [], size)
+
+
+class Frames(unittest.TestCase):
+    """Headers of yamux, wherever the bytes are cut."""
+
+    WIRE = bytes.fromhex("00 01 0001 00000001 00000000" "00 00 0004 00000001 00000003") + b"abc" + bytes.fromhex(
+        "00 02 0001 00000000 00000007")
+
+    def test_every_cut(self):
+        for cut in range(len(self.WIRE) + 1):
+            reader = frames.Reader()
+            reader.add(self.WIRE[:cut])
+            reader.add(self.WIRE[cut:])
+            self.assertEqual(reader.frames, [(frames.WINDOW, frames.SYN, 1, 0), (frames.DATA, frames.FIN, 1, 3),
+                                             (frames.PING, frames.SYN, 0, 7)], cut)
+
+    def test_a_length_that_is_no_size_is_not_skipped(self):
+        reader = frames.Reader()
+        reader.add(bytes.fromhex("00 01 0008 00000001 00000009" "00 03 0000 00000000 00000000"))
+        self.assertEqual([frame.kind for frame in reader.frames], [frames.WINDOW, frames.GO_AWAY])
+
+
+class GoAway(unittest.TestCase):
+    def test_what_is_missing_is_a_failure(self):
+        program = types.SimpleNamespace(name="somebody")
+        mux.MuxCell.check_go_away(program, [0])
+        for codes in ([], [1], [0, 0]):
+            with self.assertRaises(Failed):
+                mux.MuxCell.check_go_away(program, codes)
+
+    def test_who_cannot_say_it(self):
+        program = types.SimpleNamespace(name="go-yamux")
+        mux.MuxCell.check_go_away(program, [])
+        with self.assertRaises(Failed):
+            mux.MuxCell.check_go_away(program, [2])
 
 
 class Counting(unittest.TestCase):

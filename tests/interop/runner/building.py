@@ -44,6 +44,8 @@ class Recipe:
     keep: tuple
     """What of the build folder stays in the cache."""
     command: tuple
+    folder: str = ""
+    """Of the sources, where several peers share them; else its name."""
 
 
 def python_recipe():
@@ -70,6 +72,40 @@ RECIPES = {
 }
 
 
+def go_mux_recipe(name):
+    return Recipe(
+        name=name, folder="go-mux", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-mux", "."),),
+        environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
+        product="go-mux", keep=("go-mux",), command=("{product}", name))
+
+
+YAMUX_RECIPES = {
+    "hashicorp-yamux": lambda: go_mux_recipe("hashicorp-yamux"),
+    "go-yamux": lambda: go_mux_recipe("go-yamux"),
+    "rust-yamux": lambda: Recipe(
+        name="rust-yamux", tool=("cargo", "--version"), least=(1, 85), sources=("src/*.rs", "Cargo.toml", "Cargo.lock"),
+        fetch=(("cargo", "fetch", "--locked"),), compile=(("cargo", "build", "--release", "--locked", "--offline"),),
+        environment={"CARGO_TARGET_DIR": "{build}/target"}, product="target/release/rust-yamux-peer",
+        keep=("target/release/rust-yamux-peer",), command=("{product}",)),
+}
+
+WEBSOCKET_RECIPES = {
+    "websockets": lambda: Recipe(
+        name="websockets", tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
+        fetch=((sys.executable, "-m", "venv", "{build}/venv"),
+               ("{build}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps",
+                "--only-binary=:all:", "-r", "requirements.txt")),
+        compile=(), environment={}, product="venv/bin/python", keep=(), command=("{product}", "-B", "{sources}/peer.py")),
+    "ws": lambda: Recipe(
+        name="ws", tool=("node", "--version"), least=(20, 0), sources=("package.json", "package-lock.json"),
+        fetch=(("cp", "package.json", "package-lock.json", "{build}"),
+               ("npm", "ci", "--prefix", "{build}", "--ignore-scripts", "--no-audit", "--no-fund")),
+        compile=(), environment={}, product="node_modules/ws/index.js", keep=("node_modules",),
+        command=("node", "{sources}/peer.mjs", "{product}")),
+}
+
+
 class Built:
     """A peer ready to run."""
 
@@ -79,9 +115,9 @@ class Built:
 
 
 class Build:
-    def __init__(self, name, logs):
-        self.recipe = RECIPES[name]()
-        self.sources = PEERS / name
+    def __init__(self, name, logs, recipes=RECIPES):
+        self.recipe = recipes[name]()
+        self.sources = PEERS / (self.recipe.folder or name)
         self.log = logs / f"build-{name}.log"
         self.tool_version = ""
 
@@ -149,7 +185,10 @@ class Build:
         staged = work / "staged"
         for name in self.recipe.keep:
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(work / name, staged / name)
+            if (work / name).is_dir():
+                shutil.copytree(work / name, staged / name, symlinks=True)
+            else:
+                shutil.copy2(work / name, staged / name)
         staged.rename(final)
 
     def _run(self, commands, work, log, failure, sentence):
