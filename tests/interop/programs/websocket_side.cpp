@@ -179,7 +179,8 @@ asio::awaitable<void> visit_websocket(const transport::target& where, std::strin
   }
   const auto found = scenarios().find(scenario);
   demand(found != scenarios().end(), "no such scenario");
-  transport::tcp_dialer dialer(co_await asio::this_coro::executor);
+  const auto executor = co_await asio::this_coro::executor;
+  transport::tcp_dialer dialer(executor);
   auto carrier = co_await dialer.async_dial(where, use_awaitable);
   transport::websocket_options options;
   options.request.authority = "localhost";
