@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
@@ -34,10 +35,20 @@ constexpr std::uint64_t bulk = 100'000'000;
 constexpr std::size_t small = 1000;
 constexpr auto silence = std::chrono::seconds(2);
 constexpr std::string_view subprotocol = "interop.strata";
+constexpr std::uint16_t websocket_normal = 1000;
 constexpr std::uint16_t close_code = 4001;
 
 void demand(bool holds, const char* otherwise) {
   if (!holds) throw std::runtime_error(otherwise);
+}
+
+asio::awaitable<void> answer(transport::websocket_stream& stream) {
+  try {
+    const std::function<void()> nothing = [] {};
+    co_await serve(stream, nothing);
+  } catch (const std::system_error& thrown) {
+    std::fprintf(stderr, "a WebSocket ended: %s\n", thrown.what());
+  }
 }
 
 asio::awaitable<void> serve_one(std::unique_ptr<transport::stream> carrier,
@@ -45,18 +56,19 @@ asio::awaitable<void> serve_one(std::unique_ptr<transport::stream> carrier,
   try {
     const stream_pointer stream = co_await transport::async_websocket_handshake(
         std::move(carrier), transport::websocket_role::server, options, use_awaitable);
-    const std::function<void()> nothing = [] {};
-    co_await serve(*stream, nothing);
-    const auto [error] = co_await stream->async_wait_closed(quietly);
+    co_await answer(*stream);
+    co_await stream->async_wait_closed(quietly);
     const transport::websocket_close* close = stream->closed();
-    std::printf("{\"event\":\"closed\",\"clean\":%s,\"code\":%d}\n", error ? "false" : "true",
+    const bool faulty = close == nullptr || close->cause == transport::errc::truncated ||
+                        close->cause == transport::errc::protocol_error;
+    std::printf("{\"event\":\"closed\",\"clean\":%s,\"code\":%d}\n", faulty ? "false" : "true",
                 close == nullptr ? 0 : close->code);
     std::fflush(stdout);
   } catch (const unsupported& thrown) {
     std::fprintf(stderr, "unsupported: %s\n", thrown.what());
     std::exit(exit_unsupported);
   } catch (const std::exception& thrown) {
-    std::fprintf(stderr, "a WebSocket ended: %s\n", thrown.what());
+    std::fprintf(stderr, "a WebSocket failed: %s\n", thrown.what());
   }
 }
 
@@ -73,7 +85,8 @@ asio::awaitable<void> read_sizes(transport::stream& stream) {
 
 asio::awaitable<void> expect_end(transport::websocket_stream& stream, std::uint16_t code) {
   const received rest = co_await read_all(stream);
-  demand(rest.end == transport::errc::eof && rest.bytes == 0, "no end after the last byte");
+  const bool orderly = rest.end == transport::errc::eof;
+  demand(rest.bytes == 0 && orderly == (code == websocket_normal), "another end than expected");
   demand(stream.closed() == nullptr || stream.closed()->code == code, "another close code");
   co_await stream.async_finish(quietly);
   co_await stream.async_wait_closed(quietly);
@@ -89,7 +102,7 @@ asio::awaitable<void> echo(transport::websocket_stream& stream) {
   lanes.add(write_sizes(stream));
   lanes.add(read_sizes(stream));
   co_await lanes.wait();
-  co_await expect_end(stream, 1000);
+  co_await expect_end(stream, websocket_normal);
 }
 
 asio::awaitable<void> upload(transport::websocket_stream& stream) {
@@ -98,7 +111,7 @@ asio::awaitable<void> upload(transport::websocket_stream& stream) {
   co_await write_pattern(stream, bulk);
   const std::string answer = co_await read_text(stream, 8 + digest_size);
   demand(answer == big_endian(bulk) + pattern_digest(bulk), "the server sums otherwise");
-  co_await expect_end(stream, 1000);
+  co_await expect_end(stream, websocket_normal);
 }
 
 asio::awaitable<void> download(transport::websocket_stream& stream) {
@@ -106,7 +119,7 @@ asio::awaitable<void> download(transport::websocket_stream& stream) {
   co_await write_text(stream, order);
   const received got = co_await read_all(stream, bulk);
   demand(got.bytes == bulk && got.digest == pattern_digest(bulk), "the bytes differ");
-  co_await expect_end(stream, 1000);
+  co_await expect_end(stream, websocket_normal);
 }
 
 asio::awaitable<void> idle(transport::websocket_stream& stream) {
@@ -117,7 +130,7 @@ asio::awaitable<void> idle(transport::websocket_stream& stream) {
   co_await write_pattern(stream, small);
   const received got = co_await read_all(stream, small);
   demand(got.digest == pattern_digest(small), "the echo differs");
-  co_await expect_end(stream, 1000);
+  co_await expect_end(stream, websocket_normal);
 }
 
 asio::awaitable<void> server_code(transport::websocket_stream& stream) {
@@ -126,25 +139,25 @@ asio::awaitable<void> server_code(transport::websocket_stream& stream) {
   co_await expect_end(stream, close_code);
 }
 
-asio::awaitable<void> run(transport::websocket_stream& stream, std::string_view scenario) {
-  if (scenario == "messages" || scenario == "fragments") co_return co_await echo(stream);
-  if (scenario == "bulk-upload") co_return co_await upload(stream);
-  if (scenario == "bulk-download") co_return co_await download(stream);
-  if (scenario == "pings") co_return co_await idle(stream);
-  if (scenario == "server-code") co_return co_await server_code(stream);
-  if (scenario == "subprotocol") {
-    demand(stream.subprotocol() == subprotocol, "the server chose another subprotocol");
-    co_return co_await echo(stream);
-  }
-  if (scenario == "client-code") {
-    throw unsupported("a stream over WebSocket closes with 1000 only, and after the server");
-  }
-  throw std::runtime_error("no such scenario");
+asio::awaitable<void> with_subprotocol(transport::websocket_stream& stream) {
+  demand(stream.subprotocol() == subprotocol, "the server chose another subprotocol");
+  co_await echo(stream);
+}
+
+using scenario_function = asio::awaitable<void> (*)(transport::websocket_stream&);
+
+const std::map<std::string_view, scenario_function>& scenarios() {
+  static const std::map<std::string_view, scenario_function> known{
+      {"messages", echo},          {"fragments", echo}, {"subprotocol", with_subprotocol},
+      {"bulk-upload", upload},     {"pings", idle},     {"server-code", server_code},
+      {"bulk-download", download},
+  };
+  return known;
 }
 
 }  // namespace
 
-asio::awaitable<void> serve_websockets(transport::address where,
+asio::awaitable<void> serve_websockets(const transport::address& where,
                                        std::chrono::milliseconds keep_alive) {
   const auto executor = co_await asio::this_coro::executor;
   auto carriers = transport::tcp_listener::listen(executor, where);
@@ -159,9 +172,15 @@ asio::awaitable<void> serve_websockets(transport::address where,
   }
 }
 
-asio::awaitable<void> visit_websocket(transport::target where, std::string scenario,
+asio::awaitable<void> visit_websocket(const transport::target& where, std::string_view scenario,
                                       std::chrono::milliseconds keep_alive) {
-  transport::tcp_dialer dialer(co_await asio::this_coro::executor);
+  if (scenario == "client-code") {
+    throw unsupported("a stream over WebSocket closes with 1000 only, and after the server");
+  }
+  const auto found = scenarios().find(scenario);
+  demand(found != scenarios().end(), "no such scenario");
+  const auto executor = co_await asio::this_coro::executor;
+  transport::tcp_dialer dialer(executor);
   auto carrier = co_await dialer.async_dial(where, use_awaitable);
   transport::websocket_options options;
   options.request.authority = "localhost";
@@ -169,7 +188,7 @@ asio::awaitable<void> visit_websocket(transport::target where, std::string scena
   if (scenario == "subprotocol") options.request.subprotocols.emplace_back(subprotocol);
   const stream_pointer stream = co_await transport::async_websocket_handshake(
       std::move(carrier), transport::websocket_role::client, options, use_awaitable);
-  co_await run(*stream, scenario);
+  co_await found->second(*stream);
 }
 
 }  // namespace strata::interop

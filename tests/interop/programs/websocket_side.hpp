@@ -3,7 +3,7 @@
 
 #include <asio/awaitable.hpp>
 #include <chrono>
-#include <string>
+#include <string_view>
 
 #include "strata/transport/core/address.hpp"
 #include "strata/transport/target.hpp"
@@ -11,11 +11,11 @@
 namespace strata::interop {
 
 /// Serves each WebSocket as one stream, and prints how it was closed.
-asio::awaitable<void> serve_websockets(transport::address where,
+asio::awaitable<void> serve_websockets(const transport::address& where,
                                        std::chrono::milliseconds keep_alive);
 
 /// Runs one scenario of README.md as the client; throws what is wrong.
-asio::awaitable<void> visit_websocket(transport::target where, std::string scenario,
+asio::awaitable<void> visit_websocket(const transport::target& where, std::string_view scenario,
                                       std::chrono::milliseconds keep_alive);
 
 }  // namespace strata::interop
