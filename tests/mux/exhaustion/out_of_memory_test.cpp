@@ -103,7 +103,9 @@ struct run {
     (void)inside([&] { return stream(3).lend({&piece, 1}); });
     flush(client, server, 50'001);
     deliver(server, false);
-    (void)inside([&] { return stream(3).revoke(); });
+    const std::size_t committed = inside([&] { return stream(3).revoke(); });
+    const bytes rest = piece.subspan(committed);
+    (void)inside([&] { return stream(3).write({&rest, 1}); });
     flush(client, server, 30'001);
     inside([&] { stream(1).reset(1); });
     (void)inside([&] { return stream(5).lend({&piece, 1}); });
