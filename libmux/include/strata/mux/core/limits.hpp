@@ -11,6 +11,11 @@ namespace strata::mux {
 inline namespace v0 {
 namespace core::limits {
 
+// Memory of one session, of either protocol.
+inline constexpr std::size_t max_lent_views = 256;  ///< Beyond, received bytes are copied.
+inline constexpr std::size_t kept_pages = 512;      ///< Free pages of 4 KiB that are not freed.
+inline constexpr std::size_t kept_streams = 64;     ///< Free stream objects that are not freed.
+
 namespace yamux {
 
 // Windows, in bytes.
@@ -54,11 +59,6 @@ inline constexpr std::size_t max_pending_refusals =
 inline constexpr std::uint32_t glitch_burst =
     1000;  ///< Frames that serve nobody; beyond, the session is closed.
 inline constexpr std::uint32_t glitches_per_second = 100;
-
-// Memory of one session.
-inline constexpr std::size_t max_lent_views = 256;  ///< Beyond, received bytes are copied.
-inline constexpr std::size_t kept_pages = 512;      ///< Free pages of 4 KiB that are not freed.
-inline constexpr std::size_t kept_streams = 64;     ///< Free stream objects that are not freed.
 
 // Times.
 inline constexpr std::chrono::milliseconds keep_alive_interval{30'000};
