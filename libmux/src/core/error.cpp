@@ -20,6 +20,12 @@ const char* text_of(errc code) noexcept {
     case errc::peer_saw_violation: return "the peer reports a protocol error";
     case errc::peer_failed: return "the peer reports an internal error";
     case errc::keep_alive_expired: return "the peer gave no sign of life";
+    case errc::authentication_failed: return "not the password of any user";
+    case errc::settings_missing: return "stream opened before the client sent its settings";
+    case errc::bad_settings: return "settings that are too long";
+    case errc::bad_command: return "frame that only the other end may send";
+    case errc::stream_refused: return "the server refused the stream";
+    case errc::peer_alert: return "the server ended the session with an alert";
   }
   return "unknown mux error";
 }
@@ -31,7 +37,10 @@ class mux_category final : public std::error_category {
   std::error_condition default_error_condition(int code) const noexcept override {
     switch (static_cast<errc>(code)) {
       case errc::peer_saw_violation:
+      case errc::peer_alert:
       case errc::peer_failed: return transport::condition::closed;
+      case errc::authentication_failed:
+      case errc::stream_refused: return transport::condition::refused;
       case errc::keep_alive_expired: return transport::condition::timed_out;
       default: return transport::condition::protocol_error;
     }

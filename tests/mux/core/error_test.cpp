@@ -10,14 +10,14 @@ namespace transport = strata::transport;
 
 TEST_CASE("mux errc: every code has a text of its own and a condition", "[mux][error]") {
   std::string seen;
-  for (int value = 1; value <= 11; ++value) {
+  for (int value = 1; value <= 17; ++value) {
     const std::error_code code = static_cast<mux::errc>(value);
     CHECK(code.category().name() == std::string("strata.mux"));
     CHECK(code.message() != "unknown mux error");
     CHECK(seen.find(code.message() + ";") == std::string::npos);
     seen += code.message() + ";";
   }
-  CHECK(std::error_code(12, mux::error_category()).message() == "unknown mux error");
+  CHECK(std::error_code(18, mux::error_category()).message() == "unknown mux error");
 }
 
 TEST_CASE("mux errc: conditions tell violations, silence and closing apart", "[mux][error]") {
@@ -25,7 +25,13 @@ TEST_CASE("mux errc: conditions tell violations, silence and closing apart", "[m
   CHECK(std::error_code(mux::errc::bad_version) == protocol_error);
   CHECK(std::error_code(mux::errc::flood) == protocol_error);
   CHECK(std::error_code(mux::errc::window_exceeded) == protocol_error);
+  CHECK(std::error_code(mux::errc::bad_command) == protocol_error);
+  CHECK(std::error_code(mux::errc::settings_missing) == protocol_error);
+  CHECK(std::error_code(mux::errc::bad_settings) == protocol_error);
   CHECK(std::error_code(mux::errc::keep_alive_expired) == timed_out);
+  CHECK(std::error_code(mux::errc::authentication_failed) == refused);
+  CHECK(std::error_code(mux::errc::stream_refused) == refused);
+  CHECK(std::error_code(mux::errc::peer_alert) == closed);
   CHECK(std::error_code(mux::errc::peer_saw_violation) == closed);
   CHECK(std::error_code(mux::errc::peer_failed) == closed);
   CHECK(std::error_code(mux::errc::peer_failed) != protocol_error);

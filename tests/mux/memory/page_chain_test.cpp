@@ -81,6 +81,26 @@ TEST_CASE("page_chain: splicing moves everything behind", "[mux]") {
   to.clear(pages);
 }
 
+TEST_CASE("page_chain: truncating keeps the front where it is, and goes on behind it", "[mux]") {
+  strata::testkit::fake_random random(5);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, page::capacity - 7,
+                                 page::capacity - 6, page::capacity, 2 * page::capacity}) {
+    page_recycler pages(4);
+    page_chain chain;
+    const std::string content = random_text(random, 3 * page::capacity);
+    chain.append(pages, transport::as_bytes(content));
+    chain.consume(pages, 7);
+    const std::byte* const front = chain.front().data();
+    chain.truncate(pages, size);
+    CHECK(chain.size() == size);
+    CHECK(text(chain) == content.substr(7, size));
+    if (size != 0) CHECK(chain.front().data() == front);
+    chain.append(pages, transport::as_bytes("behind"));
+    CHECK(text(chain) == content.substr(7, size) + "behind");
+    chain.clear(pages);
+  }
+}
+
 TEST_CASE("page_recycler: keeps so many pages and no more", "[mux]") {
   page_recycler pages(2);
   page* const taken[] = {pages.take(), pages.take(), pages.take()};

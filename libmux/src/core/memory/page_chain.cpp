@@ -61,6 +61,19 @@ void page_chain::consume(page_recycler& pages, std::size_t size) noexcept {
   last_ = nullptr;
 }
 
+void page_chain::truncate(page_recycler& pages, std::size_t size) noexcept {
+  if (size == 0) return clear(pages);
+  size_ = size;
+  page* last = first_;
+  for (; last->used().size() < size; last = last->next) size -= last->used().size();
+  last->end = last->begin + static_cast<std::uint32_t>(size);
+  while (page* const gone = last->next) {
+    last->next = gone->next;
+    pages.give_back(gone);
+  }
+  last_ = last;
+}
+
 void page_chain::splice(page_chain& other) noexcept {
   if (other.first_ == nullptr) return;
   (last_ == nullptr ? first_ : last_->next) = other.first_;

@@ -30,6 +30,8 @@ class page_chain {
   void append(page_recycler& pages, transport::bytes added);
   /// `size` <= size().
   void consume(page_recycler& pages, std::size_t size) noexcept;
+  /// Drops all but the first `size` bytes, which stay where they are. `size` <= size().
+  void truncate(page_recycler& pages, std::size_t size) noexcept;
   void clear(page_recycler& pages) noexcept { consume(pages, size_); }
   /// The other's pages come behind those that are here.
   void splice(page_chain& other) noexcept;

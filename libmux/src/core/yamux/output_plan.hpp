@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/memory/piece_list.hpp"
 #include "core/yamux/frame.hpp"
-#include "core/yamux/piece_list.hpp"
 #include "core/yamux/stream.hpp"
 #include "strata/mux/core/limits.hpp"
 

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "core/memory/page_chain.hpp"
-#include "core/yamux/piece_list.hpp"
+#include "core/memory/piece_list.hpp"
 #include "strata/mux/core/limits.hpp"
 #include "strata/transport/core/bytes.hpp"
 

@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "core/memory/intrusive_ring.hpp"
+#include "core/memory/receive_queue.hpp"
 #include "core/yamux/flow_window.hpp"
-#include "core/yamux/receive_queue.hpp"
 #include "core/yamux/send_queue.hpp"
 #include "strata/transport/core/clock.hpp"
 

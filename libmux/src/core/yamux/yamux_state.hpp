@@ -8,17 +8,18 @@
 #include <span>
 #include <system_error>
 
+#include "core/memory/glitch_budget.hpp"
+#include "core/memory/lent_views.hpp"
 #include "core/memory/page_chain.hpp"
 #include "core/memory/page_recycler.hpp"
 #include "core/memory/ring_buffer.hpp"
+#include "core/memory/stream_table.hpp"
 #include "core/yamux/event_board.hpp"
 #include "core/yamux/flow_window.hpp"
-#include "core/yamux/glitch_budget.hpp"
 #include "core/yamux/keep_alive.hpp"
-#include "core/yamux/lent_views.hpp"
 #include "core/yamux/output_plan.hpp"
 #include "core/yamux/recent_ids.hpp"
-#include "core/yamux/stream_table.hpp"
+#include "core/yamux/stream.hpp"
 #include "strata/mux/core/yamux_session.hpp"
 
 namespace strata::mux {
@@ -150,14 +151,14 @@ class yamux_state {
   send_queue::memory output_memory() noexcept { return {pages_, runs_}; }
 
   yamux_config config_;
-  page_recycler pages_{limits::yamux::kept_pages};
+  page_recycler pages_{limits::kept_pages};
   lent_run_pool runs_;
   lent_views lent_;
   event_board events_;
-  stream_table streams_;
+  stream_table<stream> streams_;
   window_growth growth_;
   keep_alive keep_alive_;
-  glitch_budget glitches_;
+  glitch_budget glitches_{limits::yamux::glitch_burst, limits::yamux::glitches_per_second};
   recent_ids peer_ids_;
   yamux_statistics statistics_;
   std::optional<close_reason> closed_;

@@ -10,20 +10,25 @@
 namespace strata::mux {
 inline namespace v0 {
 
-/// What ended a session, where transport::errc has no word for it. All but the last three are what
-/// a peer did against the protocol.
+/// What ended a session or a stream, where transport::errc has no word for it.
 enum class errc {
-  bad_version = 1,     ///< A frame of another version.
-  bad_frame_type,      ///< A frame of no known type.
-  bad_flags,           ///< Flags that are unknown, or not for this type of frame.
-  bad_stream_id,       ///< A stream's frame for the session, the reverse, or the wrong parity.
-  stream_id_reused,    ///< A stream was opened with the ID of another.
-  window_exceeded,     ///< More bytes than the window allows.
-  window_overflow,     ///< A window of 2^32 bytes or more.
-  flood,               ///< Too many frames that serve nobody.
-  peer_saw_violation,  ///< The peer says that this side broke the protocol.
-  peer_failed,         ///< The peer says that it failed.
-  keep_alive_expired,  ///< The peer was silent, and did not answer a ping either.
+  bad_version = 1,        ///< A frame of another version.
+  bad_frame_type,         ///< A frame of no known type.
+  bad_flags,              ///< Flags that are unknown, or not for this type of frame.
+  bad_stream_id,          ///< A stream's frame for the session, the reverse, or the wrong parity.
+  stream_id_reused,       ///< A stream was opened with the ID of another.
+  window_exceeded,        ///< More bytes than the window allows.
+  window_overflow,        ///< A window of 2^32 bytes or more.
+  flood,                  ///< Too many frames that serve nobody.
+  peer_saw_violation,     ///< The peer says that this side broke the protocol.
+  peer_failed,            ///< The peer says that it failed.
+  keep_alive_expired,     ///< The peer was silent, and did not answer a ping either.
+  authentication_failed,  ///< The client does not know the password of any user.
+  settings_missing,       ///< A client opened a stream before it sent its settings.
+  bad_settings,           ///< Settings that are too long.
+  bad_command,            ///< A frame that only the other end may send.
+  stream_refused,         ///< The server could not reach the target; its words are with the stream.
+  peer_alert,             ///< The server ends the session, and said why.
 };
 
 STRATA_MUX_API const std::error_category& error_category() noexcept;

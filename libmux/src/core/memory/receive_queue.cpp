@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/yamux/receive_queue.hpp"
+#include "core/memory/receive_queue.hpp"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 #include <deque>
 #include <string>
 
-#include "core/yamux/receive_queue.hpp"
+#include "core/memory/receive_queue.hpp"
 #include "testkit/fake_random.hpp"
 
 using namespace strata::mux::core;
@@ -36,7 +36,7 @@ struct world {
 
 }  // namespace
 
-TEST_CASE("receive_queue: lends until it is settled, and then owns", "[mux][yamux]") {
+TEST_CASE("receive_queue: lends until it is settled, and then owns", "[mux][memory]") {
   world w;
   std::string input = "first second";
   w.append(std::string_view(input).substr(0, 6));
@@ -52,7 +52,7 @@ TEST_CASE("receive_queue: lends until it is settled, and then owns", "[mux][yamu
   CHECK(w.read(9) == "st second");
 }
 
-TEST_CASE("receive_queue: what is read before it is settled is never copied", "[mux][yamux]") {
+TEST_CASE("receive_queue: what is read before it is settled is never copied", "[mux][memory]") {
   world w;
   w.append("abc");
   CHECK(w.read(3) == "abc");
@@ -61,8 +61,8 @@ TEST_CASE("receive_queue: what is read before it is settled is never copied", "[
   CHECK(w.pages.kept() == 0);
 }
 
-TEST_CASE("receive_queue: copies when the views are used up, in order", "[mux][yamux]") {
-  constexpr std::size_t most = limits::yamux::max_lent_views;
+TEST_CASE("receive_queue: copies when the views are used up, in order", "[mux][memory]") {
+  constexpr std::size_t most = limits::max_lent_views;
   for (const std::size_t count : {most - 1, most, most + 1, 3 * most}) {
     world w;
     std::string model;
@@ -76,7 +76,7 @@ TEST_CASE("receive_queue: copies when the views are used up, in order", "[mux][y
   }
 }
 
-TEST_CASE("receive_queue: dropping what is lent leaves what is owned", "[mux][yamux]") {
+TEST_CASE("receive_queue: dropping what is lent leaves what is owned", "[mux][memory]") {
   world w;
   w.append("own");
   w.queue.settle(w.memory());
@@ -89,7 +89,7 @@ TEST_CASE("receive_queue: dropping what is lent leaves what is owned", "[mux][ya
   CHECK(w.read(3) == "own");
 }
 
-TEST_CASE("receive_queue: several streams share the views of one input", "[mux][yamux]") {
+TEST_CASE("receive_queue: several streams share the views of one input", "[mux][memory]") {
   strata::testkit::fake_random random(9);
   world w;
   receive_queue second;

@@ -34,7 +34,7 @@ class lent_views {
   void clear() noexcept { count_ = 0; }
 
  private:
-  std::array<view, limits::yamux::max_lent_views> views_;
+  std::array<view, limits::max_lent_views> views_;
   std::uint32_t count_ = 0;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "strata/mux/core/limits.hpp"
 #include "strata/transport/core/clock.hpp"
 
 namespace strata::mux {
@@ -15,6 +14,11 @@ namespace core {
 /// pings on top of pings. No window bounds those.
 class glitch_budget {
  public:
+  glitch_budget(std::uint32_t burst, std::uint32_t per_second) noexcept
+      : per_glitch_(transport::duration(std::chrono::seconds(1)) / per_second),
+        burst_(burst),
+        left_(burst) {}
+
   /// False: too many.
   bool charge(transport::time_point now, std::uint32_t count) noexcept {
     refill(now);
@@ -23,22 +27,22 @@ class glitch_budget {
     return true;
   }
   /// A frame carried bytes: who works may make noise in proportion.
-  void pay_back() noexcept { left_ = std::min(left_ + 1, limits::yamux::glitch_burst); }
+  void pay_back() noexcept { left_ = std::min(left_ + 1, burst_); }
 
  private:
   void refill(transport::time_point now) noexcept {
-    constexpr transport::duration per_glitch =
-        transport::duration(std::chrono::seconds(1)) / limits::yamux::glitches_per_second;
-    if (left_ == limits::yamux::glitch_burst) refilled_ = now;
+    if (left_ == burst_) refilled_ = now;
     if (now <= refilled_) return;
-    const auto earned = (now - refilled_) / per_glitch;
-    const std::uint32_t missing = limits::yamux::glitch_burst - left_;
-    refilled_ += per_glitch * earned;
+    const auto earned = (now - refilled_) / per_glitch_;
+    const std::uint32_t missing = burst_ - left_;
+    refilled_ += per_glitch_ * earned;
     left_ += earned >= missing ? missing : static_cast<std::uint32_t>(earned);
   }
 
+  transport::duration per_glitch_;
   transport::time_point refilled_{};
-  std::uint32_t left_ = limits::yamux::glitch_burst;
+  std::uint32_t burst_;
+  std::uint32_t left_;
 };
 
 }  // namespace core

@@ -3,16 +3,17 @@
 #include <map>
 #include <vector>
 
-#include "core/yamux/stream_table.hpp"
+#include "core/memory/stream_table.hpp"
+#include "core/yamux/stream.hpp"
 #include "testkit/fake_random.hpp"
 
 using namespace strata::mux::core;
 
 TEST_CASE("stream_table: agrees with a map under random use, whatever the multiplier",
-          "[mux][yamux]") {
+          "[mux][memory]") {
   for (const std::uint32_t multiplier : {0u, 1u, 0x9e3779b9u, UINT32_MAX}) {
     strata::testkit::fake_random random(multiplier);
-    stream_table table(multiplier);
+    stream_table<stream> table(multiplier);
     std::map<std::uint32_t, stream*> model;
     for (std::uint32_t step = 0; step < 20'000; ++step) {
       const auto id = static_cast<std::uint32_t>(1 + random.below(200) * (1 + step % 3 * 997));
@@ -37,8 +38,8 @@ TEST_CASE("stream_table: agrees with a map under random use, whatever the multip
   }
 }
 
-TEST_CASE("stream_table: an object that is used again knows nothing of its past", "[mux][yamux]") {
-  stream_table table(77);
+TEST_CASE("stream_table: an object that is used again knows nothing of its past", "[mux][memory]") {
+  stream_table<stream> table(77);
   stream& one = table.insert(5);
   one.fin_sent = one.forgotten = true;
   one.sending.take(9);
@@ -52,10 +53,10 @@ TEST_CASE("stream_table: an object that is used again knows nothing of its past"
   CHECK(two.reset_code == 0);
 }
 
-TEST_CASE("stream_table: keeps so many free objects and frees the rest", "[mux][yamux]") {
-  stream_table table(77);
+TEST_CASE("stream_table: keeps so many free objects and frees the rest", "[mux][memory]") {
+  stream_table<stream> table(77);
   std::vector<stream*> made;
-  for (std::uint32_t i = 0; i < limits::yamux::kept_streams + 10; ++i)
+  for (std::uint32_t i = 0; i < limits::kept_streams + 10; ++i)
     made.push_back(&table.insert(2 * i + 1));
   for (stream* const one : made) table.erase(*one);
   CHECK(table.size() == 0);

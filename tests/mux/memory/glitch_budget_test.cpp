@@ -2,14 +2,15 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 
-#include "core/yamux/glitch_budget.hpp"
+#include "core/memory/glitch_budget.hpp"
+#include "strata/mux/core/limits.hpp"
 
 using namespace strata::mux::core;
 using namespace std::chrono_literals;
 namespace limit = limits::yamux;
 
-TEST_CASE("glitch_budget: a burst, and then no more", "[mux][yamux]") {
-  glitch_budget budget;
+TEST_CASE("glitch_budget: a burst, and then no more", "[mux][memory]") {
+  glitch_budget budget{limit::glitch_burst, limit::glitches_per_second};
   const strata::transport::time_point now{1000s};
   for (std::uint32_t i = 0; i < limit::glitch_burst; ++i) REQUIRE(budget.charge(now, 1));
   CHECK_FALSE(budget.charge(now, 1));
@@ -18,8 +19,8 @@ TEST_CASE("glitch_budget: a burst, and then no more", "[mux][yamux]") {
   CHECK_FALSE(budget.charge(now, 1));
 }
 
-TEST_CASE("glitch_budget: refills with time, up to the burst", "[mux][yamux]") {
-  glitch_budget budget;
+TEST_CASE("glitch_budget: refills with time, up to the burst", "[mux][memory]") {
+  glitch_budget budget{limit::glitch_burst, limit::glitches_per_second};
   strata::transport::time_point now{1000s};
   REQUIRE(budget.charge(now, limit::glitch_burst));
   now += 1s;
@@ -35,8 +36,8 @@ TEST_CASE("glitch_budget: refills with time, up to the burst", "[mux][yamux]") {
   CHECK(budget.charge(now, limit::glitch_burst));
 }
 
-TEST_CASE("glitch_budget: paying back ends at the burst", "[mux][yamux]") {
-  glitch_budget budget;
+TEST_CASE("glitch_budget: paying back ends at the burst", "[mux][memory]") {
+  glitch_budget budget{limit::glitch_burst, limit::glitches_per_second};
   const strata::transport::time_point now{1000s};
   for (int i = 0; i < 10; ++i) budget.pay_back();
   CHECK(budget.charge(now, limit::glitch_burst));

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/memory/lent_views.hpp"
 #include "core/memory/page_chain.hpp"
-#include "core/yamux/lent_views.hpp"
 #include "strata/transport/core/bytes.hpp"
 
 namespace strata::mux {
