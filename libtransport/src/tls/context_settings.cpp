@@ -24,12 +24,6 @@ constexpr const char* default_tls12_ciphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
-std::string joined(std::span<const std::string> names) {
-  std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ":") + name;
-  return out;
-}
-
 void write_keylog(const SSL* session, const char* line) {
   try {
     implementation_of(session).keylog(line);
@@ -100,6 +94,12 @@ bool protects(const SSL_CIPHER* cipher) {
 }
 
 }  // namespace
+
+std::string joined(std::span<const std::string> names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ":") + name;
+  return out;
+}
 
 tls_error invalid_option(std::string text) {
   return {make_error_code(errc::invalid_argument), std::move(text)};
@@ -200,13 +200,6 @@ tls_result<void> set_tls12_ciphers(context_settings& settings,
     }
   }
   return {};
-}
-
-tls_result<void> set_groups(context_settings& settings, std::span<const std::string> groups) {
-  if (groups.empty() || SSL_CTX_set1_groups_list(settings.native(), joined(groups).c_str()) == 1)
-    return {};
-  return std::unexpected(openssl_failure("unknown key exchange group in \"" + joined(groups) +
-                                         "\": use names like X25519MLKEM768, X25519, P-256"));
 }
 
 tls_result<void> set_protocols(context_settings& settings, std::span<const std::string> alpn) {

@@ -29,6 +29,8 @@ struct context_settings {
 constexpr std::size_t max_protocol_size = 255;  // RFC 7301 section 3.1.
 
 tls_error invalid_option(std::string text);
+/// As OpenSSL takes lists.
+std::string joined(std::span<const std::string> names);
 
 /// An SSL_CTX with nothing but the promises that hold for every one.
 tls_result<context_settings> start_context(void* native_library, bool server);
@@ -36,9 +38,12 @@ tls_result<context_settings> start_context(void* native_library, bool server);
 tls_result<void> set_versions(context_settings&, tls_version minimum, tls_version maximum);
 tls_result<void> set_suites(context_settings&, std::span<const std::string> suites);
 tls_result<void> set_tls12_ciphers(context_settings&, std::span<const std::string> ciphers);
-tls_result<void> set_groups(context_settings&, std::span<const std::string> groups);
+/// `key_shares` are those that a client sends keys for; empty: the library's choice.
+tls_result<void> set_groups(context_settings&, std::span<const std::string> groups,
+                            std::span<const std::string> key_shares);
 tls_result<void> set_protocols(context_settings&, std::span<const std::string> alpn);
 tls_result<void> set_record_size(context_settings&, std::size_t size);
+tls_result<void> set_hello(context_settings&, const client_hello_profile&);
 tls_result<void> set_client_trust(context_settings&, const tls_client_options&);
 tls_result<void> set_client_authentication(context_settings&, const tls_server_options&);
 tls_result<void> set_credentials(context_settings&, const tls_server_options&);

@@ -256,10 +256,7 @@ ech_status ech_status_of(SSL* session) {
   const openssl_text free_inner(inner);
   const openssl_text free_outer(outer);
   ERR_clear_error();
-  if (SSL_is_server(session) == 1) return server_status(status);
-  const ech_status found = client_status(status);
-  // Where a real offer was made nothing else is an imitation, whatever a HelloRetryRequest did.
-  return found == ech_status::grease && offer_of(session) != nullptr ? ech_status::failed : found;
+  return SSL_is_server(session) == 1 ? server_status(status) : client_status(status);
 }
 
 bool is_ech_error(unsigned long code) {

@@ -1,15 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/tls_connection.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <new>
 
+#include "strata/transport/core/buffer_reader.hpp"
 #include "strata/transport/core/error.hpp"
 #include "tls/connection_report.hpp"
 #include "tls/ech.hpp"
+#include "tls/tls_context_implementation.hpp"
 
 namespace strata::transport {
 inline namespace v0 {
+namespace {
+
+constexpr std::size_t header_size = 5;  // Of a record (RFC 8446 section 5.1).
+
+/// The record that output of OpenSSL's begins with.
+bytes first_record(bytes wire) {
+  buffer_reader reader(wire);
+  reader.skip(header_size - 2);
+  return wire.first(header_size + reader.u16());
+}
+
+/// A record as it is, or the ClientHello in it in pieces of `size` bytes.
+void append_split(page_queue& out, bytes record, std::size_t size) {
+  const bytes content = record.subspan(header_size);
+  const bool is_hello = record.front() == std::byte{SSL3_RT_HANDSHAKE} &&
+                        content.front() == std::byte{SSL3_MT_CLIENT_HELLO};
+  if (!is_hello) return out.append(record);
+  for (bytes rest = content; !rest.empty();) {
+    const bytes part = rest.first(std::min(rest.size(), size));
+    const std::byte header[] = {record[0], record[1], record[2],
+                                static_cast<std::byte>(part.size() >> 8),
+                                static_cast<std::byte>(part.size())};
+    out.append(header);
+    out.append(part);
+    rest = rest.subspan(part.size());
+  }
+}
+
+}  // namespace
 
 tls_connection::tls_connection(const tls_context& context, tls_connection_options options,
                                page_store& pages)
@@ -119,6 +152,7 @@ void tls_connection::shake_hands() {
     return;
   }
   const int why = SSL_get_error(ssl_.get(), outcome);
+  if (is_client()) split_hello();
   if (why == SSL_ERROR_ZERO_RETURN) {
     return fail({.code = errc::closed_by_peer, .text = "the peer closed during the handshake"});
   }
@@ -126,6 +160,36 @@ void tls_connection::shake_hands() {
   // OpenSSL goes on after some alerts of its own, as the one for padding of an inner hello that is
   // not zero.
   if (why != SSL_ERROR_WANT_READ || !went_on || alert_sent_) fail_as_openssl_says();
+}
+
+/// Cuts a ClientHello that is about to be sent into records as small as the profile wants them; the
+/// protocol allows any size (RFC 8446 section 5.1).
+void tls_connection::split_hello() {
+  const std::size_t size = implementation_of(ssl_.get()).hello_record_size;
+  if (size == 0) return;
+  page_queue& output = io_.output();
+  try {
+    std::vector<std::byte> rest(output.size());
+    for (std::size_t i = 0; i < rest.size(); ++i) rest[i] = output.at(i);
+    output.clear();
+    for (bytes wire = rest; !wire.empty();) {
+      const bytes record = first_record(wire);
+      wire = wire.subspan(record.size());
+      append_split(output, record, size);
+    }
+  } catch (const std::bad_alloc&) {
+    output.clear();
+    fail({.code = errc::out_of_memory, .text = "no memory for the ClientHello"});
+  }
+}
+
+std::vector<std::byte> tls_connection::first_message() const {
+  std::array<bytes, 8> pieces;
+  std::vector<std::byte> wire;
+  for (const bytes each : std::span(pieces).first(io_.output().gather(pieces)))
+    wire.insert(wire.end(), each.begin(), each.end());
+  const bytes record = first_record(wire);
+  return {record.begin() + header_size, record.end()};
 }
 
 /// A client whose ECH could not be read was let past this question (select_protocol).

@@ -97,6 +97,8 @@ class tls_connection {
   bool half_close() const;
   /// Once ready.
   connection_security security() const;
+  /// The handshake message that a client begins with, before anything was sent.
+  std::vector<std::byte> first_message() const;
   const tls_failure* failure() const { return failure_ ? &*failure_ : nullptr; }
 
  private:
@@ -104,6 +106,7 @@ class tls_connection {
   result<void> prepare();
   void drive();
   void shake_hands();
+  void split_hello();
   bool is_protocol_agreed() const;
   bool has_input() const;
   void look();
@@ -113,6 +116,7 @@ class tls_connection {
   void end_reading(std::error_code why);
   void say_end();
   bool seal(bytes plaintext);
+  std::unique_ptr<page_store::page> take_page();
   std::size_t seal_all(std::span<const bytes> pieces, std::size_t most);
   void renew_key();
   void touch();

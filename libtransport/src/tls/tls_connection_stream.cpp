@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading, writing and ending, once the handshake is done.
 #include <algorithm>
+#include <new>
 
 #include "strata/transport/core/error.hpp"
 #include "tls/tls_connection.hpp"
@@ -140,14 +141,16 @@ std::size_t tls_connection::seal_all(std::span<const bytes> pieces, std::size_t 
     each = each.first(std::min(each.size(), most - done - filled));
     while (!each.empty()) {
       const bool last = done + filled + each.size() == most;
-      if (filled == 0 && (last || each.size() >= record)) {
-        const std::size_t now = last ? each.size() : each.size() - each.size() % record;
+      const bool fills = filled == 0 && (last || each.size() >= record);
+      if (!fills && !gathered) gathered = take_page();
+      if (fills || !gathered) {
+        const bool rounded = !last && each.size() >= record;
+        const std::size_t now = rounded ? each.size() - each.size() % record : each.size();
         if (!seal(each.first(now))) return done;
         done += now;
         each = each.subspan(now);
         continue;
       }
-      if (!gathered) gathered = pages_.take();
       const bytes part = each.first(std::min(each.size(), record - filled));
       copy_bytes(gathered->data() + filled, part);
       filled += part.size();
@@ -160,6 +163,15 @@ std::size_t tls_connection::seal_all(std::span<const bytes> pieces, std::size_t 
   }
   pages_.give_back(std::move(gathered));
   return done;
+}
+
+/// Nothing when there is no memory: then each piece is a record.
+std::unique_ptr<page_store::page> tls_connection::take_page() {
+  try {
+    return pages_.take();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 bool tls_connection::seal(bytes plaintext) {

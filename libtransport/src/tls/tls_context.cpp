@@ -25,7 +25,12 @@ tls_result<context_settings> begin_context(const Options& options, bool server) 
   tls_result<void> done = set_versions(*settings, options.minimum_version, options.maximum_version);
   if (done) done = set_suites(*settings, options.cipher_suites);
   if (done) done = set_tls12_ciphers(*settings, options.tls12_ciphers);
-  if (done) done = set_groups(*settings, options.groups);
+  if constexpr (requires { options.hello; }) {
+    if (done) done = set_groups(*settings, options.groups, options.hello.key_shares);
+    if (done) done = set_hello(*settings, options.hello);
+  } else {
+    if (done) done = set_groups(*settings, options.groups, {});
+  }
   if (done) done = set_protocols(*settings, options.alpn);
   if (done) done = set_record_size(*settings, options.record_size);
   if (!done) return std::unexpected(done.error());

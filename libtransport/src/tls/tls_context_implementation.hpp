@@ -24,7 +24,8 @@ struct tls_context::implementation {
   cipher_handle ticket_cipher;
   context_handle context;
   bool server = false;
-  bool ech_grease = false;  ///< Of a client.
+  bool ech_grease = false;            ///< Of a client.
+  std::size_t hello_record_size = 0;  ///< Of a client; 0: not split.
   std::size_t record_size = limits::tls_record_size;
   std::vector<std::string> alpn;
   std::vector<loaded_credential> credentials;  ///< Of a server.

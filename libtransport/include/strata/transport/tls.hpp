@@ -14,6 +14,7 @@
 #include <system_error>
 #include <vector>
 
+#include "strata/transport/client_hello_profile.hpp"
 #include "strata/transport/core/bytes.hpp"
 #include "strata/transport/core/connection_security.hpp"
 #include "strata/transport/core/limits.hpp"
@@ -78,6 +79,7 @@ struct tls_client_options {
   /// Those of TLS 1.2 by OpenSSL's names, in order of preference; empty: those with forward secrecy
   /// and an AEAD.
   std::vector<std::string> tls12_ciphers;
+  client_hello_profile hello;
   /// Plaintext of one record of a byte stream, 512 to 16384.
   std::size_t record_size = limits::tls_record_size;
   keylog_sink keylog;
@@ -176,6 +178,11 @@ class STRATA_TRANSPORT_API tls_context {
 /// Reads the files, checks that everything fits together, and says what does not.
 STRATA_TRANSPORT_API tls_result<tls_context> make_tls_client_context(const tls_client_options&);
 STRATA_TRANSPORT_API tls_result<tls_context> make_tls_server_context(const tls_server_options&);
+
+/// The ClientHello that a connection of a client's context to this name would begin with, header
+/// included, for those who compare them. Each is different: it has random parts.
+STRATA_TRANSPORT_API tls_result<std::vector<std::byte>> make_client_hello(
+    const tls_context& context, std::string_view server_name);
 
 /// Appends lines to a file, which only its owner may read when it had to be made. Thread-safe.
 STRATA_TRANSPORT_API tls_result<keylog_sink> make_keylog_file(const std::string& path);
