@@ -24,7 +24,7 @@ ech-keygen --show LIST: says what is in an ECHConfigList (base64, as in DNS).
 
 PUBLIC_NAME is what the path will see; the server has to have a certificate for it.
 
-  --out FILE          where the key goes, as PEM (RFC 9934), readable by its owner only; default: standard output
+  --out FILE          where the key goes, as PEM (RFC 9934), for its owner only (default: stdout)
   --max-name LENGTH   the longest name that is hidden behind it (default 0: unknown)
   --for NAME          the name that the DNS record is of (default: the public name)
   --port PORT         the port that it is of (default 443)

@@ -278,8 +278,8 @@ void openssl_session::fail_as_openssl_says() {
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
   // A signature in the chain that does not fit has an older error than the verdict about it.
-  const bool disbelieved = reason == SSL_R_CERTIFICATE_VERIFY_FAILED ||
-                           SSL_get_verify_result(ssl_.get()) != X509_V_OK;
+  const bool disbelieved =
+      reason == SSL_R_CERTIFICATE_VERIFY_FAILED || SSL_get_verify_result(ssl_.get()) != X509_V_OK;
   failure.certificate = disbelieved || reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
   //= RFC 9001 section 4.6.1
   //# A client MUST treat receipt of a
