@@ -41,7 +41,8 @@ def conan(shop, kind):
     profile = os.path.join(shop.source, "conan", "profiles", "offline")
     shared = kind == "shared"
     options = ["-pr:a", profile, "-nr", "-o", f"*:shared={shared}",
-               "-c:a", "tools.cmake.cmaketoolchain:extra_variables*={'CMAKE_CXX_FLAGS_RELEASE': '-O0'}"]
+               "-c:a", "tools.cmake.cmaketoolchain:extra_variables*={'CMAKE_CXX_FLAGS_RELEASE': '-O0', 'CMAKE_UNITY_BUILD': 'ON', "
+               "'CMAKE_UNITY_BUILD_BATCH_SIZE': '12'}"]
     expected = {name.split("-")[0]: text for name, text in consumers.EXAMPLES.items()}  # each test_package is its library's example
     if shared:
         # All of them in their order, by the workspace, which creates and tests what the cache has not.

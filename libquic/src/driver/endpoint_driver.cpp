@@ -18,8 +18,6 @@ using transport::time_point;
 
 namespace {
 
-time_point clock_now() { return std::chrono::steady_clock::now(); }
-
 core::endpoint_config core_config(const endpoint_options& options) {
   core::endpoint_config config = options.config;
   config.accept_incoming = options.server_tls.has_value();

@@ -21,6 +21,8 @@ namespace strata::quic {
 inline namespace v0 {
 namespace detail {
 
+inline transport::time_point clock_now() noexcept { return std::chrono::steady_clock::now(); }
+
 /// The socket, the timer and the core of one endpoint, on one serial executor, and the turn that
 /// core.md describes: receive what is there, hand out events, release the input, let the handlers
 /// run, and flush once. Nothing but flush() sends.

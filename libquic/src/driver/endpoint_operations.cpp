@@ -14,8 +14,6 @@ using transport::errc;
 
 namespace {
 
-transport::time_point clock_now() { return std::chrono::steady_clock::now(); }
-
 /// What an operation on a connection that is over completes with; without an entry its handles are
 /// gone, which only a deferred operation outlives.
 std::error_code closed_cause(const connection_entry* entry) {

@@ -16,8 +16,6 @@ namespace {
 
 /// Destinations remembered as refusing offload; one more and the socket does without.
 constexpr std::size_t max_refusing_destinations = 8;
-/// Errors of peers seen in a row before a receive yields.
-constexpr int max_soft_errors = 16;
 /// Room for every control message asked for: packet information of both families, both marks, the
 /// stride.
 constexpr std::size_t control_room = 192;

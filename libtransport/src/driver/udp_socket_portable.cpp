@@ -9,9 +9,6 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-/// Errors of peers or of the moment seen in a row before a receive yields.
-constexpr int max_soft_errors = 16;
-
 bool is_wait(const std::error_code& failure) {
   return failure == asio::error::would_block || failure == asio::error::try_again;
 }

@@ -13,6 +13,9 @@
 namespace strata::transport {
 inline namespace v0 {
 
+/// Errors of peers or of the moment seen in a row before a receive yields.
+inline constexpr int max_soft_errors = 16;
+
 /// As large as the largest joined batch: UDP over IPv6 carries up to 65,527 bytes.
 inline constexpr std::size_t udp_slot_size = 65'536;
 

@@ -10,7 +10,6 @@ inline namespace v0 {
 namespace {
 
 // RFC 8446 section 5.1, RFC 5246 section 6.2.3.
-constexpr std::size_t header_size = 5;
 constexpr std::uint8_t first_type = 20;  // change_cipher_spec
 constexpr std::uint8_t last_type = 24;
 constexpr std::size_t max_ciphertext = 16 * 1024 + 2048;
@@ -81,14 +80,14 @@ std::byte record_io::at(std::size_t offset) const noexcept {
 std::size_t record_io::available() const noexcept {
   const std::size_t here = input_size();
   if (record_left_ != 0) return std::min(record_left_, here);
-  if (here < header_size) return 0;
+  if (here < record_header_size) return 0;
   const auto octet = [this](std::size_t i) { return std::to_integer<std::size_t>(at(i)); };
   const std::size_t length = octet(3) << 8 | octet(4);
   // What is no record is OpenSSL's to refuse, at once: its length means nothing.
   const bool plausible =
       octet(0) >= first_type && octet(0) <= last_type && octet(1) == 3 && length <= max_ciphertext;
   if (!plausible) return here;
-  return here >= header_size + length ? header_size + length : 0;
+  return here >= record_header_size + length ? record_header_size + length : 0;
 }
 
 std::size_t record_io::read(std::span<std::byte> out) noexcept {

@@ -11,6 +11,9 @@
 namespace strata::transport {
 inline namespace v0 {
 
+/// RFC 8446 section 5.1.
+inline constexpr std::size_t record_header_size = 5;
+
 /// What OpenSSL reads records from and writes them to: memory.
 ///
 /// Records are handed over whole, so that half of one costs what has arrived of it and not a

@@ -16,18 +16,16 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-constexpr std::size_t header_size = 5;  // Of a record (RFC 8446 section 5.1).
-
 /// The record that output of OpenSSL's begins with.
 bytes first_record(bytes wire) {
   buffer_reader reader(wire);
-  reader.skip(header_size - 2);
-  return wire.first(header_size + reader.u16());
+  reader.skip(record_header_size - 2);
+  return wire.first(record_header_size + reader.u16());
 }
 
 /// A record as it is, or the ClientHello in it in pieces of `size` bytes.
 void append_split(page_queue& out, bytes record, std::size_t size) {
-  const bytes content = record.subspan(header_size);
+  const bytes content = record.subspan(record_header_size);
   const bool is_hello = record.front() == std::byte{SSL3_RT_HANDSHAKE} &&
                         content.front() == std::byte{SSL3_MT_CLIENT_HELLO};
   if (!is_hello) return out.append(record);
@@ -189,7 +187,7 @@ std::vector<std::byte> tls_connection::first_message() const {
   for (const bytes each : std::span(pieces).first(io_.output().gather(pieces)))
     wire.insert(wire.end(), each.begin(), each.end());
   const bytes record = first_record(wire);
-  return {record.begin() + header_size, record.end()};
+  return {record.begin() + record_header_size, record.end()};
 }
 
 /// A client whose ECH could not be read was let past this question (select_protocol).

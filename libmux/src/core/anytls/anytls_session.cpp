@@ -21,16 +21,12 @@ anytls_config sensible(anytls_config config) {
   return config;
 }
 
-std::uint32_t draw(transport::random_source& random) {
-  return static_cast<std::uint32_t>(random.below(std::uint64_t{1} << 32));
-}
-
 }  // namespace
 
 anytls_state::anytls_state(const anytls_config& config, transport::random_source& random)
     : config_(sensible(config)),
       random_(random),
-      streams_(draw(random)),
+      streams_(stream_table<stream>::draw_multiplier(random)),
       heartbeat_(config_.heartbeat_interval, config_.heartbeat_timeout) {}
 
 anytls_state::~anytls_state() {

@@ -16,7 +16,6 @@ namespace core {
 namespace {
 
 namespace limit = limits::anytls;
-using transport::errc;
 
 struct size_range {
   std::uint32_t min = 0;
@@ -36,7 +35,9 @@ constexpr std::string_view standard_text =
 /// Known without asking the TLS library, which may have no MD5.
 constexpr std::string_view standard_md5 = "75cff2ad89aadf5e257059ee571ebe11";
 
-std::unexpected<std::error_code> failed(errc why) { return std::unexpected(make_error_code(why)); }
+std::unexpected<std::error_code> failed(transport::errc why) {
+  return std::unexpected(make_error_code(why));
+}
 
 /// Takes the text up to `separator` from the front of `rest`.
 std::string_view take_until(std::string_view& rest, char separator) {
@@ -78,7 +79,7 @@ std::optional<std::string_view> value_of(std::string_view text, std::string_view
 transport::result<std::vector<size_range>> parse_line(std::string_view line) {
   std::vector<size_range> made;
   for (std::size_t items = 0; !line.empty(); ++items) {
-    if (items == limit::max_padding_items) return failed(errc::limit_exceeded);
+    if (items == limit::max_padding_items) return failed(transport::errc::limit_exceeded);
     std::string_view item = take_until(line, ',');
     if (item == "c") made.push_back({});
     const bool is_range = item.find('-') != item.npos;
@@ -86,7 +87,7 @@ transport::result<std::vector<size_range>> parse_line(std::string_view line) {
     const auto second = number(item);
     if (!is_range || !first || !second || *first == 0 || *second == 0) continue;
     const auto [min, max] = std::minmax(*first, *second);
-    if (max > limit::max_padding_size) return failed(errc::limit_exceeded);
+    if (max > limit::max_padding_size) return failed(transport::errc::limit_exceeded);
     made.push_back({min, max});
   }
   return made;
@@ -104,8 +105,8 @@ struct anytls_padding_scheme::content {
 
 transport::result<void> anytls_padding_scheme::content::read() {
   const auto stop = number(value_of(text, "stop").value_or(""));
-  if (!stop || *stop == 0) return failed(errc::malformed);
-  if (*stop > limit::max_padded_packets) return failed(errc::limit_exceeded);
+  if (!stop || *stop == 0) return failed(transport::errc::malformed);
+  if (*stop > limit::max_padded_packets) return failed(transport::errc::limit_exceeded);
   std::uint64_t total = 0;
   for (std::uint32_t packet = 0; packet < *stop; ++packet) {
     auto line = parse_line(value_of(text, std::to_string(packet)).value_or(""));
@@ -113,7 +114,7 @@ transport::result<void> anytls_padding_scheme::content::read() {
     for (const size_range& one : *line) total += one.max;
     packets.push_back(std::move(*line));
   }
-  if (total > limit::max_padding_total) return failed(errc::limit_exceeded);
+  if (total > limit::max_padding_total) return failed(transport::errc::limit_exceeded);
   return {};
 }
 
@@ -131,7 +132,7 @@ const anytls_padding_scheme& anytls_padding_scheme::standard() {
 }
 
 transport::result<anytls_padding_scheme> anytls_padding_scheme::parse(transport::bytes text) {
-  if (text.size() > limit::max_padding_text) return failed(errc::limit_exceeded);
+  if (text.size() > limit::max_padding_text) return failed(transport::errc::limit_exceeded);
   const auto digest = transport::md5(text);
   if (!digest) return std::unexpected(digest.error());
   auto made = std::make_shared<content>(

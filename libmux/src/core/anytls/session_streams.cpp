@@ -10,18 +10,17 @@ namespace strata::mux {
 inline namespace v0 {
 namespace core {
 
-using transport::errc;
 namespace limit = limits::anytls;
 
 result<std::uint32_t> anytls_state::open() {
   if (closed_) return std::unexpected(closed_->cause);
-  if (!is_client()) return std::unexpected(make_error_code(errc::invalid_argument));
-  if (draining_) return std::unexpected(make_error_code(errc::refused));
+  if (!is_client()) return std::unexpected(make_error_code(transport::errc::invalid_argument));
+  if (draining_) return std::unexpected(make_error_code(transport::errc::refused));
   if (last_id_ == std::numeric_limits<std::uint32_t>::max())
-    return std::unexpected(make_error_code(errc::limit_exceeded));
+    return std::unexpected(make_error_code(transport::errc::limit_exceeded));
   if (live_ >= config_.max_streams) {
     awaits_streams_available_ = true;
-    return std::unexpected(make_error_code(errc::limit_exceeded));
+    return std::unexpected(make_error_code(transport::errc::limit_exceeded));
   }
   try {
     stream& of = streams_.insert(last_id_ + 1);
@@ -32,7 +31,7 @@ result<std::uint32_t> anytls_state::open() {
     ++statistics_.streams_opened;
     return of.id;
   } catch (const std::bad_alloc&) {
-    return std::unexpected(make_error_code(errc::out_of_memory));
+    return std::unexpected(make_error_code(transport::errc::out_of_memory));
   }
 }
 
@@ -54,10 +53,11 @@ anytls_state::stream* anytls_state::find_owned(std::uint32_t id) const noexcept 
 }
 
 result<void> anytls_state::may_write(const stream* of) const noexcept {
-  if (of == nullptr || of->given_up) return std::unexpected(make_error_code(errc::closed));
-  if (of->fin_asked) return std::unexpected(make_error_code(errc::write_finished));
+  if (of == nullptr || of->given_up)
+    return std::unexpected(make_error_code(transport::errc::closed));
+  if (of->fin_asked) return std::unexpected(make_error_code(transport::errc::write_finished));
   if (of->failure) return std::unexpected(of->failure);
-  if (of->is_over()) return std::unexpected(make_error_code(errc::write_stopped));
+  if (of->is_over()) return std::unexpected(make_error_code(transport::errc::write_stopped));
   if (closed_) return std::unexpected(closed_->cause);
   return {};
 }
@@ -84,7 +84,8 @@ result<std::size_t> anytls_state::write(std::uint32_t id, std::span<const bytes>
       break;
     }
   } catch (const std::bad_alloc&) {
-    if (of->unsent.size() == before) return std::unexpected(make_error_code(errc::out_of_memory));
+    if (of->unsent.size() == before)
+      return std::unexpected(make_error_code(transport::errc::out_of_memory));
     of->awaits_writable = true;
   }
   const std::size_t taken = of->unsent.size() - before;
@@ -99,17 +100,17 @@ result<std::size_t> anytls_state::write(std::uint32_t id, std::span<const bytes>
 }
 
 std::error_code anytls_state::read_error(stream& of) {
-  if (of.stopped) return errc::closed;
+  if (of.stopped) return transport::errc::closed;
   if (of.failure) return of.failure;
-  if (of.is_over()) return of.cut_short ? errc::timed_out : errc::eof;
+  if (of.is_over()) return of.cut_short ? transport::errc::timed_out : transport::errc::eof;
   if (closed_) return closed_->cause;
   of.awaits_readable = true;
-  return errc::would_block;
+  return transport::errc::would_block;
 }
 
 result<std::size_t> anytls_state::read(std::uint32_t id, std::span<const mutable_bytes> pieces) {
   stream* const of = find_owned(id);
-  if (of == nullptr) return std::unexpected(make_error_code(errc::closed));
+  if (of == nullptr) return std::unexpected(make_error_code(transport::errc::closed));
   if (of->unread.size() == 0) return std::unexpected(read_error(*of));
   std::size_t total = 0;
   const std::size_t before = of->unread.size();
@@ -130,10 +131,10 @@ result<std::size_t> anytls_state::read(std::uint32_t id, std::span<const mutable
 result<bytes> anytls_state::peek(std::uint32_t id, bool& end) {
   stream* const of = find_owned(id);
   end = false;
-  if (of == nullptr) return std::unexpected(make_error_code(errc::closed));
+  if (of == nullptr) return std::unexpected(make_error_code(transport::errc::closed));
   if (of->unread.size() != 0) return of->unread.front(lent_);
   const std::error_code error = read_error(*of);
-  if (error != errc::eof) return std::unexpected(error);
+  if (error != transport::errc::eof) return std::unexpected(error);
   end = true;
   return bytes();
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strata/mux/core/limits.hpp"
+#include "strata/transport/core/random.hpp"
 
 namespace strata::mux {
 inline namespace v0 {
@@ -21,6 +22,9 @@ namespace core {
 template <class Stream>
 class stream_table {
  public:
+  static std::uint32_t draw_multiplier(transport::random_source& random) {
+    return static_cast<std::uint32_t>(random.below(std::uint64_t{1} << 32));
+  }
   explicit stream_table(std::uint32_t random) noexcept : multiplier_(random | 1) {}
   stream_table(const stream_table&) = delete;
   stream_table& operator=(const stream_table&) = delete;

@@ -10,16 +10,15 @@ namespace strata::mux {
 inline namespace v0 {
 namespace core {
 
-using transport::errc;
-
 result<std::uint32_t> yamux_state::open() {
   if (closed_) return std::unexpected(closed_->cause);
-  if (going_away_ || peer_goes_away_) return std::unexpected(make_error_code(errc::refused));
-  if (next_id_ == 0) return std::unexpected(make_error_code(errc::limit_exceeded));
+  if (going_away_ || peer_goes_away_)
+    return std::unexpected(make_error_code(transport::errc::refused));
+  if (next_id_ == 0) return std::unexpected(make_error_code(transport::errc::limit_exceeded));
   if (unacked_ >= config_.ack_backlog || live_ >= config_.max_streams) {
     awaits_streams_available_ = true;
     events_.withdraw(event_kind::streams_available);
-    return std::unexpected(make_error_code(errc::limit_exceeded));
+    return std::unexpected(make_error_code(transport::errc::limit_exceeded));
   }
   try {
     stream& of = streams_.insert(next_id_);
@@ -32,7 +31,7 @@ result<std::uint32_t> yamux_state::open() {
     update_control(of);
     return of.id;
   } catch (const std::bad_alloc&) {
-    return std::unexpected(make_error_code(errc::out_of_memory));
+    return std::unexpected(make_error_code(transport::errc::out_of_memory));
   }
 }
 
@@ -68,9 +67,10 @@ stream* yamux_state::find_owned(std::uint32_t id) const noexcept {
 }
 
 result<void> yamux_state::may_write(const stream* of) const noexcept {
-  if (of == nullptr || of->write_reset) return std::unexpected(make_error_code(errc::closed));
-  if (of->fin_waits) return std::unexpected(make_error_code(errc::write_finished));
-  if (of->reset_received) return std::unexpected(make_error_code(errc::stream_reset));
+  if (of == nullptr || of->write_reset)
+    return std::unexpected(make_error_code(transport::errc::closed));
+  if (of->fin_waits) return std::unexpected(make_error_code(transport::errc::write_finished));
+  if (of->reset_received) return std::unexpected(make_error_code(transport::errc::stream_reset));
   if (of->failure) return std::unexpected(of->failure);
   if (closed_) return std::unexpected(closed_->cause);
   return {};
@@ -92,7 +92,8 @@ void yamux_state::recount_copied(const stream& of, std::size_t before) noexcept 
 result<std::size_t> yamux_state::write(std::uint32_t id, std::span<const bytes> pieces) {
   stream* const of = find_owned(id);
   if (const auto may = may_write(of); !may) return std::unexpected(may.error());
-  if (of->unsent.lending()) return std::unexpected(make_error_code(errc::invalid_argument));
+  if (of->unsent.lending())
+    return std::unexpected(make_error_code(transport::errc::invalid_argument));
   const std::size_t before = of->unsent.copied();
   const std::size_t most = watermark(*of);
   std::size_t taken = 0;
@@ -107,7 +108,7 @@ result<std::size_t> yamux_state::write(std::uint32_t id, std::span<const bytes> 
       if (!all) break;
     }
   } catch (const std::bad_alloc&) {
-    if (taken == 0) return std::unexpected(make_error_code(errc::out_of_memory));
+    if (taken == 0) return std::unexpected(make_error_code(transport::errc::out_of_memory));
     all = false;
   }
   if (!all) await_writable(*of);
@@ -124,14 +125,15 @@ void yamux_state::await_writable(stream& of) {
 result<std::size_t> yamux_state::lend(std::uint32_t id, std::span<const bytes> pieces) {
   stream* const of = find_owned(id);
   if (const auto may = may_write(of); !may) return std::unexpected(may.error());
-  if (of->unsent.lending()) return std::unexpected(make_error_code(errc::invalid_argument));
+  if (of->unsent.lending())
+    return std::unexpected(make_error_code(transport::errc::invalid_argument));
   try {
     const std::size_t size = of->unsent.lend(output_memory(), pieces);
     of->lent = size;
     update_output(*of);
     return size;
   } catch (const std::bad_alloc&) {
-    return std::unexpected(make_error_code(errc::out_of_memory));
+    return std::unexpected(make_error_code(transport::errc::out_of_memory));
   }
 }
 
@@ -153,7 +155,7 @@ std::size_t yamux_state::revoke(std::uint32_t id) {
     // The frame that has begun cannot be ended without those bytes.
     size = of->unsent.run_taken();
     fail_carrier({.origin = close_reason::origin_kind::local_session,
-                  .cause = make_error_code(errc::out_of_memory)});
+                  .cause = make_error_code(transport::errc::out_of_memory)});
     return size;
   }
   recount_copied(*of, before);
@@ -163,19 +165,19 @@ std::size_t yamux_state::revoke(std::uint32_t id) {
 }
 
 std::error_code yamux_state::read_error(stream& of) {
-  if (of.stopped) return errc::closed;
-  if (of.fin_received) return errc::eof;
-  if (of.reset_received) return errc::stream_reset;
+  if (of.stopped) return transport::errc::closed;
+  if (of.fin_received) return transport::errc::eof;
+  if (of.reset_received) return transport::errc::stream_reset;
   if (of.failure) return of.failure;
   if (closed_) return closed_->cause;
   of.awaits_readable = true;
   events_.withdraw(of, event_kind::readable);
-  return errc::would_block;
+  return transport::errc::would_block;
 }
 
 result<std::size_t> yamux_state::read(std::uint32_t id, std::span<const mutable_bytes> pieces) {
   stream* const of = find_owned(id);
-  if (of == nullptr) return std::unexpected(make_error_code(errc::closed));
+  if (of == nullptr) return std::unexpected(make_error_code(transport::errc::closed));
   if (of->unread.size() == 0) return std::unexpected(read_error(*of));
   std::size_t total = 0;
   for (mutable_bytes piece : pieces) {
@@ -195,10 +197,10 @@ result<std::size_t> yamux_state::read(std::uint32_t id, std::span<const mutable_
 result<bytes> yamux_state::peek(std::uint32_t id, bool& end) {
   stream* const of = find_owned(id);
   end = false;
-  if (of == nullptr) return std::unexpected(make_error_code(errc::closed));
+  if (of == nullptr) return std::unexpected(make_error_code(transport::errc::closed));
   if (of->unread.size() != 0) return of->unread.front(lent_);
   const std::error_code error = read_error(*of);
-  if (error != errc::eof) return std::unexpected(error);
+  if (error != transport::errc::eof) return std::unexpected(error);
   end = true;
   return bytes();
 }
@@ -267,7 +269,8 @@ result<void> yamux_state::finish(std::uint32_t id) {
   stream* const of = find_owned(id);
   if (of != nullptr && of->fin_waits) return {};
   if (const auto may = may_write(of); !may) return may;
-  if (of->unsent.lending()) return std::unexpected(make_error_code(errc::invalid_argument));
+  if (of->unsent.lending())
+    return std::unexpected(make_error_code(transport::errc::invalid_argument));
   of->fin_waits = true;
   update_output(*of);
   return {};

@@ -27,15 +27,11 @@ std::uint32_t first_id(const yamux_config& config) {
   return config.first_stream_id % 2 == 1 ? config.first_stream_id : std::max(even, 2u) - 1;
 }
 
-std::uint32_t draw(transport::random_source& random) {
-  return static_cast<std::uint32_t>(random.below(std::uint64_t{1} << 32));
-}
-
 }  // namespace
 
 yamux_state::yamux_state(const yamux_config& config, transport::random_source& random)
     : config_(sensible(config)),
-      streams_(draw(random)),
+      streams_(stream_table<stream>::draw_multiplier(random)),
       growth_(config_.window_growth),
       keep_alive_(config_.keep_alive_interval, config_.keep_alive_timeout, random),
       next_id_(first_id(config_)) {}

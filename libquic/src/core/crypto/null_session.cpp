@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/crypto/null_cipher.hpp"
+#include "core/crypto/tls_alert.hpp"
 #include "strata/quic/core/limits.hpp"
 
 namespace strata::quic {
@@ -15,13 +16,6 @@ namespace {
 using transport::as_bytes;
 using transport::as_text;
 using transport::buffer_reader;
-
-// RFC 8446 section 6, RFC 7301 section 3.2.
-constexpr std::uint8_t unexpected_message = 10;
-constexpr std::uint8_t illegal_parameter = 47;
-constexpr std::uint8_t decode_error = 50;
-constexpr std::uint8_t decrypt_error = 51;
-constexpr std::uint8_t no_application_protocol = 120;
 
 constexpr std::size_t message_header_size = 4;
 constexpr std::size_t digest_size = 32;
@@ -64,15 +58,15 @@ void null_session::start() {
 void null_session::receive(encryption_level level, bytes input) {
   if (failure_ || input.empty()) return;
   if (level < read_level_ || level == encryption_level::early_data) {
-    fail(unexpected_message, "handshake bytes at an encryption level that is over");
+    fail(tls_alert::unexpected_message, "handshake bytes at an encryption level that is over");
     failure_->protocol_violation = true;
     return;
   }
-  if (complete_) return fail(unexpected_message, "handshake bytes after the handshake");
+  if (complete_) return fail(tls_alert::unexpected_message, "handshake bytes after the handshake");
   auto& inbox = inbox_[static_cast<std::size_t>(level)];
   if (input.size() > limits::max_crypto_buffer ||
       inbox.size() > limits::max_crypto_buffer - input.size()) {
-    return fail(illegal_parameter, "more handshake bytes than are kept");
+    return fail(tls_alert::illegal_parameter, "more handshake bytes than are kept");
   }
   put(inbox, input);
   take_messages();
@@ -88,14 +82,15 @@ void null_session::take_messages() {
     const std::size_t size = message_header_size + static_cast<std::size_t>(reader.fixed(3));
     if (!reader.ok()) return;
     if (size > limits::max_crypto_buffer)
-      return fail(illegal_parameter, "handshake message too large");
+      return fail(tls_alert::illegal_parameter, "handshake message too large");
     if (inbox.size() < size) return;
     const std::vector<std::byte> whole(inbox.begin(),
                                        inbox.begin() + static_cast<std::ptrdiff_t>(size));
     inbox.erase(inbox.begin(), inbox.begin() + static_cast<std::ptrdiff_t>(size));
     take(type, whole);
     if (!failure_ && (read_level_ != level || complete_) && !inbox.empty()) {
-      fail(unexpected_message, "handshake bytes after the end of their encryption level");
+      fail(tls_alert::unexpected_message,
+           "handshake bytes after the end of their encryption level");
       failure_->protocol_violation = true;
     }
   }
@@ -106,7 +101,7 @@ void null_session::take(message type, bytes whole) {
   const bool skipped =
       type == message::padding && expected_ == message::finished && self_.side == role::client;
   if (type != expected_ && !skipped)
-    return fail(unexpected_message, "handshake message out of order");
+    return fail(tls_alert::unexpected_message, "handshake message out of order");
   const buffer_reader body(whole.subspan(message_header_size));
   if (type != message::finished) absorb(whole);
   switch (type) {
@@ -124,7 +119,7 @@ void null_session::take_client_hello(buffer_reader body) {
   std::vector<std::string_view> offered(body.u8());
   for (std::string_view& protocol : offered) protocol = as_text(body.take(body.u8()));
   const bytes parameters = body.take(body.u16());
-  if (!body.ok()) return fail(decode_error, "malformed hello of the client");
+  if (!body.ok()) return fail(tls_alert::decode_error, "malformed hello of the client");
   summary_.server_name = as_text(name);
   peer_parameters_.emplace(parameters.begin(), parameters.end());
   const auto chosen =
@@ -132,7 +127,7 @@ void null_session::take_client_hello(buffer_reader body) {
         return std::find(offered.begin(), offered.end(), own) != offered.end();
       });
   if (chosen == options_.alpn.end())
-    return fail(no_application_protocol, "no application protocol in common");
+    return fail(tls_alert::no_application_protocol, "no application protocol in common");
   summary_.alpn = *chosen;
   send_server_flight();
 }
@@ -158,7 +153,8 @@ void null_session::send_server_flight() {
 
 void null_session::take_server_hello(buffer_reader body) {
   body.skip(digest_size);
-  if (!body.ok() || !body.empty()) return fail(decode_error, "malformed hello of the server");
+  if (!body.ok() || !body.empty())
+    return fail(tls_alert::decode_error, "malformed hello of the server");
   add_secret(encryption_level::handshake, role::client);
   add_secret(encryption_level::handshake, role::server);
   read_level_ = encryption_level::handshake;
@@ -168,9 +164,11 @@ void null_session::take_server_hello(buffer_reader body) {
 void null_session::take_extensions(buffer_reader body) {
   const std::string_view protocol = as_text(body.take(body.u8()));
   const bytes parameters = body.take(body.u16());
-  if (!body.ok() || !body.empty()) return fail(decode_error, "malformed extensions of the server");
+  if (!body.ok() || !body.empty())
+    return fail(tls_alert::decode_error, "malformed extensions of the server");
   if (std::find(options_.alpn.begin(), options_.alpn.end(), protocol) == options_.alpn.end()) {
-    return fail(no_application_protocol, "the server chose a protocol that was not offered");
+    return fail(tls_alert::no_application_protocol,
+                "the server chose a protocol that was not offered");
   }
   summary_.alpn = protocol;
   peer_parameters_.emplace(parameters.begin(), parameters.end());
@@ -180,7 +178,7 @@ void null_session::take_extensions(buffer_reader body) {
 void null_session::take_finished(buffer_reader body) {
   const digest wanted = finished_by(opposite(self_.side));
   if (!transport::equal_bytes(body.rest(), wanted))
-    return fail(decrypt_error, "the transcripts differ");
+    return fail(tls_alert::decrypt_error, "the transcripts differ");
   if (self_.side == role::client) {
     send_finished();
     add_secret(encryption_level::application, role::client);

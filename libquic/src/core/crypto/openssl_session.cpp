@@ -9,17 +9,13 @@
 #include <exception>
 #include <utility>
 
+#include "core/crypto/tls_alert.hpp"
 #include "strata/quic/core/limits.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
 namespace core {
 namespace {
-
-// RFC 8446 section 6, RFC 7301 section 3.2.
-constexpr std::uint8_t unexpected_message = 10;
-constexpr std::uint8_t missing_extension = 109;
-constexpr std::uint8_t no_application_protocol = 120;
 
 /// Where the length of legacy_session_id stands in a ClientHello: after type, length, version and
 /// random.
@@ -181,7 +177,7 @@ void openssl_session::receive(encryption_level level, bytes input) {
   //# Implementations MUST treat any violations of this requirement as a connection error of type
   //# PROTOCOL_VIOLATION.
   if (level < read_level_ || level == encryption_level::early_data) {
-    return fail({.alert = unexpected_message,
+    return fail({.alert = tls_alert::unexpected_message,
                  .protocol_violation = true,
                  .reason = "handshake bytes at an encryption level that is over"});
   }
@@ -304,7 +300,8 @@ bool openssl_session::check_negotiation() {
   //# quic_transport_parameters extension MUST close the connection with an error of type 0x016d
   //# (equivalent to a fatal TLS missing_extension alert, see Section 4.8).
   if (!peer_parameters_) {
-    fail({.alert = missing_extension, .reason = "the peer sent no QUIC transport parameters"});
+    fail({.alert = tls_alert::missing_extension,
+          .reason = "the peer sent no QUIC transport parameters"});
     return false;
   }
   //= RFC 9001 section 8.1
@@ -316,7 +313,8 @@ bool openssl_session::check_negotiation() {
   //# Unless another mechanism is used for agreeing on an application protocol, endpoints MUST use
   //# ALPN for this purpose.
   if (selected_protocol(ssl_.get()).empty()) {
-    fail({.alert = no_application_protocol, .reason = "no application protocol was agreed on"});
+    fail({.alert = tls_alert::no_application_protocol,
+          .reason = "no application protocol was agreed on"});
     return false;
   }
   return true;
@@ -370,7 +368,7 @@ bool openssl_session::add_secret(encryption_level level, traffic_secret::directi
     //# if there is data from a previous encryption level that TLS has not consumed,
     //# this MUST be treated as a connection error of type PROTOCOL_VIOLATION.
     if (!inbox_[static_cast<std::size_t>(read_level_)].empty()) {
-      fail({.alert = unexpected_message,
+      fail({.alert = tls_alert::unexpected_message,
             .protocol_violation = true,
             .reason = "handshake bytes after the end of their encryption level"});
       return false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/crypto/tls_alert.hpp"
+
 namespace strata::quic {
 inline namespace v0 {
 namespace core {
@@ -12,13 +14,12 @@ namespace {
 constexpr std::uint8_t new_session_ticket = 4;
 constexpr std::uint8_t certificate_request = 13;
 constexpr std::uint8_t key_update = 24;
-constexpr std::uint8_t unexpected_message = 10;
 
 }  // namespace
 
 std::optional<tls_failure> post_handshake_filter::judge(std::uint8_t message_type) const {
   if (message_type == new_session_ticket && client_) return std::nullopt;
-  tls_failure failure{.alert = unexpected_message,
+  tls_failure failure{.alert = tls_alert::unexpected_message,
                       .reason = "TLS message after the handshake that QUIC does not allow"};
   //= RFC 9001 section 6
   //# Endpoints MUST treat the receipt of a TLS KeyUpdate message as a connection error of type

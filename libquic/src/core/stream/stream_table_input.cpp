@@ -10,15 +10,6 @@ namespace core {
 
 using transport::time_point;
 
-namespace {
-
-std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type,
-                                         const char* reason) {
-  return std::unexpected(protocol_failure{code, frame_type, reason});
-}
-
-}  // namespace
-
 std::expected<std::uint64_t, protocol_failure> stream_table::state::admit(const stream& one,
                                                                           std::uint64_t end,
                                                                           bool is_final) const {

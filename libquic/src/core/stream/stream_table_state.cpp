@@ -8,13 +8,6 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
-namespace {
-std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type,
-                                         const char* reason) {
-  return std::unexpected(protocol_failure{code, frame_type, reason});
-}
-}  // namespace
-
 stream_table::state::state(const config& wanted, event_queue& queue, page_recycler& recycler)
     : settings(wanted),
       events(queue),

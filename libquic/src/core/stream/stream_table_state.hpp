@@ -14,6 +14,11 @@ namespace strata::quic {
 inline namespace v0 {
 namespace core {
 
+inline std::unexpected<protocol_failure> refuse(transport_error code, std::uint64_t frame_type,
+                                                const char* reason) {
+  return std::unexpected(protocol_failure{code, frame_type, reason});
+}
+
 /// The two low bits of a stream ID (RFC 9000 section 2.1).
 struct stream_type {
   std::uint64_t bits = 0;

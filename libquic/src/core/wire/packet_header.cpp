@@ -14,7 +14,7 @@ namespace {
 using transport::buffer_reader;
 using transport::buffer_writer;
 using transport::bytes;
-using outcome = std::expected<packet_header, header_failure>;
+using parsed_header = std::expected<packet_header, header_failure>;
 
 constexpr std::byte long_form{0x80};
 constexpr std::byte fixed_bit{0x40};
@@ -24,7 +24,7 @@ bool has_fixed_bit(std::byte first) noexcept { return (first & fixed_bit) != std
 
 std::byte octet(unsigned value) noexcept { return static_cast<std::byte>(value); }
 
-outcome parse_short_header(bytes datagram, std::size_t local_connection_id_size) noexcept {
+parsed_header parse_short_header(bytes datagram, std::size_t local_connection_id_size) noexcept {
   //= RFC 9000 section 17.3.1
   //# Packets containing a zero value
   //# for this bit are not valid packets in this version and MUST be discarded.
@@ -49,14 +49,14 @@ packet_header read_invariant_fields(buffer_reader& reader) noexcept {
   return header;
 }
 
-outcome finish_retry(packet_header& header, bytes rest) noexcept {
+parsed_header finish_retry(packet_header& header, bytes rest) noexcept {
   if (rest.size() < retry_integrity_tag_size) return std::unexpected(header_failure::truncated);
   header.token = rest.first(rest.size() - retry_integrity_tag_size);
   header.packet_number_offset += header.token.size();
   return header;
 }
 
-outcome finish_protected(packet_header& header, bytes datagram) noexcept {
+parsed_header finish_protected(packet_header& header, bytes datagram) noexcept {
   buffer_reader reader(datagram.subspan(header.packet_number_offset));
   if (header.type == packet_type::initial) header.token = reader.take_varint_prefixed();
   const std::uint64_t length = reader.varint();
@@ -67,7 +67,7 @@ outcome finish_protected(packet_header& header, bytes datagram) noexcept {
   return header;
 }
 
-outcome parse_long_header(bytes datagram) noexcept {
+parsed_header parse_long_header(bytes datagram) noexcept {
   buffer_reader reader(datagram);
   packet_header header = read_invariant_fields(reader);
   if (!reader.ok()) return std::unexpected(header_failure::truncated);
@@ -116,7 +116,7 @@ unsigned packet_number_size_bits(std::size_t size) noexcept {
 
 }  // namespace
 
-outcome parse_header(bytes datagram, std::size_t local_connection_id_size) noexcept {
+parsed_header parse_header(bytes datagram, std::size_t local_connection_id_size) noexcept {
   if (datagram.empty()) return std::unexpected(header_failure::truncated);
   if (is_long_header(datagram[0])) return parse_long_header(datagram);
   return parse_short_header(datagram, local_connection_id_size);
