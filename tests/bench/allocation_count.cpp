@@ -6,6 +6,9 @@
 #include <atomic>
 #include <cstddef>
 
+// There when the address sanitizer has replaced the heap.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes() __attribute__((weak));
+
 namespace {
 
 std::atomic<std::uint64_t> count{0};
@@ -17,6 +20,8 @@ namespace strata::bench {
 std::uint64_t allocations() noexcept { return count.load(std::memory_order_relaxed); }
 
 std::uint64_t heap_bytes() noexcept {
+  if (__sanitizer_get_current_allocated_bytes != nullptr)
+    return __sanitizer_get_current_allocated_bytes();
   const struct mallinfo2 now = mallinfo2();
   return now.uordblks + now.hblkhd;
 }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "strata/mux/yamux.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/tcp.hpp"
+#include "testkit/mux/yamux_link.hpp"
 
 namespace strata::bench {
 namespace {
@@ -29,6 +31,7 @@ using connection_pointer = std::unique_ptr<transport::connection>;
 using stream_pointer = std::unique_ptr<transport::stream>;
 
 constexpr auto quietly = asio::as_tuple(use_awaitable);
+constexpr std::size_t write_size = 256 * 1024;
 constexpr std::string_view algorithm = "cubic";
 
 double seconds_since(clock::time_point began) {
@@ -102,12 +105,11 @@ asio::awaitable<connection_pointer> connect(const arguments& chosen) {
 }
 
 asio::awaitable<void> upload(transport::connection& connection, std::uint64_t bytes,
-                             std::size_t write_size) {
+                             std::span<const std::byte> memory) {
   auto stream = co_await connection.async_open_stream(use_awaitable);
   const char kind = 'U';
   const auto head = asio::buffer(&kind, 1);
   co_await asio::async_write(*stream, head, use_awaitable);
-  const std::vector<std::byte> memory(write_size);
   for (std::uint64_t left = bytes; left != 0;) {
     const auto piece = asio::buffer(memory.data(), std::min<std::uint64_t>(left, memory.size()));
     co_await asio::async_write(*stream, piece, use_awaitable);
@@ -125,9 +127,9 @@ asio::awaitable<void> measure_bulk(const arguments& chosen) {
   auto connection = co_await connect(chosen);
   const auto began = clock::now();
   const std::uint64_t each = chosen.bytes / chosen.parallel;
+  const std::vector<std::byte> memory(write_size);
   lane_group lanes(co_await asio::this_coro::executor);
-  for (std::size_t i = 0; i < chosen.parallel; ++i)
-    lanes.add(upload(*connection, each, chosen.read_size));
+  for (std::size_t i = 0; i < chosen.parallel; ++i) lanes.add(upload(*connection, each, memory));
   co_await lanes.wait();
   figures()
       .add("bytes", each * chosen.parallel)
@@ -164,11 +166,32 @@ asio::awaitable<void> measure_opens(const arguments& chosen) {
   connection->close(0);
 }
 
+/// --bytes in all over --parallel streams and 60 ms of round trip, in virtual time.
+asio::awaitable<void> measure_link(const arguments& chosen) {
+  testkit::link_transfer made;
+  made.bytes = chosen.bytes;
+  made.streams = chosen.parallel;
+  const testkit::link_outcome got = testkit::run_link(made);
+  const double took = std::chrono::duration<double>(got.took).count();
+  const double half = std::chrono::duration<double>(got.last_half).count();
+  const double bits = 8 * static_cast<double>(got.received);
+  figures()
+      .add("gbits", 1e-9 * bits / took)
+      .add("link_gbits", 1e-9 * made.bits_per_second)
+      .add("later_gbits", 1e-9 * bits / 2 / half)
+      .add("ramp_seconds", took - 2 * half)
+      .print(totals());
+  co_return;
+}
+
 }  // namespace
 }  // namespace strata::bench
 
 int main(int count, char** words) {
   using namespace strata::bench;
   return run_program(count, words,
-                     {{"server", run_server}, {"bulk", measure_bulk}, {"opens", measure_opens}});
+                     {{"server", run_server},
+                      {"bulk", measure_bulk},
+                      {"opens", measure_opens},
+                      {"link", measure_link}});
 }

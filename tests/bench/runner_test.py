@@ -182,6 +182,16 @@ class Smoke(unittest.TestCase):
     def test_h3(self):
         self.assertIn("requests/s", self.run_bench("h3")[1])
 
+    def test_mux(self):
+        figures, said = self.run_bench("mux")
+        self.assertIn("opens, 100 at once", said)
+        self.assertGreater(figures["60 ms round trip, 1 stream"], 0.5)
+
+    def test_tls(self):
+        figures, _ = self.run_bench("tls")
+        self.assertGreater(figures["bulk"], 0)
+        self.assertGreater(figures["WebSocket masking, 1 KiB"], 0)
+
     def test_memory(self):
         figures, _ = self.run_bench("memory")
         self.assertIn("after the close: client heap", figures)

@@ -13,7 +13,8 @@ from . import Failed
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
 say = building.say
-OURS = ("strata-quic-bench", "strata-h3-bench", "strata-limit-bench")
+OURS = ("strata-quic-bench", "strata-h3-bench", "strata-limit-bench", "strata-mux-bench", "strata-tls-bench",
+        "strata-masking-bench", "strata-mux-soak")
 
 RECIPES = {
     "quinn": building.Recipe(
@@ -26,6 +27,11 @@ RECIPES = {
         fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/quic-go", "."),),
         environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
         product="quic-go", keep=("quic-go",), command=("{product}",)),
+    "go-yamux": building.Recipe(
+        name="bench-go-yamux", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-yamux", "."),),
+        environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
+        product="go-yamux", keep=("go-yamux",), command=("{product}",)),
 }
 
 

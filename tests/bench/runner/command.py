@@ -9,17 +9,18 @@ import subprocess
 
 from interop.runner import certificates
 
-from . import Failed, building, handshake, http3, machine, memory, pingpong, profile, quic, record, report, table
+from . import Failed, building, handshake, http3, machine, memory, mux, pingpong, profile, quic, record, report, soak, table, tls
 from .building import ROOT, say
 from .programs import Settings
 from .session import Session, program_list
 
-BENCHES = {"quic": quic, "handshake": handshake, "pingpong": pingpong, "h3": http3, "memory": memory}
+BENCHES = {"quic": quic, "handshake": handshake, "pingpong": pingpong, "h3": http3, "memory": memory, "mux": mux, "tls": tls,
+           "soak": soak}
 
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measures Strata beside other implementations.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' '.join(BENCHES)}; all when none is named; report draws the page")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' '.join(BENCHES)}; all but soak when none is named; report draws the page")
     parser.add_argument("--runs", type=int, default=3, help="of each program, interleaved (3)")
     parser.add_argument("--repeats", type=int, default=2, help="of a run during which others worked on this machine (2)")
     parser.add_argument("--datagram", type=int, default=1452, help="UDP payload of all programs (1452)")
@@ -37,18 +38,24 @@ def commit():
     return told.stdout.strip() or "unknown"
 
 
-def session_of(options, folder):
+def recipes_of(names):
+    """Of all peers that benches compare with; those for QUIC where a bench names none."""
+    wanted = {peer for name in names for peer in getattr(BENCHES[name], "RECIPES", ("quinn", "quic-go"))}
+    return [name for name in building.RECIPES if name in wanted]
+
+
+def session_of(options, folder, names):
     folder.mkdir(parents=True, exist_ok=True)
     binaries = building.our_programs()
-    built = {} if options.no_peers else {name: peer for name in building.RECIPES if (peer := building.peer(name, folder))}
+    built = {} if options.no_peers else {name: peer for name in recipes_of(names) if (peer := building.peer(name, folder))}
     made = certificates.make(folder / "certificates")
     settings = Settings(str(made.chain), str(made.key), datagram=options.datagram)
     return Session(program_list(binaries, built), settings, str(binaries / "strata-limit-bench"), options.runs,
-                   options.repeats, options.scale)
+                   options.repeats, options.scale, binaries=binaries, built=built)
 
 
 def measure(options, names):
-    session = session_of(options, options.work.resolve() / "bench")
+    session = session_of(options, options.work.resolve() / "bench", names)
     mark = record.stamp(machine.description(), commit())
     say(f"machine: {mark['machine']}")
     for program in session.peers:
@@ -73,7 +80,7 @@ def main(arguments):
     if arguments[:1] == ["profile"]:
         return profile.main(arguments[1:])
     options = options_of(arguments)
-    names = [name for name in BENCHES if name in options.names] if options.names else list(BENCHES)
+    names = [name for name, bench in BENCHES.items() if name in options.names or not (options.names or hasattr(bench, "ALONE"))]
     if shutil.which("openssl") is None:
         say("no openssl program, which makes the certificates: nothing can run")
         return 77

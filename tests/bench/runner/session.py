@@ -2,6 +2,7 @@
 """What the benches share: the programs, the settings, and runs that are interleaved and watched."""
 
 import dataclasses
+import pathlib
 
 from . import machine
 from .building import say
@@ -21,6 +22,10 @@ class Session:
     scale: float = 1.0
     """Below 1 everything is shorter, for trying the benches themselves."""
     figures: list = dataclasses.field(default_factory=list)
+    binaries: pathlib.Path = pathlib.Path()
+    """The folder of our programs, and ..."""
+    built: dict = dataclasses.field(default_factory=dict)
+    """... the peers by name, for benches that have programs of their own."""
 
     @property
     def ours(self):

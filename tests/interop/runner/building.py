@@ -88,6 +88,11 @@ YAMUX_RECIPES = {
         fetch=(("cargo", "fetch", "--locked"),), compile=(("cargo", "build", "--release", "--locked", "--offline"),),
         environment={"CARGO_TARGET_DIR": "{build}/target"}, product="target/release/rust-yamux-peer",
         keep=("target/release/rust-yamux-peer",), command=("{product}",)),
+    "js-yamux": lambda: Recipe(  # its modules look for each other from where it lies
+        name="js-yamux", tool=("node", "--version"), least=(20, 0), sources=("package.json", "package-lock.json", "peer.mjs"),
+        fetch=(("cp", "package.json", "package-lock.json", "peer.mjs", "{build}"),
+               ("npm", "ci", "--prefix", "{build}", "--ignore-scripts", "--no-audit", "--no-fund")),
+        compile=(), environment={}, product="peer.mjs", keep=("peer.mjs", "node_modules"), command=("node", "{product}")),
 }
 
 WEBSOCKET_RECIPES = {

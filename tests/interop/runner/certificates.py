@@ -46,7 +46,7 @@ def _leaf(folder, name, signer, names):
     signing_key, signing_certificate = signer
     request, extensions, certificate = (folder / f"{name}.{end}" for end in ("csr", "ext", "pem"))
     extensions.write_text(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                          f"extendedKeyUsage=serverAuth\nsubjectAltName={names}\n", encoding="ascii")
+                          f"extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName={names}\n", encoding="ascii")
     _openssl("req", "-new", "-key", folder / "leaf.key", "-subj", f"/CN={AUTHORITY}", "-out", request)
     _openssl("x509", "-req", "-in", request, "-CA", signing_certificate, "-CAkey", signing_key, "-CAcreateserial",
              "-days", DAYS, "-extfile", extensions, "-out", certificate)

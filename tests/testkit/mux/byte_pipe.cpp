@@ -8,7 +8,7 @@ namespace strata::testkit {
 std::size_t byte_pipe::take(time_point now, std::span<const transport::bytes> pieces,
                             std::size_t most) {
   std::size_t room = std::min(most, capacity - std::min(capacity, held_));
-  chunk added{now + delay, {}};
+  chunk added{now, {}};
   for (const transport::bytes piece : pieces) {
     const std::size_t size = std::min(room, piece.size());
     added.content.insert(added.content.end(), piece.begin(),
@@ -17,7 +17,14 @@ std::size_t byte_pipe::take(time_point now, std::span<const transport::bytes> pi
     if (room == 0) break;
   }
   const std::size_t taken = added.content.size();
-  if (taken != 0) chunks_.push_back(std::move(added));
+  if (taken == 0) return 0;
+  line_free_ = std::max(line_free_, now);
+  if (bytes_per_second > 0) {
+    const std::chrono::duration<double> takes(static_cast<double>(taken) / bytes_per_second);
+    line_free_ += std::chrono::duration_cast<transport::duration>(takes);
+  }
+  added.arrives = line_free_ + delay;
+  chunks_.push_back(std::move(added));
   held_ += taken;
   return taken;
 }

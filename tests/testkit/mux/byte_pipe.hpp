@@ -19,8 +19,9 @@ class byte_pipe {
 
   std::size_t capacity = 64 * 1024;
   transport::duration delay{};
-  bool stalled = false;  ///< Nothing comes out.
-  bool ended = false;    ///< Nothing will come in any more.
+  double bytes_per_second = 0;  ///< Zero: no time passes between the first byte and the last.
+  bool stalled = false;         ///< Nothing comes out.
+  bool ended = false;           ///< Nothing will come in any more.
 
   /// How many bytes from the front of `pieces` it takes.
   std::size_t take(time_point now, std::span<const transport::bytes> pieces, std::size_t most);
@@ -43,6 +44,7 @@ class byte_pipe {
     std::vector<std::byte> content;
   };
 
+  time_point line_free_{};  ///< When the last byte that was taken has left.
   std::deque<chunk> chunks_;
   std::size_t held_ = 0;
 };

@@ -40,6 +40,13 @@ class window_growth {
     left_ -= size;
     return true;
   }
+  /// As much of `size` as there is for one, if that is `least` at least; else nothing.
+  std::uint32_t reserve_some(std::uint32_t size, std::uint32_t least) noexcept {
+    const auto given = static_cast<std::uint32_t>(std::min<std::uint64_t>(size, left_ / 2));
+    if (given < least) return 0;
+    left_ -= given;
+    return given;
+  }
   void release(std::uint64_t size) noexcept { left_ += size; }
   std::uint64_t left() const noexcept { return left_; }
 
@@ -79,13 +86,14 @@ class receive_window {
     unannounced_ += extra;
   }
   /// Doubles the window when half of it was read in less than a round trip: then it is what holds
-  /// the stream up, since a window of two round trips' worth takes longer. `rtt` zero: not known.
+  /// the stream up, since a window of two round trips' worth takes longer. When the session has no
+  /// such room left, half as much will do. `rtt` zero: not known.
   void tune(transport::time_point now, transport::duration rtt, std::uint32_t most,
             window_growth& growth) noexcept {
     if (epoch_consumed_ < size_ / 2) return;
     const bool fast = epoch_begun_ && rtt.count() != 0 && now - epoch_ < rtt;
     const std::uint32_t extra = size_ >= most ? 0 : std::min(size_, most - size_);
-    if (fast && extra != 0 && growth.reserve(extra)) grow(extra);
+    if (fast && extra != 0) grow(growth.reserve_some(extra, std::min(extra, size_ / 2)));
     epoch_begun_ = true;
     epoch_ = now;
     epoch_consumed_ = 0;
