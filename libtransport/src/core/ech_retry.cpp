@@ -4,6 +4,18 @@
 namespace strata::transport {
 inline namespace v0 {
 
+std::string_view describe(ech_status status) noexcept {
+  switch (status) {
+    case ech_status::not_tried: return "not tried";
+    case ech_status::grease: return "GREASE";
+    case ech_status::accepted: return "accepted";
+    case ech_status::rejected: return "rejected";
+    case ech_status::rejected_with_retry: return "rejected with retry";
+    case ech_status::failed: break;
+  }
+  return "failed";
+}
+
 ech_next_step after_ech_failure(ech_policy policy, ech_status status, unsigned retries) noexcept {
   switch (status) {
     case ech_status::rejected_with_retry:

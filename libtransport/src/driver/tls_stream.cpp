@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "driver/tls_driver.hpp"
+#include "strata/transport/driver/ech_attempts.hpp"
 #include "strata/transport/driver/upgrading_dialer.hpp"
 #include "strata/transport/driver/upgrading_listener.hpp"
 
@@ -28,31 +29,70 @@ void upgrade(const detail::tls_setting& setting, std::unique_ptr<stream> carrier
                     make_completion<tls_signature>(std::move(handler), setting.ready.executor()));
 }
 
+detail::tls_setting asking_for(const target& where, detail::tls_setting setting) {
+  if (setting.options.server_name.empty()) setting.options.server_name = where.host();
+  return setting;
+}
+
+/// One dial, handshake after handshake.
+struct dial_course {
+  ech_attempts attempts;
+  tls_failure failure;  ///< Of the handshake that failed last.
+};
+
+/// For the next handshake of a dial.
+detail::tls_setting next_of(const std::shared_ptr<dial_course>& course,
+                            detail::tls_setting setting) {
+  setting.context = course->attempts.context();
+  setting.options.on_failure =
+      [course, told = std::move(setting.options.on_failure)](const tls_failure& why) {
+        course->failure = why;
+        if (told) told(why);
+      };
+  return setting;
+}
+
+bool goes_on(dial_course& course) {
+  const tls_failure why = std::exchange(course.failure, {});
+  return course.attempts.again(why.ech, why.retry_configs);
+}
+
 }  // namespace
 
 class tls_dialer::state {
  public:
+  state(const ready_list& ready, tls_context context, tls_stream_options options)
+      : setting(ready, std::move(context), std::move(options)) {}
+
+  detail::tls_setting setting;
   std::shared_ptr<upgrading_dialer<stream>> driver;
 };
 
 tls_dialer::tls_dialer(std::shared_ptr<stream_dialer> carriers, tls_context context,
                        tls_stream_options options)
-    : state_(std::make_unique<state>()) {
-  const ready_list ready(carriers->get_executor());
+    : state_(std::make_unique<state>(ready_list(carriers->get_executor()), std::move(context),
+                                     std::move(options))) {
+  const detail::tls_setting& setting = state_->setting;
   state_->driver = make_driver<upgrading_dialer<stream>>(
-      ready.executor(), ready, std::move(carriers),
-      [setting = detail::tls_setting(ready, std::move(context), std::move(options))](
-          const target& where, std::unique_ptr<stream> carrier, made_handler made) {
-        detail::tls_setting chosen = setting;
-        if (chosen.options.server_name.empty()) chosen.options.server_name = where.host();
-        upgrade(chosen, std::move(carrier), std::move(made));
+      setting.ready.executor(), setting.ready, std::move(carriers),
+      [setting](const target& where, std::unique_ptr<stream> carrier, made_handler made) {
+        upgrade(asking_for(where, setting), std::move(carrier), std::move(made));
       });
 }
 
 tls_dialer::~tls_dialer() { state_->driver->abort_all(); }
 asio::any_io_executor tls_dialer::do_executor() noexcept { return state_->driver->executor(); }
 void tls_dialer::do_dial(const target& where, completion<stream_signature> waiting) {
-  state_->driver->dial(where, std::move(waiting));
+  const detail::tls_setting& setting = state_->setting;
+  if (!setting.context.offers_ech()) return state_->driver->dial(where, std::move(waiting));
+  const auto course = std::make_shared<dial_course>(
+      dial_course{ech_attempts(setting.context, setting.options.ech), {}});
+  state_->driver->dial(
+      where, std::move(waiting),
+      {[setting, course](const target& to, std::unique_ptr<stream> carrier, made_handler made) {
+         upgrade(next_of(course, asking_for(to, setting)), std::move(carrier), std::move(made));
+       },
+       [course](std::error_code) { return goes_on(*course); }});
 }
 
 class tls_listener::state {

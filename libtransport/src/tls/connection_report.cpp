@@ -64,7 +64,6 @@ connection_security security_of(SSL* session) {
   out.peer_certificates = peer_chain(session);
   out.peer_certificate_sha256 = leaf_hash(session);
   out.resumed = SSL_session_reused(session) == 1;
-  out.ech = ech_status_of(session);
   ERR_clear_error();
   return out;
 }
@@ -81,9 +80,6 @@ tls_failure failure_of(SSL* session, bool after_handshake, std::optional<std::ui
   if (disbelieved || reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     failure.code = errc::certificate_rejected;
     failure.text += ": " + tls_context::verification_failure(session);
-    // After a rejection of ECH this is the public name.
-    const std::string name = expected_name(session);
-    if (!name.empty()) failure.text += " (for " + name + ")";
   } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     failure.code = errc::certificate_rejected;
   } else if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {

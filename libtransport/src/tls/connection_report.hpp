@@ -7,7 +7,7 @@
 namespace strata::transport {
 inline namespace v0 {
 
-/// What a finished handshake agreed on.
+/// What a finished handshake agreed on; of ECH the context knows more.
 connection_security security_of(SSL* session);
 
 /// What OpenSSL's error queue says, in our words; empties the queue. `alert_sent` is what this side

@@ -285,6 +285,9 @@ bool tls_connection::half_close() const { return ready_ && is_tls13(); }
 connection_security tls_connection::security() const {
   connection_security out = security_of(ssl_.get());
   if (is_client()) out.server_name = options_.server_name;
+  const tls_ech_outcome ech = context_.ech_outcome(ssl_.get());
+  out.ech = ech.status;
+  out.ech_retried = ech.retried;
   return out;
 }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/tls.hpp"
 
+#include <openssl/err.h>
+
+#include <cassert>
+
 #include "strata/transport/core/address.hpp"
 #include "tls/context_settings.hpp"
 #include "tls/ech.hpp"
@@ -106,12 +110,52 @@ tls_result<tls_context> tls_context::with_ech(const tls_ech_offer& offer) const 
   if (!prepared) return std::unexpected(prepared.error());
   tls_context out = *this;
   out.ech_ = std::make_shared<const prepared_ech>(std::move(*prepared));
+  out.earlier_ech_.reset();
+  return out;
+}
+
+tls_result<tls_context> tls_context::with_retry_configs(bytes configs) const {
+  assert(offers_ech());
+  auto prepared =
+      prepare_ech({.config_list = {configs.begin(), configs.end()}, .outer_alpn = {}}, alpn());
+  if (!prepared) return std::unexpected(prepared.error());
+  prepared->outer_alpn = ech_->outer_alpn;
+  tls_context out = *this;
+  out.ech_ = std::make_shared<const prepared_ech>(std::move(*prepared));
+  out.earlier_ech_ = ech_status::rejected_with_retry;
+  return out;
+}
+
+tls_context tls_context::without_ech() const {
+  tls_context out = *this;
+  out.ech_ = nullptr;
+  out.earlier_ech_ = ech_status::rejected;
+  return out;
+}
+
+tls_ech_outcome tls_context::ech_outcome(void* native_session,
+                                         std::optional<std::uint8_t> alert_sent) const {
+  auto* const session = static_cast<SSL*>(native_session);
+  tls_ech_outcome out;
+  if (is_ech_error(ERR_peek_error())) {
+    ech_rejection rejection = ech_rejection_of(session, alert_sent);
+    out.status = rejection.status;
+    out.retry_configs = std::move(rejection.retry_configs);
+  } else {
+    out.status =
+        earlier_ech_ == ech_status::rejected ? ech_status::rejected : ech_status_of(session);
+  }
+  out.retried = earlier_ech_ == ech_status::rejected_with_retry;
   return out;
 }
 
 std::string tls_context::verification_failure(void* native_session) {
-  const long verdict = SSL_get_verify_result(static_cast<SSL*>(native_session));
-  return verdict == X509_V_OK ? std::string() : X509_verify_cert_error_string(verdict);
+  auto* const session = static_cast<SSL*>(native_session);
+  const long verdict = SSL_get_verify_result(session);
+  if (verdict == X509_V_OK) return {};
+  // After a rejection of ECH this is the public name.
+  const std::string name = expected_name(session);
+  return X509_verify_cert_error_string(verdict) + (name.empty() ? name : " (for " + name + ")");
 }
 
 tls_result<tls_context> make_tls_client_context(const tls_client_options& options) {

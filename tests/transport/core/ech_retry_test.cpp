@@ -2,6 +2,8 @@
 #include "strata/transport/core/ech_retry.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <set>
+#include <string_view>
 
 using namespace strata::transport;
 using enum ech_next_step;
@@ -21,6 +23,15 @@ TEST_CASE("ech_retry: without ECH only where the server has said so and the poli
     CHECK(after_ech_failure(ech_policy::secure_disable, ech_status::rejected, retries) ==
           retry_without_ech);
   }
+}
+
+TEST_CASE("ech_retry: every status has words of its own", "[transport][ech]") {
+  using enum ech_status;
+  std::set<std::string_view> words;
+  for (const ech_status each : {not_tried, grease, accepted, rejected, rejected_with_retry, failed})
+    words.insert(describe(each));
+  CHECK(words.size() == 6);
+  CHECK(describe(rejected_with_retry) == "rejected with retry");
 }
 
 TEST_CASE("ech_retry: whatever was not proven leads nowhere", "[transport][ech][attack][T03]") {

@@ -130,12 +130,42 @@ TEST_CASE("ech: a stale key fails with keys to retry with, and those work",
   REQUIRE(after_ech_failure(ech_policy::strict, failure->ech, 0) ==
           ech_next_step::retry_with_configs);
 
-  const auto again = client.with_ech({.config_list = failure->retry_configs});
+  const auto again = client.with_retry_configs(failure->retry_configs);
   REQUIRE(again.has_value());
   ech_pair retried(*again, server);
   REQUIRE(retried.shake_hands());
   CHECK(retried.status() == ech_status::accepted);
+  CHECK(retried.client.core.security().ech_retried);
   CHECK(retried.server.core.security().server_name == hidden_name);
+  CHECK_FALSE(retried.server.core.security().ech_retried);
+}
+
+TEST_CASE("ech: contexts of further attempts keep what the first one was", "[transport][ech]") {
+  need_ech();
+  auto options = ech_client(world().key);
+  options.ech->outer_alpn = {"plain/9"};
+  const auto client = made(make_tls_client_context(options));
+  CHECK(client.offers_ech());
+  const auto server = made(make_tls_server_context(ech_server({as_key(world().other_key)})));
+  ech_pair retried(client.with_retry_configs(world().other_key.config_list).value(), server);
+  REQUIRE(retried.shake_hands());
+  CHECK(contains(retried.to_server, "plain/9"));
+  CHECK_FALSE(contains(retried.to_server, "test/1"));
+  const auto damaged = bytes(world().other_key.config_list).first(20);
+  CHECK_FALSE(client.with_retry_configs(damaged).has_value());
+
+  const auto plain = client.without_ech();
+  CHECK_FALSE(plain.offers_ech());
+  ech_pair shown(plain, server);
+  REQUIRE(shown.shake_hands());
+  CHECK(contains(shown.to_server, hidden_name));
+  CHECK(shown.status() == ech_status::rejected);
+  CHECK_FALSE(shown.client.core.security().ech_retried);
+  // A new offer begins anew.
+  ech_pair anew(plain.with_ech(offer_of(world().other_key)).value(), server);
+  REQUIRE(anew.shake_hands());
+  CHECK(anew.status() == ech_status::accepted);
+  CHECK_FALSE(anew.client.core.security().ech_retried);
 }
 
 TEST_CASE("ech: keys that the server keeps but does not offer are not named", "[transport][ech]") {

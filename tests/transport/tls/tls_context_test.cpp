@@ -115,6 +115,7 @@ TEST_CASE("tls_context: a client refuses what it cannot trust, with the alert th
     const std::string reason = tls_context::verification_failure(handshake.client());
     INFO(reason);
     CHECK(reason.find(each.reason) != std::string::npos);
+    CHECK(reason.find("(for " + std::string(each.name) + ")") != std::string::npos);
   }
 }
 

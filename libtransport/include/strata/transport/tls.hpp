@@ -152,6 +152,14 @@ class STRATA_TRANSPORT_API tls_context {
   /// A client's context that offers ECH, or another ECH; it shares everything else with this one.
   /// TLS 1.3 only, and only to names, not to addresses.
   tls_result<tls_context> with_ech(const tls_ech_offer&) const;
+  /// Whether connections of this context offer ECH; an imitation is none.
+  bool offers_ech() const noexcept { return ech_ != nullptr; }
+  /// The same offer with what a server that rejected it named instead (tls_failure): for one
+  /// connection, whose ech_retried says so, and not to be kept.
+  tls_result<tls_context> with_retry_configs(bytes configs) const;
+  /// For one connection to a server that has proven that it does no ECH: everything is shown to the
+  /// path, and its status says rejected.
+  tls_context without_ech() const;
 
   // For driver authors. These see OpenSSL's types, which no header of ours shows.
 
@@ -162,9 +170,13 @@ class STRATA_TRANSPORT_API tls_context {
   /// where there is one. `server_name` is a DNS name or, without ECH, an IP literal; false when it
   /// is neither.
   bool prepare_client(void* native_session, std::string_view server_name) const;
-  /// What the built-in or the given verification said about the peer of an SSL*; empty when it was
-  /// content.
+  /// What the built-in or the given verification said about the peer of an SSL*, and for which
+  /// name; empty when it was content.
   static std::string verification_failure(void* native_session);
+  /// What has become of ECH on an SSL* of this context: now, or when it has failed, after this
+  /// alert of its own and before OpenSSL's errors are cleared.
+  tls_ech_outcome ech_outcome(void* native_session,
+                              std::optional<std::uint8_t> alert_sent = std::nullopt) const;
 
   struct implementation;
   struct prepared_ech;
@@ -173,6 +185,7 @@ class STRATA_TRANSPORT_API tls_context {
  private:
   std::shared_ptr<const implementation> implementation_;
   std::shared_ptr<const prepared_ech> ech_;  ///< Of a client that offers it.
+  std::optional<ech_status> earlier_ech_;    ///< What made another attempt necessary.
 };
 
 /// Reads the files, checks that everything fits together, and says what does not.

@@ -29,6 +29,16 @@ struct tls_ech_offer {
   std::vector<std::string> outer_alpn;
 };
 
+/// What has become of ECH on one connection.
+struct tls_ech_outcome {
+  ech_status status = ech_status::not_tried;
+  bool retried = false;  ///< Its configurations were named by the server at an earlier attempt.
+  /// With rejected_with_retry: for one new connection (after_ech_failure).
+  std::vector<std::byte> retry_configs;
+
+  friend bool operator==(const tls_ech_outcome&, const tls_ech_outcome&) = default;
+};
+
 /// A key of a server with its configurations, as one PEM file (RFC 9934): PRIVATE KEY, then
 /// ECHCONFIG.
 struct tls_ech_key {

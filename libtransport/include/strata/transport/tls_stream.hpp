@@ -25,6 +25,10 @@ struct tls_stream_options {
   /// target's host when it is empty.
   std::string server_name{};
   duration handshake_timeout = limits::tls_handshake_timeout;
+  /// Of a dialer whose context offers ECH: what it accepts from a server that does not accept it.
+  /// The one retry with configurations that the server has proven to be its own is always made, on
+  /// a carrier of its own.
+  ech_policy ech = ech_policy::strict;
   /// Of each read from the carrier; the page it needs is held only while there is something to
   /// read.
   std::size_t read_size = 64 * 1024;
@@ -94,7 +98,8 @@ auto async_tls_handshake(std::unique_ptr<stream> carrier, const tls_context& con
                                                     std::move(carrier), context, options);
 }
 
-/// Dials a carrier and does the handshake on it.
+/// Dials a carrier and does the handshake on it; another carrier when ECH was rejected and may be
+/// tried again (tls_stream_options::ech). security() of the stream says what became of it.
 class STRATA_TRANSPORT_API tls_dialer final : public stream_dialer {
  public:
   tls_dialer(std::shared_ptr<stream_dialer> carriers, tls_context context,

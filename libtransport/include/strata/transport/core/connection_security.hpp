@@ -20,7 +20,8 @@ enum class ech_status : std::uint8_t {
   grease,     ///< A client: an imitation was sent, which means nothing. A server: what came could
               ///< not be read, because it was an imitation or for a key that is gone.
   accepted,   ///< The name and the rest of the true ClientHello were seen by nobody on the path.
-  rejected,   ///< The server, proven to speak for the public name, does not do ECH.
+  rejected,   ///< The server, proven to speak for the public name, does not do ECH. Of a connection
+              ///< that works: it was made again without, as ech_policy::secure_disable allows.
   rejected_with_retry,  ///< The same server named configurations that it would accept.
   failed,  ///< Offered, and the handshake ended before anybody proved anything: nothing may be
            ///< concluded from it, least of all that ECH is off.
@@ -38,6 +39,8 @@ struct connection_security {
   std::optional<certificate_hash> peer_certificate_sha256;  ///< Of the leaf.
   bool resumed = false;
   ech_status ech = ech_status::not_tried;
+  /// Accepted at the second attempt, with configurations that the server named at the first.
+  bool ech_retried = false;
   bool early = false;  ///< Bytes were accepted before the handshake ended, and may be a replay.
 };
 

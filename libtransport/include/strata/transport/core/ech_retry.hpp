@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "strata/transport/core/connection_security.hpp"
 #include "strata/transport/export.hpp"
@@ -23,6 +24,10 @@ enum class ech_next_step : std::uint8_t {
   retry_with_configs,  ///< Those of the failure, on a new connection, and only there.
   retry_without_ech,
 };
+
+/// For people and programs: "accepted", "rejected with retry", "GREASE", "not tried", "rejected",
+/// "failed".
+STRATA_TRANSPORT_API std::string_view describe(ech_status) noexcept;
 
 /// What may follow a connection that failed with `status`, after `retries` attempts of
 /// retry_with_configs to the same server.

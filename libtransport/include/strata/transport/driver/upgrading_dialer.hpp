@@ -33,14 +33,27 @@ class upgrading_dialer final : public driver {
   /// from a handler, or destroyed with the context; its cancellation slot gives the handshake up.
   using upgrade = std::function<void(const target&, std::unique_ptr<stream>, upgrade_handler)>;
 
+  /// How one dial goes when not as the others do.
+  struct course {
+    upgrade with;
+    /// Asked with what a handshake failed with, whether to dial once more and hand `with` another
+    /// carrier.
+    std::function<bool(std::error_code)> again;
+  };
+
   upgrading_dialer(const ready_list& ready, std::shared_ptr<stream_dialer> carriers, upgrade with)
       : ready_(ready), carriers_(std::move(carriers)), with_(std::move(with)) {}
 
   asio::any_io_executor executor() const noexcept { return ready_.executor(); }
 
   void dial(const target& where, completion<signature> waiting) {
+    dial(where, std::move(waiting), {with_, nullptr});
+  }
+
+  void dial(const target& where, completion<signature> waiting, course takes) {
     if (dead_) return;
     const auto made = std::make_shared<attempt>();
+    made->takes = std::move(takes);
     attempts_.push_back(made);
     made->waiting.start(std::move(waiting),
                         [weak = this->weak_from_this(), one = std::weak_ptr(made)] {
@@ -48,12 +61,7 @@ class upgrading_dialer final : public driver {
                           const auto held = one.lock();
                           if (self && held) self->abort(held);
                         });
-    carriers_->async_dial(
-        where, asio::bind_cancellation_slot(
-                   made->stop.slot(), [self = self(), made, where](
-                                          std::error_code error, std::unique_ptr<stream> carrier) {
-                     self->on_carrier(made, where, error, std::move(carrier));
-                   }));
+    dial_carrier(made, where);
   }
 
   /// The handle is being destroyed.
@@ -66,6 +74,7 @@ class upgrading_dialer final : public driver {
   struct attempt {
     pending_operation<signature> waiting;
     asio::cancellation_signal stop;
+    course takes;
   };
 
   void shutdown() noexcept override {
@@ -85,15 +94,33 @@ class upgrading_dialer final : public driver {
     one->stop.emit(asio::cancellation_type::terminal);
   }
 
+  void dial_carrier(const std::shared_ptr<attempt>& one, const target& where) {
+    carriers_->async_dial(
+        where, asio::bind_cancellation_slot(
+                   one->stop.slot(), [self = self(), one, where](std::error_code error,
+                                                                 std::unique_ptr<stream> carrier) {
+                     self->on_carrier(one, where, error, std::move(carrier));
+                   }));
+  }
+
   void on_carrier(const std::shared_ptr<attempt>& one, const target& where, std::error_code error,
                   std::unique_ptr<stream> carrier) {
     if (dead_ || !one->waiting) return;
     if (error) return settle(one, error, result_pointer());
-    with_(where, std::move(carrier),
-          asio::bind_cancellation_slot(
-              one->stop.slot(), [self = self(), one](std::error_code failed, result_pointer made) {
-                self->settle(one, failed, std::move(made));
-              }));
+    one->takes.with(where, std::move(carrier),
+                    asio::bind_cancellation_slot(
+                        one->stop.slot(),
+                        [self = self(), one, where](std::error_code failed, result_pointer made) {
+                          self->on_upgraded(one, where, failed, std::move(made));
+                        }));
+  }
+
+  void on_upgraded(const std::shared_ptr<attempt>& one, const target& where, std::error_code error,
+                   result_pointer made) {
+    if (dead_) return;
+    const bool again = error && one->waiting && one->takes.again && one->takes.again(error);
+    if (again) return dial_carrier(one, where);
+    settle(one, error, std::move(made));
   }
 
   void settle(const std::shared_ptr<attempt>& one, std::error_code error, result_pointer made) {
