@@ -9,6 +9,7 @@
 #include "strata/quic/connections.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/driver_registry.hpp"
+#include "strata/transport/driver/ech_attempts.hpp"
 #include "strata/transport/driver/pending_operation.hpp"
 #include "strata/transport/driver/ready_list.hpp"
 
@@ -36,13 +37,17 @@ address from_asio(const asio::ip::udp::endpoint& from) {
 /// One target: its addresses, tried one after the other.
 class dial final : public transport::driver {
  public:
-  dial(const transport::ready_list& ready, endpoint& from, core::connection_config config,
+  dial(const transport::ready_list& ready, endpoint& from, const dialer_options& options,
        transport::target where)
       : ready_(ready),
         endpoint_(&from),
-        config_(std::move(config)),
+        config_(options.connection),
+        server_name_(options.server_name.empty() ? where.host() : options.server_name),
         where_(std::move(where)),
-        resolver_(std::in_place, ready.executor()) {}
+        resolver_(std::in_place, ready.executor()) {
+    const auto& tls = config_.tls ? config_.tls : from.client_tls();
+    if (tls) ech_.emplace(*tls, options.ech);
+  }
 
   void start(transport::completion<transport::connection_signature> waiting) {
     waiting_.start(std::move(waiting), [weak = weak_from_this()] {
@@ -86,8 +91,13 @@ class dial final : public transport::driver {
   }
 
   void dial_next() {
-    const address& remote = addresses_[started_++];
-    endpoint_->async_connect(remote, where_.host(), config_,
+    ++started_;
+    dial_again();
+  }
+
+  void dial_again() {
+    const address& remote = addresses_[started_ - 1];
+    endpoint_->async_connect(remote, server_name_, config_,
                              [self = self()](std::error_code error, connection made) {
                                if (self->waiting_) self->on_dialled(error, std::move(made));
                              });
@@ -95,9 +105,18 @@ class dial final : public transport::driver {
 
   void on_dialled(std::error_code error, connection made) {
     if (!error) return finish({}, make_transport_connection(std::move(made)));
+    if (made && ech_) {
+      const transport::tls_ech_outcome ech = made.security().ech;
+      if (ech_->again(ech.status, ech.retry_configs)) {
+        config_.tls = ech_->context();
+        return dial_again();
+      }
+    }
     if (!first_) first_ = error;
-    // A certificate that is not believed is an answer: no other address is to be asked.
-    if (error == errc::certificate_rejected) return finish(error, nullptr);
+    // A certificate that is not believed is an answer, and so is a refusal of ECH: no other address
+    // is to be asked.
+    if (error == errc::certificate_rejected || error == errc::ech_rejected)
+      return finish(error, nullptr);
     if (started_ == addresses_.size()) return finish(first_, nullptr);
     dial_next();
   }
@@ -110,6 +129,8 @@ class dial final : public transport::driver {
   transport::ready_list ready_;
   endpoint* endpoint_;
   core::connection_config config_;
+  std::optional<transport::ech_attempts> ech_;
+  std::string server_name_;
   transport::target where_;
   std::optional<asio::ip::udp::resolver> resolver_;
   std::vector<address> addresses_;
@@ -122,17 +143,17 @@ class dial final : public transport::driver {
 
 class endpoint_dialer::dials {
  public:
-  dials(endpoint& from, core::connection_config chosen)
-      : ready(from.get_executor()), dialled_from(from), config(std::move(chosen)) {}
+  dials(endpoint& from, dialer_options chosen)
+      : ready(from.get_executor()), dialled_from(from), options(std::move(chosen)) {}
 
   transport::ready_list ready;
   endpoint& dialled_from;
-  core::connection_config config;
+  dialer_options options;
   std::vector<std::weak_ptr<dial>> under_way;
 };
 
-endpoint_dialer::endpoint_dialer(endpoint& from, core::connection_config config)
-    : dials_(std::make_unique<dials>(from, std::move(config))) {}
+endpoint_dialer::endpoint_dialer(endpoint& from, dialer_options options)
+    : dials_(std::make_unique<dials>(from, std::move(options))) {}
 
 endpoint_dialer::~endpoint_dialer() {
   for (const auto& weak : dials_->under_way) {
@@ -147,7 +168,7 @@ void endpoint_dialer::do_dial(const transport::target& where,
   if (!dials_->ready.executor()) return;
   std::erase_if(dials_->under_way, [](const std::weak_ptr<dial>& one) { return one.expired(); });
   const auto one = transport::make_driver<dial>(dials_->ready.executor(), dials_->ready,
-                                                dials_->dialled_from, dials_->config, where);
+                                                dials_->dialled_from, dials_->options, where);
   dials_->under_way.push_back(one);
   one->start(std::move(waiting));
 }

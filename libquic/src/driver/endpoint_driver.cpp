@@ -6,7 +6,6 @@
 #include <asio/post.hpp>
 
 #include "strata/quic/core/limits.hpp"
-#include "strata/quic/core/openssl_tls.hpp"
 #include "strata/transport/core/error.hpp"
 
 namespace strata::quic {

@@ -12,6 +12,7 @@
 
 #include "driver/connection_entry.hpp"
 #include "strata/quic/core/endpoint.hpp"
+#include "strata/quic/core/openssl_tls.hpp"
 #include "strata/quic/endpoint.hpp"
 #include "strata/transport/driver/driver_registry.hpp"
 #include "strata/transport/driver/handler_memory.hpp"
@@ -40,6 +41,10 @@ class endpoint_driver final : public transport::driver {
   void connect(const transport::address& remote, const std::string& server_name,
                const core::connection_config& config, completion<connection_signature> waiting);
   void accept(completion<connection_signature> waiting);
+  void use(transport::tls_context server_tls);
+  const std::optional<transport::tls_context>& client_tls() const noexcept {
+    return options_.client_tls;
+  }
   void stop_accepting();
   void close_all(std::uint64_t code, completion<status_signature> waiting);
   void release_endpoint() noexcept;
@@ -130,7 +135,7 @@ class endpoint_driver final : public transport::driver {
   endpoint_options options_;
   transport::system_random random_;
   transport::system_wall_clock wall_clock_;
-  std::unique_ptr<core::tls_backend> tls_;
+  std::unique_ptr<core::openssl_tls> tls_;
   core::endpoint core_;
   std::optional<transport::udp_socket> socket_;
   std::optional<asio::steady_timer> timer_;

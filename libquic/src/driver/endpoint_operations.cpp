@@ -27,9 +27,10 @@ void endpoint_driver::connect(const transport::address& remote, const std::strin
                               completion<connection_signature> waiting) {
   if (dead_) return;
   assert(ready_.is_on_owner());
-  const auto begun = options_.client_tls ? core_.connect(clock_now(), remote, server_name, config)
-                                         : core::result<core::connection_handle>(std::unexpected(
-                                               make_error_code(errc::not_supported)));
+  const bool has_tls = options_.client_tls || config.tls;
+  const auto begun = has_tls ? core_.connect(clock_now(), remote, server_name, config)
+                             : core::result<core::connection_handle>(
+                                   std::unexpected(make_error_code(errc::not_supported)));
   if (!begun) return ready_.complete(std::move(waiting), begun.error(), connection());
   connection_entry& entry = add(*begun, false);
   entry.connecting.start(std::move(waiting), [weak = weak_from_this(), id = *begun] {
@@ -61,6 +62,12 @@ void endpoint_driver::accept(completion<connection_signature> waiting) {
     driver->ready_.complete(driver->accepting_.take(), make_error_code(errc::aborted),
                             connection());
   });
+}
+
+void endpoint_driver::use(transport::tls_context server_tls) {
+  assert(options_.server_tls && server_tls.is_server());
+  options_.server_tls = server_tls;
+  tls_->use(std::move(server_tls));
 }
 
 void endpoint_driver::stop_accepting() {

@@ -163,6 +163,10 @@ endpoint::~endpoint() {
 endpoint::executor_type endpoint::get_executor() const noexcept { return driver_->executor(); }
 transport::address endpoint::local_address() const noexcept { return driver_->local_address(); }
 core::endpoint_statistics endpoint::statistics() const noexcept { return driver_->statistics(); }
+void endpoint::use(transport::tls_context server_tls) { driver_->use(std::move(server_tls)); }
+const std::optional<transport::tls_context>& endpoint::client_tls() const noexcept {
+  return driver_->client_tls();
+}
 void endpoint::stop_accepting() { driver_->stop_accepting(); }
 
 endpoint::executor_type endpoint::initiate_base::get_executor() const noexcept {

@@ -81,6 +81,8 @@ class general_connection final : public transport::connection {
     out.server_name = summary.server_name;
     out.peer_certificates = summary.peer_certificates;
     out.resumed = summary.resumed;
+    out.ech = summary.ech.status;
+    out.ech_retried = summary.ech.retried;
     return out;
   }
   transport::address remote_address() const override { return own_.remote_address(); }

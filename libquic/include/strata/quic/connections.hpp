@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "strata/quic/endpoint.hpp"
 #include "strata/transport/connection_dialer.hpp"
@@ -15,12 +16,21 @@ inline namespace v0 {
 /// streams, priorities, statistics) stays with quic::connection.
 STRATA_QUIC_API std::unique_ptr<transport::connection> make_transport_connection(connection from);
 
+struct dialer_options {
+  core::connection_config connection;
+  /// What the certificate must name; empty: the target's host.
+  std::string server_name;
+  /// Where TLS offers ECH: what is accepted from a server that does not accept it. The one retry
+  /// with configurations that the server has proven to be its own is always made.
+  transport::ech_policy ech = transport::ech_policy::strict;
+};
+
 /// Dials from an endpoint, which may listen as well. Names are resolved by the system, and their
 /// addresses tried one after the other.
 class STRATA_QUIC_API endpoint_dialer final : public transport::connection_dialer {
  public:
   /// The endpoint must outlive this; connections may outlive both.
-  explicit endpoint_dialer(endpoint& from, core::connection_config config = {});
+  explicit endpoint_dialer(endpoint& from, dialer_options options = {});
   ~endpoint_dialer() override;
 
  private:

@@ -61,7 +61,8 @@ class STRATA_QUIC_API endpoint {
 
   /// Dials and completes when the handshake is complete. `server_name`, a DNS name or an IP
   /// literal, is what the certificate must name. When it fails, the connection that is handed over
-  /// says why with closed(), if it began at all.
+  /// says why with closed(), if it began at all, and security() what became of ECH: it is offered
+  /// once, and endpoint_dialer is who tries again.
   template <asio::completion_token_for<connection_signature> Token = asio::deferred_t>
   auto async_connect(const transport::address& remote, std::string server_name,
                      const core::connection_config& config, Token&& token = Token()) {
@@ -74,6 +75,11 @@ class STRATA_QUIC_API endpoint {
   auto async_accept(Token&& token = Token()) {
     return asio::async_initiate<Token, connection_signature>(initiate_accept{driver_}, token);
   }
+  /// For the clients that come from now on: other certificates, other ECH keys. Only where
+  /// endpoint_options::server_tls was set.
+  void use(transport::tls_context server_tls);
+  /// What connections are dialled with that bring none of their own.
+  const std::optional<transport::tls_context>& client_tls() const noexcept;
   /// No further client is accepted; those that wait for async_accept() are refused.
   void stop_accepting();
   /// Closes every connection with `code` and completes when the last CONNECTION_CLOSE has left,

@@ -36,6 +36,8 @@ std::string hexadecimal(std::uint64_t value) {
   return "0x" + digits;
 }
 
+constexpr std::uint64_t ech_required = 0x100 + 121;  // RFC 9849 section 11.2.
+
 bool is_tls_alert(std::uint64_t code) { return code >= 0x100 && code <= 0x1ff; }
 
 /// bad_certificate, unsupported_certificate, certificate_revoked, certificate_expired,
@@ -74,6 +76,7 @@ std::error_code close_reason::code_for_operations() const noexcept {
     case origin_kind::local_application: return errc::closed;
     case origin_kind::local_transport:
       if (is_certificate_alert(code)) return errc::certificate_rejected;
+      if (code == ech_required) return errc::ech_rejected;
       return is_tls_alert(code) ? errc::tls_failed : errc::protocol_error;
     case origin_kind::peer_application:
     case origin_kind::stateless_reset: return errc::closed_by_peer;

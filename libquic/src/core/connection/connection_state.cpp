@@ -164,7 +164,8 @@ transport::result<std::unique_ptr<tls_session>> connection_state::begin_session(
   observe(observer::transport,
           [&](observer& who) { who.parameters_set({subject(now), true, own}); });
   if (side_ == role::server) return surroundings_.tls.accept(writer.written());
-  return surroundings_.tls.connect(origin.server_name, writer.written());
+  if (!config_.tls) return surroundings_.tls.connect(origin.server_name, writer.written());
+  return surroundings_.tls.connect_with(*config_.tls, origin.server_name, writer.written());
 }
 
 void connection_state::set_peer_parameters(const transport_parameters& peer) {

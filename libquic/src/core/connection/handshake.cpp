@@ -73,6 +73,7 @@ std::expected<void, protocol_failure> handshake::pump() {
   if (const tls_failure* failed = session_->failure()) {
     const auto code = failed->protocol_violation ? transport_error::protocol_violation
                                                  : crypto_alert(failed->alert);
+    summary_.ech = session_->summary().ech;
     return std::unexpected(protocol_failure{code, frame_type::crypto, failed->reason.c_str()});
   }
   if (!complete_ && session_->handshake_complete()) {

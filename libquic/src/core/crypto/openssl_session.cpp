@@ -228,7 +228,9 @@ bool openssl_session::step() {
   // Tickets are read by SSL_read alone, even of nothing.
   const int outcome = complete_ ? SSL_read(ssl_.get(), nullptr, 0) : SSL_do_handshake(ssl_.get());
   const int why = outcome > 0 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), outcome);
-  if (failure_ || (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ)) {
+  // OpenSSL goes on after some alerts of its own, as the one for padding of an inner hello that is
+  // not zero.
+  if (failure_ || alert_ || (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ)) {
     fail_as_openssl_says();
     return false;
   }
@@ -250,6 +252,7 @@ void openssl_session::finish() {
   summary_.group = group == nullptr ? "" : group;
   summary_.peer_certificates = peer_chain(ssl_.get());
   summary_.resumed = SSL_session_reused(ssl_.get()) == 1;
+  summary_.ech = context_.ech_outcome(ssl_.get());
   auto* const context = static_cast<SSL_CTX*>(context_.native_context());
   const bool wants_sessions = is_client() && SSL_CTX_sess_get_new_cb(context) != nullptr;
   //= RFC 9001 section 4.4
@@ -286,8 +289,8 @@ void openssl_session::fail_as_openssl_says() {
   failure.reason = text == nullptr ? "TLS handshake failed" : text;
   if (disbelieved) {
     failure.reason += ": " + transport::tls_context::verification_failure(ssl_.get());
-    if (!server_name_.empty()) failure.reason += " (for " + server_name_ + ")";
   }
+  summary_.ech = context_.ech_outcome(ssl_.get(), alert_);
   ERR_clear_error();
   fail(std::move(failure));
 }

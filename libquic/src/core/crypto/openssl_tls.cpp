@@ -13,19 +13,25 @@ namespace {
 
 using transport::errc;
 
-class openssl_tls final : public tls_backend {
+class two_contexts final : public openssl_tls {
  public:
-  openssl_tls(std::optional<transport::tls_context> client,
-              std::optional<transport::tls_context> server)
+  two_contexts(std::optional<transport::tls_context> client,
+               std::optional<transport::tls_context> server)
       : client_(std::move(client)), server_(std::move(server)) {}
 
   result<std::unique_ptr<tls_session>> connect(std::string_view server_name,
                                                bytes transport_parameters) override {
     return begin(client_, role::client, server_name, transport_parameters);
   }
+  result<std::unique_ptr<tls_session>> connect_with(const transport::tls_context& context,
+                                                    std::string_view server_name,
+                                                    bytes transport_parameters) override {
+    return begin(context, role::client, server_name, transport_parameters);
+  }
   result<std::unique_ptr<tls_session>> accept(bytes transport_parameters) override {
     return begin(server_, role::server, {}, transport_parameters);
   }
+  void use(transport::tls_context server) override { server_ = std::move(server); }
 
  private:
   static result<std::unique_ptr<tls_session>> begin(
@@ -47,9 +53,9 @@ class openssl_tls final : public tls_backend {
 
 }  // namespace
 
-std::unique_ptr<tls_backend> make_openssl_tls(std::optional<transport::tls_context> client,
+std::unique_ptr<openssl_tls> make_openssl_tls(std::optional<transport::tls_context> client,
                                               std::optional<transport::tls_context> server) {
-  return std::make_unique<openssl_tls>(std::move(client), std::move(server));
+  return std::make_unique<two_contexts>(std::move(client), std::move(server));
 }
 
 }  // namespace core

@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "strata/quic/core/limits.hpp"
 
 #include "strata/transport/core/clock.hpp"
+#include "strata/transport/tls.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -52,6 +54,9 @@ struct connection_config {
   /// Unknown transport parameters and versions are offered now and then, so that peers stay
   /// tolerant (RFC 9287's spirit; RFC 9000 section 18.1).
   bool grease = true;
+  /// A client's, in the place of its endpoint's: for one server's Encrypted Client Hello, which
+  /// tls_context::with_ech() makes one of.
+  std::optional<transport::tls_context> tls;
 };
 
 /// What an endpoint is to be like.

@@ -112,7 +112,7 @@ class STRATA_QUIC_API connection_view {
   role side() const noexcept;
   const transport::address& remote_address() const noexcept;
   const transport::address& local_address() const noexcept;
-  /// What TLS agreed on; valid from `ready` on.
+  /// What TLS agreed on; valid from `ready` on, and `ech` of it when the handshake failed, too.
   const tls_summary& security() const noexcept;
   const transport_parameters& peer_parameters() const noexcept;
   connection_statistics statistics() const noexcept;

@@ -12,7 +12,9 @@
 #include "strata/quic/core/encryption_level.hpp"
 #include "strata/quic/export.hpp"
 #include "strata/transport/core/bytes.hpp"
+#include "strata/transport/core/error.hpp"
 #include "strata/transport/core/result.hpp"
+#include "strata/transport/tls.hpp"
 
 namespace strata::quic {
 inline namespace v0 {
@@ -59,7 +61,8 @@ struct tls_failure {
   std::string reason;
 };
 
-/// What the handshake agreed on; complete once handshake_complete() is true.
+/// What the handshake agreed on; complete once handshake_complete() is true. Of one that failed
+/// only `ech` is set.
 struct tls_summary {
   std::string alpn;
   std::string server_name;
@@ -68,6 +71,7 @@ struct tls_summary {
   std::vector<std::vector<std::byte>>
       peer_certificates;  ///< DER, the leaf first; empty when the peer sent none.
   bool resumed = false;
+  transport::tls_ech_outcome ech;
 };
 
 /// One TLS 1.3 handshake without a record layer (RFC 9001). It is asked and never calls back: after
@@ -93,7 +97,7 @@ class tls_session {
   virtual std::optional<bytes> peer_transport_parameters() const = 0;
   virtual bool handshake_complete() const = 0;
   virtual const tls_failure* failure() const = 0;
-  /// Valid once handshake_complete(); the view lives as long as the session.
+  /// Valid once handshake_complete(), or with a failure(); the view lives as long as the session.
   virtual const tls_summary& summary() const = 0;
 };
 
@@ -106,6 +110,12 @@ class tls_backend {
   /// copied.
   virtual result<std::unique_ptr<tls_session>> connect(std::string_view server_name,
                                                        bytes transport_parameters) = 0;
+  /// The same with a context of the caller's, where the backend knows any.
+  virtual result<std::unique_ptr<tls_session>> connect_with(const transport::tls_context&,
+                                                            std::string_view /*server_name*/,
+                                                            bytes /*transport_parameters*/) {
+    return std::unexpected(make_error_code(transport::errc::not_supported));
+  }
   virtual result<std::unique_ptr<tls_session>> accept(bytes transport_parameters) = 0;
   /// True when packets of this backend's sessions, Initial ones included, are to be protected with
   /// cipher_suite::null.
