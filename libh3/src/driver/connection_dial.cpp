@@ -111,6 +111,8 @@ std::error_code connection_dial::open_endpoint() {
     if (!made) return made.error().code;
     options.client_tls = std::move(*made);
   }
+  const auto& own = options_.connection.tls;
+  ech_.emplace(own ? *own : *options.client_tls, options_.ech);
   const bool only_v4 = std::ranges::all_of(addresses_, &address::is_v4);
   options.bind = only_v4 ? address::any_v4(0) : address::any_v6(0);
   auto opened = quic::endpoint::open(ready_.executor(), options);
@@ -126,11 +128,7 @@ std::error_code connection_dial::open_endpoint() {
 
 void connection_dial::dial_next() {
   if (started_ == addresses_.size()) return;
-  const address& remote = addresses_[started_++];
-  endpoint_->async_connect(remote, options_.server_name, options_.connection,
-                           [dial = self()](std::error_code error, quic::connection connection) {
-                             if (dial->waiting_) dial->on_dialled(error, std::move(connection));
-                           });
+  dial(addresses_[started_++]);
   if (started_ == addresses_.size()) return;
   timer_->expires_after(options_.attempt_delay);
   timer_->async_wait([dial = self()](std::error_code error) {
@@ -138,7 +136,23 @@ void connection_dial::dial_next() {
   });
 }
 
-void connection_dial::on_dialled(std::error_code error, quic::connection connection) {
+void connection_dial::dial(const address& remote) {
+  ++under_way_;
+  options_.connection.tls = ech_->context();
+  endpoint_->async_connect(remote, options_.server_name, options_.connection,
+                           [dial = self(), remote, round = ech_rounds_](
+                               std::error_code error, quic::connection connection) {
+                             if (!dial->waiting_) return;
+                             --dial->under_way_;
+                             // What was begun with an older offer may still succeed, but no longer
+                             // decides.
+                             const bool decides = round == dial->ech_rounds_;
+                             if (!error || !decides || !dial->tries_ech_again(remote, connection))
+                               dial->on_dialled(error, decides, std::move(connection));
+                           });
+}
+
+void connection_dial::on_dialled(std::error_code error, bool decides, quic::connection connection) {
   if (!error) {
     client made = make_client(std::move(connection));
     return finish({}, std::move(made));
@@ -147,14 +161,25 @@ void connection_dial::on_dialled(std::error_code error, quic::connection connect
     error_ = error;
     failed_attempt_ = std::move(connection);
   }
-  // A certificate that is not believed is an answer: no other address is to be asked.
-  const bool final = error == errc::certificate_rejected;
-  if (!final && ++failed_ < addresses_.size()) {
-    if (failed_ == started_) dial_next();
+  // A certificate that is not believed is an answer, and so is a refusal of ECH: no other address
+  // is to be asked.
+  const bool final =
+      decides && (error == errc::certificate_rejected || error == errc::ech_rejected);
+  if (!final && (under_way_ != 0 || started_ != addresses_.size())) {
+    if (under_way_ == 0) dial_next();
     return;
   }
   client why = failed_attempt_ ? make_client(std::move(failed_attempt_)) : client();
   finish(final ? error : error_, std::move(why));
+}
+
+bool connection_dial::tries_ech_again(const address& remote, const quic::connection& failed) {
+  if (!failed) return false;
+  const transport::tls_ech_outcome ech = failed.security().ech;
+  if (!ech_->again(ech.status, ech.retry_configs)) return false;
+  ++ech_rounds_;
+  dial(remote);
+  return true;
 }
 
 client connection_dial::make_client(quic::connection connection) {

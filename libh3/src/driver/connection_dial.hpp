@@ -9,6 +9,7 @@
 
 #include "strata/h3/client.hpp"
 #include "strata/transport/driver/driver_registry.hpp"
+#include "strata/transport/driver/ech_attempts.hpp"
 #include "strata/transport/driver/pending_operation.hpp"
 #include "strata/transport/driver/ready_list.hpp"
 
@@ -18,7 +19,8 @@ namespace detail {
 
 /// From a target to a connected client: resolves, and dials one address after the other, the next
 /// one as soon as one failed or the last has been silent for a while (RFC 8305 section 5). The
-/// first finished handshake wins. What is under way keeps it alive.
+/// first finished handshake wins. What is under way keeps it alive. When ECH is rejected and may be
+/// tried again, that is one attempt more, at the address that rejected it.
 class connection_dial final : public transport::driver {
  public:
   connection_dial(const transport::ready_list& ready, client_options options);
@@ -34,7 +36,9 @@ class connection_dial final : public transport::driver {
   void on_resolved(std::error_code error, const asio::ip::udp::resolver::results_type& found);
   std::error_code open_endpoint();
   void dial_next();
-  void on_dialled(std::error_code error, quic::connection connection);
+  void dial(const transport::address& remote);
+  void on_dialled(std::error_code error, bool decides, quic::connection connection);
+  bool tries_ech_again(const transport::address& remote, const quic::connection& failed);
   void finish(std::error_code error, client made);
   client make_client(quic::connection connection);
   std::shared_ptr<connection_dial> self() {
@@ -48,7 +52,9 @@ class connection_dial final : public transport::driver {
   std::optional<quic::endpoint> endpoint_;
   std::vector<transport::address> addresses_;
   std::size_t started_ = 0;
-  std::size_t failed_ = 0;
+  std::size_t under_way_ = 0;
+  std::optional<transport::ech_attempts> ech_;
+  unsigned ech_rounds_ = 0;          ///< How often another offer was made.
   std::error_code error_;            ///< Of the first attempt that failed.
   quic::connection failed_attempt_;  ///< It knows why.
   transport::pending_operation<client_signature> waiting_;

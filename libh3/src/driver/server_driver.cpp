@@ -141,6 +141,10 @@ void server_driver::finish_shutdown() {
                   cut_off_ ? make_error_code(errc::timed_out) : std::error_code());
 }
 
+void server_driver::use(transport::tls_context server_tls) {
+  if (endpoint_) endpoint_->use(std::move(server_tls));
+}
+
 void server_driver::stop() noexcept {
   if (dead_ || !endpoint_) return;
   stopping_ = true;
@@ -184,6 +188,7 @@ quic::core::endpoint_statistics server::statistics() const noexcept {
   return driver_->statistics();
 }
 std::size_t server::connection_count() const noexcept { return driver_->connection_count(); }
+void server::use(transport::tls_context server_tls) { driver_->use(std::move(server_tls)); }
 void server::stop() { driver_->stop(); }
 
 server::executor_type server::initiate_shutdown::get_executor() const noexcept {

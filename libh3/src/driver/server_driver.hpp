@@ -31,6 +31,7 @@ class server_driver final : public transport::driver, public connection_owner {
   quic::core::endpoint_statistics statistics() const noexcept;
   std::size_t connection_count() const noexcept { return connections_.size(); }
   void shut_down(transport::duration deadline, completion<status_signature> waiting);
+  void use(transport::tls_context server_tls);
   void stop() noexcept;
 
  private:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "strata/transport/core/error.hpp"
+#include "testkit/certificates.hpp"
 #include "world.hpp"
 
 using namespace strata;
@@ -34,6 +35,23 @@ asio::awaitable<void> send_late(h3::exchange& exchange) {
   const std::string body = pattern(3'000'000);
   const auto buffer = asio::buffer(body);
   co_await exchange.async_write_body(buffer, true, use_awaitable);
+}
+
+asio::awaitable<void> say_ok(h3::exchange& exchange) {
+  h3::field_section fields;
+  CHECK(exchange.respond(200, fields, "ok"));
+  co_return;
+}
+
+/// A server's TLS for hidden.test behind public.test, with this ECH key or none.
+transport::tls_context hidden_server(const transport::ech_key_pair* key) {
+  transport::tls_server_options options;
+  options.alpn = {"h3"};
+  const auto& authority = testkit::test_certificates::shared().authority;
+  options.credentials = {authority.issue({.names = {"public.test"}}).credential(),
+                         authority.issue({.names = {"hidden.test"}}).credential()};
+  if (key != nullptr) options.ech_keys = {{.pem = transport::pem_source::from_text(key->pem)}};
+  return transport::make_tls_server_context(options).value();
 }
 
 asio::awaitable<void> pause(world& w, std::chrono::milliseconds time) {
@@ -222,5 +240,52 @@ TEST_CASE("h3: connecting fails with what went wrong", "[h3][driver]") {
     silent.connection.handshake_timeout = 200ms;
     auto [late, nobody] = co_await h3::client::async_connect(executor, silent, use_tuple);
     CHECK(late);
+  });
+}
+
+TEST_CASE("h3: a client tries Encrypted Client Hello again with what the server names",
+          "[h3][driver][ech]") {
+  if (!transport::ech_available()) SKIP("this TLS library has no ECH");
+  using enum transport::ech_status;
+  const auto old_key = transport::make_ech_key("public.test").value();
+  const auto key = transport::make_ech_key("public.test").value();
+  world w;
+  w.server_options.endpoint.server_tls = hidden_server(&key);
+  w.server_options.endpoint.bind = transport::address::any_v6(0);
+  w.serve(say_ok);
+  // Where it has two addresses both are tried at the same time, and both reject.
+  w.client_options.server = transport::target("localhost", w.server.local_address().port());
+  w.client_options.attempt_delay = 0ms;
+  w.client_options.server_name = "hidden.test";
+  transport::tls_ech_offer offer;
+  offer.config_list = old_key.config_list;
+  w.client_options.tls = w.client_options.tls->with_ech(offer).value();
+  w.run([&]() -> asio::awaitable<void> {
+    {
+      h3::client client = co_await w.connect();
+      CHECK(client.security().ech.status == accepted);
+      CHECK(client.security().ech.retried);
+      h3::response response = co_await client.async_request(get("/"), use_awaitable);
+      CHECK(response.status() == 200);
+    }
+    w.server.use(hidden_server(&old_key));
+    {
+      h3::client client = co_await w.connect();
+      CHECK(client.security().ech.status == accepted);
+      CHECK_FALSE(client.security().ech.retried);
+    }
+    w.server.use(hidden_server(nullptr));
+    const asio::any_io_executor executor = w.context.get_executor();
+    {
+      auto [error, client] =
+          co_await h3::client::async_connect(executor, w.client_options, use_tuple);
+      CHECK(error == errc::ech_rejected);
+      REQUIRE(client);
+      CHECK(client.security().ech.status == rejected);
+    }
+    w.client_options.ech = transport::ech_policy::secure_disable;
+    h3::client client = co_await w.connect();
+    CHECK(client.security().ech.status == rejected);
+    CHECK(client.security().server_name == "hidden.test");
   });
 }

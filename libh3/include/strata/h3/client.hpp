@@ -21,6 +21,9 @@ struct client_options {
   std::string server_name;
   /// Without it: the system's roots, and nothing but "h3".
   std::optional<transport::tls_context> tls;
+  /// Where `tls` offers ECH: what is accepted from a server that does not accept it. The one retry
+  /// with configurations that the server has proven to be its own is always made.
+  transport::ech_policy ech = transport::ech_policy::strict;
   quic::core::connection_config connection;
   /// What HTTP/3 is to be like: limits of field sections, QPACK. Its role is ignored.
   core::connection_config http;
@@ -39,8 +42,8 @@ class STRATA_H3_API client {
   using executor_type = asio::any_io_executor;
 
   /// Resolves, connects and completes when the handshake is complete. Errors: name_not_found,
-  /// timed_out, refused, certificate_rejected, tls_failed and the system's; when a connection had
-  /// begun, the client that is handed over says more with closed().
+  /// timed_out, refused, certificate_rejected, ech_rejected, tls_failed and the system's; when a
+  /// connection had begun, the client that is handed over says more with closed() and security().
   template <asio::completion_token_for<client_signature> Token = asio::deferred_t>
   static auto async_connect(asio::any_io_executor executor, client_options options,
                             Token&& token = Token()) {

@@ -47,6 +47,9 @@ class STRATA_H3_API server {
   /// Connections that speak HTTP/3 now.
   std::size_t connection_count() const noexcept;
 
+  /// For the clients that come from now on: other certificates, other ECH keys. With "h3" among its
+  /// alpn.
+  void use(transport::tls_context server_tls);
   /// Takes no new connection, tells every client by GOAWAY (RFC 9114 section 5.2: first that the
   /// end is near, a round trip later which request was the last), answers what has come in, and
   /// closes. Completes when the last connection is closed; after `deadline` those that are left are
