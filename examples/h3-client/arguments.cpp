@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <span>
 
 namespace {
 
@@ -22,14 +23,18 @@ constexpr std::string_view usage = R"(h3-client URL...: fetches over HTTP/3. Opt
   -i                    show response fields                -s  silent            -v  verbose
   --parallel-max N      downloads at a time (50)
   --connect-to ADDR:PORT  go there whatever the URL says
+  --ech LIST            hide whom you talk to: an ECHConfigList as DNS has it (base64), or a file
+                        with it or with a key of ech-keygen; nothing is sent without
+  --ech-secure-disable  unless the server proves that it does no Encrypted Client Hello
+  --ech-grease          imitate it where there is none
   --insecure, -k        believe any certificate             --cacert FILE  believe this authority
   --max-time S          give up after S seconds             --connect-timeout S
   --alpn hq-interop     the protocol of QUIC interoperability tests
   --cc cubic|new_reno   --qlog DIR   --keylog FILE
-  -w json               a line of figures at the end
+  -w json               a line of figures at the end, and what became of Encrypted Client Hello
 
 Exit codes: 0, 2 usage, 6 resolve, 7 connect, 22 HTTP error with -f, 23 write, 28 timeout, 35 TLS,
-56 receive, 60 certificate.
+56 receive, 60 certificate, 101 Encrypted Client Hello not accepted.
 )";
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -42,6 +47,20 @@ std::string content_of(const std::string& value) {
   std::ifstream file(value.substr(1), std::ios::binary);
   if (!file) give_up("cannot read " + value.substr(1));
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// An ECHConfigList as it stands on the command line or in a file, there in PEM as well.
+std::vector<std::byte> ech_list_of(const std::string& value) {
+  std::string text = value;
+  if (std::ifstream file(value, std::ios::binary); file)
+    text.assign(std::istreambuf_iterator<char>(file), {});
+  constexpr std::string_view begin = "-----BEGIN ECHCONFIG-----", end = "-----END ECHCONFIG-----";
+  if (const std::size_t from = text.find(begin); from != std::string::npos) {
+    text = text.substr(from + begin.size(), text.find(end) - from - begin.size());
+    std::erase_if(text, [](char c) { return c == '\n' || c == '\r'; });
+  }
+  const auto octets = std::as_bytes(std::span(text));
+  return {octets.begin(), octets.end()};
 }
 
 std::pair<std::string, std::string> field_of(const std::string& text) {
@@ -90,6 +109,8 @@ struct parser {
             {"-i", [this] { out.include = true; }},
             {"-s", [this] { out.silent = true; }},
             {"-v", [this] { out.verbose = true; }},
+            {"--ech-grease", [this] { out.ech_grease = true; }},
+            {"--ech-secure-disable", [this] { out.ech_secure_disable = true; }},
             {"-k", insecure},
             {"--insecure", insecure}};
   }
@@ -114,6 +135,7 @@ struct parser {
         {"--output-dir", text(out.output_directory)},
         {"--connect-to", text(out.connect_to)},
         {"--cacert", text(out.ca_file)},
+        {"--ech", [this](const std::string& v) { out.ech = ech_list_of(v); }},
         {"--qlog", text(out.qlog)},
         {"--keylog", text(out.keylog)},
         {"--cc", text(out.congestion)},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,7 +13,7 @@
 /// Exit codes, as curl's.
 namespace exit_code {
 inline constexpr int ok = 0, usage = 2, resolve = 6, connect = 7, http_error = 22, write = 23,
-                     timeout = 28, tls = 35, receive = 56, certificate = 60;
+                     timeout = 28, tls = 35, receive = 56, certificate = 60, ech = 101;
 }
 
 struct target_file {
@@ -35,6 +36,9 @@ struct arguments {
   bool insecure = false;
   bool json = false;
   std::size_t parallel = 50;
+  std::optional<std::vector<std::byte>> ech;  ///< The list, in whatever form.
+  bool ech_grease = false;
+  bool ech_secure_disable = false;
   std::string connect_to;
   std::string ca_file;
   std::string qlog;

@@ -123,6 +123,7 @@ asio::awaitable<void> fetch(h3::client& client, const arguments& given, progress
 int code_of(const std::error_code& error) {
   if (error == errc::certificate_rejected) return exit_code::certificate;
   if (error == errc::tls_failed) return exit_code::tls;
+  if (error == errc::ech_rejected) return exit_code::ech;
   if (error == errc::name_not_found) return exit_code::resolve;
   return exit_code::receive;
 }

@@ -38,6 +38,9 @@ transport::tls_context make_tls(const arguments& given) {
     options.system_roots = false;
     options.roots.push_back(transport::pem_source::from_file(given.ca_file));
   }
+  options.ech_grease = given.ech_grease;
+  // The hello that everybody sees asks for what everybody asks for.
+  if (given.ech) options.ech = transport::tls_ech_offer{*given.ech, {"h3"}};
   if (!given.keylog.empty()) {
     auto sink = transport::make_keylog_file(given.keylog);
     if (!sink) throw std::system_error(sink.error().code, sink.error().text);
@@ -60,8 +63,11 @@ quic::core::connection_config make_config(const arguments& given) {
 struct figures {
   double handshake_seconds = 0;
   std::uint64_t packets_sent = 0, packets_received = 0, packets_lost = 0;
+  transport::tls_ech_outcome ech;
 
-  void add(const quic::core::connection_statistics& statistics) {
+  void add(const quic::core::connection_statistics& statistics,
+           const quic::core::tls_summary& security) {
+    ech = security.ech;
     handshake_seconds = std::chrono::duration<double>(statistics.handshake_time).count();
     packets_sent += statistics.packets_sent;
     packets_received += statistics.packets_received;
@@ -155,17 +161,26 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
   options.server_name = name;
   options.tls = make_tls(given_);
   options.connection = make_config(given_);
+  if (given_.ech_secure_disable) options.ech = transport::ech_policy::secure_disable;
   options.watcher = watcher_;
   std::error_code error;
   auto token = asio::redirect_error(use_awaitable, error);
   const asio::any_io_executor executor = context_.get_executor();
   h3::client client = co_await h3::client::async_connect(executor, std::move(options), token);
-  if (error) co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
-  if (given_.verbose) std::cerr << "* connected to " << client.remote_address().string() << "\n";
+  if (error) {
+    if (client) figures_.ech = client.security().ech;
+    co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
+  }
+  if (given_.verbose) {
+    const transport::tls_ech_outcome ech = client.security().ech;
+    std::cerr << "* connected to " << client.remote_address().string()
+              << "\n* Encrypted Client Hello: " << transport::describe(ech.status)
+              << (ech.retried ? ", at the second attempt\n" : "\n");
+  }
   client_ = &client;
   co_await run_workers(client, downloads);
   client_ = nullptr;
-  figures_.add(client.statistics());
+  figures_.add(client.statistics(), client.security());
   constexpr std::chrono::seconds patience{1};
   if (client.is_open()) co_await client.async_shutdown(patience, token);
   std::erase_if(downloads, [](const download* each) { return !each->again; });
@@ -207,7 +222,7 @@ asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std
         std::cerr << "h3-client: " << why->describe() << "\n";
     }
   }
-  figures_.add(connection.statistics());
+  figures_.add(connection.statistics(), connection.security());
   constexpr std::chrono::seconds patience{1};
   co_await connection.async_shutdown(patience, 0, token);
   downloads.clear();
@@ -263,7 +278,9 @@ void fetcher::print_figures() const {
             << ",\"handshake_seconds\":" << figures_.handshake_seconds
             << ",\"packets_sent\":" << figures_.packets_sent
             << ",\"packets_received\":" << figures_.packets_received
-            << ",\"packets_lost\":" << figures_.packets_lost << "}\n";
+            << ",\"packets_lost\":" << figures_.packets_lost << ",\"ech\":\""
+            << transport::describe(figures_.ech.status)
+            << "\",\"ech_retried\":" << (figures_.ech.retried ? "true" : "false") << "}\n";
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""programs_test.py H3-SERVER H3-CLIENT: the example programs from the outside, exit codes and files."""
+"""programs_test.py H3-SERVER H3-CLIENT ECH-KEYGEN: the example programs from the outside, exit codes and files."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +13,7 @@ import sys
 import tempfile
 import unittest
 
-SERVER, CLIENT = sys.argv[1:3]
+SERVER, CLIENT, KEYGEN = sys.argv[1:4]
 LARGE = 30_000_000
 
 
@@ -130,6 +132,56 @@ class Programs(unittest.TestCase):
         traces = os.path.join(self.folder.name, "traces")
         run("-s", "-k", "--qlog", traces, self.base + "/hello.txt")
         self.assertEqual(len(os.listdir(traces)), 1)
+
+    def ech_key(self, name):
+        path = os.path.join(self.folder.name, name)
+        made = subprocess.run([KEYGEN, "public.test", "--out", path], capture_output=True, text=True, timeout=60, check=False)
+        if "OpenSSL 4" in made.stderr:
+            self.skipTest("this TLS library has no ECH")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return path, re.search('ech="([^"]+)"', made.stdout).group(1)
+
+    def fetch_hidden(self, *options):
+        """By the name that is hidden; (exit code, what became of ECH, whether at a second attempt)."""
+        port = self.base.rsplit(":", 1)[1]
+        done = run("-s", "--cacert", self.certificate, "--connect-to", f"127.0.0.1:{port}", "-w", "json", *options,
+                   "https://hidden.test/hello.txt", check=False)
+        figures = json.loads(done.stdout.splitlines()[-1])
+        if done.returncode == 0:
+            self.assertEqual(done.stdout.splitlines()[0], b"hello")
+        return done.returncode, figures["ech"], figures["ech_retried"]
+
+    def test_encrypted_client_hello(self):
+        (current, record), (stale, stale_record) = self.ech_key("current.pem"), self.ech_key("stale.pem")
+        self.certificate = os.path.join(self.folder.name, "certificate.pem")
+        keys = os.path.join(self.folder.name, "keys.pem")
+        shutil.copy(current, keys)
+        self.stop()
+        self.start("--name", "hidden.test", "--name", "public.test", "--write-cert", self.certificate, "--ech-key", keys)
+        self.assertEqual(self.fetch_hidden("--ech", record), (0, "accepted", False))
+        self.assertEqual(self.fetch_hidden("--ech", current), (0, "accepted", False))
+        self.assertEqual(self.fetch_hidden("--ech", stale_record), (0, "accepted", True))
+        self.assertEqual(self.fetch_hidden("--ech-grease"), (0, "GREASE", False))
+        self.assertEqual(self.fetch_hidden(), (0, "not tried", False))
+        # Without a proof of who it is a server cannot name other keys.
+        self.assertEqual(self.fetch_hidden("-k", "--ech", stale_record)[:2], (101, "failed"))
+        # The file changes; what is wrong in it changes nothing.
+        for content, said in ((stale, "read certificates and keys again"), ("/dev/null", None)):
+            shutil.copy(content, keys)
+            self.server.send_signal(signal.SIGHUP)
+            if said:
+                self.assertIn(said, self.server.stdout.readline())
+            self.assertEqual(self.fetch_hidden("--ech", stale_record), (0, "accepted", False))
+        self.stop()
+        self.start("--name", "hidden.test", "--name", "public.test", "--write-cert", self.certificate)
+        self.assertEqual(self.fetch_hidden("--ech", record), (101, "rejected", False))
+        self.assertEqual(self.fetch_hidden("--ech", record, "--ech-secure-disable"), (0, "rejected", False))
+
+    def test_ech_that_cannot_be_offered_is_refused_in_words(self):
+        for words in (["--ech", "nonsense!"], ["--ech", ""]):
+            done = run("-k", *words, self.base + "/hello.txt", check=False)
+            self.assertEqual(done.returncode, 35)
+            self.assertRegex(done.stderr.decode(), "ECHConfigList|OpenSSL 4")
 
     def test_exit_codes(self):
         codes = {
