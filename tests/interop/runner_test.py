@@ -11,7 +11,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from runner import Failed, NotApplicable, building, command, frames, mux, packets, relay, scenarios, table  # noqa: E402
+from runner import Failed, NotApplicable, building, command, ech, frames, initials, mux, packets, relay, scenarios, table, tap  # noqa: E402
 from runner.cell import Cell  # noqa: E402
 from runner.contents import SMALL, Contents  # noqa: E402
 from runner.programs import Program  # noqa: E402
@@ -43,6 +43,81 @@ class Packets(unittest.TestCase):
     def test_truncation_at_every_length(self):
         for size in range(len(INITIAL)):
             self.assertEqual(packets.long_packets(INITIAL[:size]), [], size)
+
+
+class Way(unittest.TestCase):
+    """What is seen between a client and a server of Encrypted Client Hello."""
+
+    def cell(self, *connections, client="go"):
+        cell = ech.EchCell.__new__(ech.EchCell)
+        cell.client = types.SimpleNamespace(name=client)
+        cell._tap = types.SimpleNamespace(connections=[bytearray(each) for each in connections])
+        return cell
+
+    def refuses(self, sentence, cell, connections, hidden):
+        with self.assertRaisesRegex(Failed, sentence):
+            cell._check_the_way(connections, hidden)
+
+    def test_a_name_that_is_hidden(self):
+        self.cell(b"public.test", b"", b"public.test")._check_the_way(2, True)
+        self.refuses("is seen on", self.cell(b"public.test", b"hidden.test"), 2, True)
+        self.refuses("is seen on", self.cell(b"hidden.test", b"public.test"), 2, True)
+
+    def test_a_name_that_is_not(self):
+        self.cell(b"public.test", b"hidden.test")._check_the_way(2, False)
+        self.refuses("is not seen", self.cell(b"public.test"), 1, False)
+        self.refuses("before the server", self.cell(b"hidden.test", b"hidden.test"), 2, False)
+
+    def test_the_number_of_connections(self):
+        self.refuses("made 2 connections, not 1", self.cell(b"a", b"b"), 1, True)
+        self.refuses("made 1 connections, not 2", self.cell(b"a"), 2, True)
+        self.cell(b"public.test", b"public.test", client="chromium")._check_the_way(1, True)
+        self.refuses("public name is not seen", self.cell(b"a"), 1, True)
+        self.refuses("made 1 connections", self.cell(b"a", client="chromium"), 2, True)
+
+    def test_what_a_client_says(self):
+        cell = self.cell(b"public.test")
+        cell._server = types.SimpleNamespace(still_runs=lambda: None)
+        cell._report = {"ech": "accepted", "retried": False}
+        cell.expect("accepted", 1, True)
+        for status, retried in (("rejected", False), ("accepted", True)):
+            with self.subTest(status=status), self.assertRaises(Failed):
+                cell.expect(status, 1, True, retried)
+        cell._report = {"ech": "failed"}
+        cell.client.name = "openssl"
+        cell.expect("rejected", 1, True)
+        with self.assertRaises(Failed):
+            cell.expect("accepted", 1, True)
+
+    def test_a_client_hello_in_an_initial_packet(self):
+        """RFC 9001, appendix A.2."""
+        keys = initials.client_keys(bytes.fromhex("8394c8f03e515708"))
+        self.assertEqual([each.hex() for each in keys], ["1f369613dd76d5467730efcbe3b1a22d", "fa044b2f42a3fd3b46fb255c",
+                                                         "9f50449e04a0e810283a1e9933adedd2"])
+        # PADDING, a later piece, PING, an acknowledgement, the first piece.
+        frames = bytes.fromhex("0000" "060202cdef" "01" "0207000003" "060002abcd")
+        self.assertEqual(list(initials.crypto_pieces(frames)), [(2, b"\xcd\xef"), (0, b"\xab\xcd")])
+
+    def test_the_tap_keeps_what_clients_send(self):
+        with socket.create_server(("127.0.0.1", 0)) as server, tap.Tap(server.getsockname()) as between:
+            for text in (b"first", b"second"):
+                with socket.create_connection(between.address) as client:
+                    accepted, _ = server.accept()
+                    with accepted:
+                        client.sendall(text)
+                        client.shutdown(socket.SHUT_WR)
+                        self.assertEqual(accepted.makefile("rb").read(), text)
+                        accepted.sendall(b"answer")
+                    self.assertEqual(client.makefile("rb").read(), b"answer")
+            self.assertEqual(between.connections, [b"first", b"second"])
+
+    def test_a_configuration_as_openssl_prints_it(self):
+        sys.path.insert(0, str(building.PEERS / "ech-programs"))
+        self.addCleanup(sys.path.remove, str(building.PEERS / "ech-programs"))
+        import openssl
+        key = "e78e7dcbde41a7ab8eab1832b548be44e5e8386bb2c43c66ddf599812976733c"
+        self.assertEqual(openssl.encoded(f"[fe0d,01,public.test,[0020,0001,0001],{key},00,00]"),
+                         "AD7+DQA6AQAgACDnjn3L3kGnq46rGDK1SL5E5eg4a7LEPGbd9ZmBKXZzPAAEAAEAAQALcHVibGljLnRlc3QAAA==")
 
 
 class Frames(unittest.TestCase):

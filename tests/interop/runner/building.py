@@ -17,6 +17,7 @@ from . import Failed, NotApplicable
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
 PULSE_SECONDS = 30
+UNSUPPORTED = 127
 
 
 def cache_folder():
@@ -110,6 +111,50 @@ WEBSOCKET_RECIPES = {
         command=("node", "{sources}/peer.mjs", "{product}")),
 }
 
+GO_ECH = Recipe(
+    name="go-ech", folder="go-ech", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+    fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-ech", "."),),
+    environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
+    product="go-ech", keep=("go-ech",), command=("{product}",))
+
+
+def openssl_recipe():
+    """The command line of a version with ECH, which no Debian has. What its crate would build is libraries alone."""
+    return Recipe(
+        name="openssl", folder="ech-programs", tool=("cargo", "--version"), least=(1, 78),
+        sources=("openssl.py", "interface.py", "Cargo.toml", "Cargo.lock"),
+        fetch=(("cargo", "vendor", "--locked", "--quiet", "{build}/vendor"),),
+        compile=(("sh", "-c", "cp -r {build}/vendor/openssl-src/openssl {build}/openssl && cd {build}/openssl && ./Configure "
+                  "--openssldir=/nonexistent no-shared no-module no-docs no-tests no-legacy linux-$(uname -m) && make -j2 build_programs"),),
+        environment={}, product="openssl/apps/openssl", keep=("openssl/apps/openssl",),
+        command=(sys.executable, "-B", "{sources}/openssl.py", "{product}"))
+
+
+def nss_recipe():
+    """Debian's packages, unpacked."""
+    return Recipe(
+        name="nss", folder="ech-programs", tool=("dpkg-deb", "--version"), least=(1, 18), sources=("nss.py", "interface.py"),
+        fetch=(("sh", "-c", "cd {build} && apt-get download -o APT::Sandbox::User=root libnss3-tools libnss3 libnspr4 && "
+                "for each in *.deb; do dpkg-deb -x $each tree || exit 1; done && "
+                "dpkg-deb -f libnss3-tools_*.deb Version >tree/version"),),
+        compile=(), environment={}, product="tree", keep=("tree",), command=(sys.executable, "-B", "{sources}/nss.py", "{product}"))
+
+
+def chromium_recipe():
+    """Debian's packages with all that this system lacks, unpacked: 120 MB to fetch."""
+    return Recipe(
+        name="chromium", folder="ech-programs", tool=("dpkg-deb", "--version"), least=(1, 18),
+        sources=("chromium.py", "interface.py"),
+        fetch=(("sh", "-c", "mkdir -p {build}/archives/partial && cd {build} && apt-get -y --no-install-recommends --download-only "
+                "-o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Dir::Cache::archives={build}/archives install chromium && "
+                "cd archives && apt-get download -o APT::Sandbox::User=root libnss3-tools libnss3 libnspr4 && "
+                "for each in *.deb; do dpkg-deb -x $each {build}/tree || exit 1; done"),),
+        compile=(), environment={}, product="tree", keep=("tree",), command=(sys.executable, "-B", "{sources}/chromium.py", "{product}"))
+
+
+ECH_RECIPES = {"openssl": openssl_recipe, "go": lambda: GO_ECH, "nss": nss_recipe, "chromium": chromium_recipe}
+ECH_QUIC_RECIPES = {"quic-go": lambda: GO_ECH, "chromium": chromium_recipe}
+
 
 class Built:
     """A peer ready to run."""
@@ -136,6 +181,8 @@ class Build:
                 self._make(final)
         command = [part.format(product=final / self.recipe.product, sources=self.sources) for part in self.recipe.command]
         told = subprocess.run([*command, "version"], capture_output=True, text=True, check=False, timeout=60)
+        if told.returncode == UNSUPPORTED:
+            raise NotApplicable(f"{self.recipe.name}: {told.stderr.strip().removeprefix('unsupported: ')}")
         if told.returncode != 0:
             raise Failed(f"what was built does not run: {told.stderr.strip()[-200:]}; to build it anew: rm -r {final}")
         return Built(command, told.stdout.strip())
@@ -149,7 +196,7 @@ class Build:
         found = re.search(r"(\d+)\.(\d+)", told.stdout)
         if not found or tuple(map(int, found.groups())) < self.recipe.least:
             raise NotApplicable(f"{told.stdout.strip() or program + ' does not run'}; version {least} or newer builds it")
-        self.tool_version = told.stdout.strip()
+        self.tool_version = told.stdout.strip().splitlines()[0]
 
     def _state(self):
         digest = hashlib.sha256(f"{self.recipe!r} {self.tool_version}".encode())
