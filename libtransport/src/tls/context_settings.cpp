@@ -32,6 +32,12 @@ void write_keylog(const SSL* session, const char* line) {
   }
 }
 
+/// Of an SSL that has no protocol and goes on all the same.
+int without_protocol_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
 //= RFC 9001 section 8.1
 //# When using ALPN, endpoints MUST immediately close a connection (see Section 10.2 of
 //# [QUIC-TRANSPORT]) with a no_application_protocol TLS alert (QUIC error code 0x0178; see Section
@@ -51,7 +57,10 @@ int select_protocol(SSL* session, const unsigned char** out, unsigned char* out_
   // Who offered ECH for a key that is gone has to get as far as the certificate, to be told of the
   // new key; what it shows outside need not be ours. The connection cannot be used
   // (tls_connection::shake_hands, QUIC's own check).
-  if (ech_status_of(session) == ech_status::grease) return SSL_TLSEXT_ERR_NOACK;
+  if (ech_status_of(session) == ech_status::grease) {
+    const bool noted = SSL_set_ex_data(session, without_protocol_index(), argument) == 1;
+    return noted ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
   //= RFC 9001 section 8.1
   //# The server MUST treat the inability to select a compatible application protocol as a
   //# connection error of type 0x0178 (no_application_protocol).
@@ -94,6 +103,10 @@ bool protects(const SSL_CIPHER* cipher) {
 }
 
 }  // namespace
+
+bool lacks_protocol(const SSL* session) {
+  return SSL_get_ex_data(session, without_protocol_index()) != nullptr;
+}
 
 std::string joined(std::span<const std::string> names) {
   std::string out;

@@ -9,6 +9,7 @@
 #include "strata/transport/core/buffer_reader.hpp"
 #include "strata/transport/core/error.hpp"
 #include "tls/connection_report.hpp"
+#include "tls/context_settings.hpp"
 #include "tls/ech.hpp"
 #include "tls/tls_context_implementation.hpp"
 
@@ -140,7 +141,7 @@ void tls_connection::shake_hands() {
   forget_errors();
   const int outcome = SSL_do_handshake(ssl_.get());
   if (outcome == 1) {
-    if (!is_protocol_agreed()) {
+    if (lacks_protocol(ssl_.get())) {
       return fail({.code = errc::tls_failed,
                    .text = "no application protocol in common with a client that offers ECH"});
     }
@@ -188,15 +189,6 @@ std::vector<std::byte> tls_connection::first_message() const {
     wire.insert(wire.end(), each.begin(), each.end());
   const bytes record = first_record(wire);
   return {record.begin() + record_header_size, record.end()};
-}
-
-/// A client whose ECH could not be read was let past this question (select_protocol).
-bool tls_connection::is_protocol_agreed() const {
-  if (is_client() || context_.alpn().empty()) return true;
-  const unsigned char* protocol = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(ssl_.get(), &protocol, &size);
-  return size != 0 || ech_status_of(ssl_.get()) != ech_status::grease;
 }
 
 void tls_connection::handle_timeout(time_point now) {

@@ -107,7 +107,6 @@ class tls_connection {
   void drive();
   void shake_hands();
   void split_hello();
-  bool is_protocol_agreed() const;
   bool has_input() const;
   void look();
   void nothing_to_read();

@@ -421,6 +421,14 @@ TEST_CASE("ech: what is agreed outside does not stand in the way of a rejection"
   REQUIRE(grease.server.core.failure() != nullptr);
   CHECK(has(grease.server.core.failure()->text, "protocol"));
   CHECK_FALSE(grease.server.saw(event::ready));
+  // Who asks for no protocol gets none, with an imitation as without.
+  imitating.alpn.clear();
+  for (const bool imitates : {true, false}) {
+    imitating.ech_grease = imitates;
+    ech_pair silent(imitating, server);
+    REQUIRE(silent.shake_hands());
+    CHECK(silent.client.core.security().alpn.empty());
+  }
 }
 
 TEST_CASE("ech: an offer that cannot work is refused in words", "[transport][ech]") {
