@@ -20,6 +20,8 @@ TELLS_ONE_REJECTION = {"openssl": "s_client does not say whether a server that r
 
 # What clients do by themselves, so that it cannot be asked of them.
 OWN_POLICY = {"chromium": "Chromium's own policy is secure disable, for TLS 1.2 as well"}
+# Servers that do not find what they ask for in a second hello that is encrypted.
+WANTS_COOKIE = {"nss": "selfserv 3.87 misses its cookie in the second hello of OpenSSL and of Go alike"}
 GIVES_UP_OVER_QUIC = {"chromium": "over QUIC Chromium does not try again"}
 # Clients that open connections ahead, and try again out of sight.
 OPENS_SEVERAL = ("chromium",)
@@ -123,6 +125,10 @@ class EchCell(SuiteCell):
     def client_tries_again(self):
         if self.scenario.protocol == QUIC and (why := GIVES_UP_OVER_QUIC.get(self.client.name)):
             raise NotApplicable(f"{self.client.name}: {why}")
+
+    def server_reads_second_hellos(self):
+        if self.client.name != self.server.name and (why := WANTS_COOKIE.get(self.server.name)):
+            raise NotApplicable(f"{self.server.name}: {why}")
 
     def client_is_strict(self):
         if why := OWN_POLICY.get(self.client.name):

@@ -38,6 +38,7 @@ def old_key(cell):
 
 
 def hello_retry(cell):
+    cell.server_reads_second_hellos()
     cell.start_server("--groups", "P-384", keys=[cell.world.current])
     cell.visit(offer=cell.world.current)
     cell.expect(ACCEPTED, connections=1, hidden=True)
