@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <asio/bind_allocator.hpp>
+#include <asio/bind_cancellation_slot.hpp>
 #include <asio/post.hpp>
+#include <cassert>
 #include <utility>
 
 #include "strata/transport/buffer_list.hpp"
@@ -51,8 +53,10 @@ void carrier_driver::read_on() {
   if (reading_ || input_ended_ || carrier_ == nullptr || !core_.wants_input()) return;
   reading_ = true;
   const handler_allocator<void> allocator(read_memory_);
-  carrier_->async_wait_readable(asio::bind_allocator(
-      allocator, [driver = self()](std::error_code error) { driver->on_readable(error); }));
+  carrier_->async_wait_readable(asio::bind_cancellation_slot(
+      stop_reading_, asio::bind_allocator(allocator, [driver = self()](std::error_code error) {
+        driver->on_readable(error);
+      })));
 }
 
 void carrier_driver::on_readable(std::error_code error) {
@@ -60,6 +64,10 @@ void carrier_driver::on_readable(std::error_code error) {
   if (error) {
     reading_ = false;
     return lose_input(error);
+  }
+  if (!core_.wants_input()) {  // any more: what is there stays in the carrier
+    reading_ = false;
+    return end_turn(clock_now());
   }
   page_ = pages_.borrow();
   const auto room = page_.span();
@@ -186,6 +194,12 @@ void carrier_driver::on_timer() {
   if (!next || *next > now) return arm_timer();
   core_.handle_timeout(now);
   end_turn(now);
+}
+
+std::unique_ptr<stream> carrier_driver::release_carrier() noexcept {
+  assert(!is_using_carrier());
+  if (timer_) timer_->cancel();
+  return std::move(carrier_);
 }
 
 void carrier_driver::reset_carrier(std::uint64_t code) noexcept {

@@ -218,7 +218,32 @@ TEST_CASE("ending: a server that drains refuses what was not accepted, and what 
   CHECK(ended == std::vector<std::uint32_t>{2, 3});
   CHECK(server.closed() == nullptr);
   server.stream(1).forget();
+  CHECK(server.closed() == nullptr);
+  const auto last = server.frames();
+  REQUIRE_FALSE(last.empty());
+  CHECK(last.back().is(command::fin, 1));
   CHECK(server.closed() != nullptr);
+}
+
+TEST_CASE("ending: a client that drains sends all records of the last packet", "[mux][anytls]") {
+  session_end client = new_client();
+  const std::uint32_t id = client.session.open().value();
+  client.write(id, "address").value();
+  client.write(id, std::string(3000, 'x')).value();
+  client.stream(id).finish(client.now);
+  client.session.control().drain();
+  client.stream(id).forget();
+  std::vector<seen_frame> all;
+  std::string payload;
+  for (const seen_frame& one : client.frames()) {
+    if (one.command == command::psh) payload += one.content;
+    all.push_back(one);
+  }
+  CHECK(payload == "address" + std::string(3000, 'x'));
+  REQUIRE_FALSE(all.empty());
+  CHECK(all.back().is(command::fin, id));
+  CHECK(client.sizes.size() > 3);
+  CHECK(client.session.finished());
 }
 
 TEST_CASE("ending: a server rejects a client in words, and closes", "[mux][anytls]") {

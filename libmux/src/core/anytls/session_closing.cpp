@@ -332,8 +332,10 @@ bool anytls_state::finished() const noexcept {
   return closed_ && !fallback_ && (carrier_ended_ || !flush_waits_);
 }
 
+/// The end of the last stream, and its bytes, may be in a packet that is still being sent.
 void anytls_state::conclude() {
-  if (!closed_ && draining_ && live_ == 0) close(now_);
+  if (closed_ || !draining_ || live_ != 0) return;
+  if (!records_.active() && control_.empty() && begun_.is_complete()) close(now_);
 }
 
 }  // namespace core

@@ -121,6 +121,18 @@ inline constexpr std::chrono::milliseconds report_timeout{2'000};
 inline constexpr std::chrono::milliseconds finish_hold{30'000};
 inline constexpr std::chrono::milliseconds idle_timeout{600'000};
 inline constexpr std::chrono::milliseconds flush_timeout{5'000};
+/// A carrier that takes longer to be dialled is given up, and counts as dead on arrival.
+inline constexpr std::chrono::milliseconds dial_timeout{15'000};
+/// How long a dial that waits for the server's answer waits for its version, without which there
+/// may never be one.
+inline constexpr std::chrono::milliseconds version_timeout{3'000};
+
+// A listener.
+inline constexpr std::size_t max_sessions = 16'384;  ///< Beyond, no carrier is accepted.
+/// Requests that wait to be accepted; beyond, streams are left to the backlog of their session.
+inline constexpr std::size_t max_requests = 1024;
+/// How long a stream may take to say where it is to go.
+inline constexpr std::chrono::milliseconds destination_timeout{10'000};
 
 // The pool.
 inline constexpr std::chrono::milliseconds pool_interval{30'000};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <asio/cancellation_signal.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstddef>
 #include <memory>
@@ -94,6 +95,13 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   /// A command was given: one posted flush sends what came of it, and reading goes on if the core
   /// wants input again.
   void schedule_flush();
+  /// For drivers that may give the carrier away: what ends the wait for input, from the next one
+  /// on. An empty slot, as at first, means that nothing does.
+  void stop_reading_by(asio::cancellation_slot slot) noexcept { stop_reading_ = slot; }
+  bool is_using_carrier() const noexcept { return reading_ || writing_; }
+  /// Gives the carrier away, with every byte that the core has not been given. Only while nobody
+  /// is using it; nothing is sent or received from then on.
+  std::unique_ptr<stream> release_carrier() noexcept;
   /// The carrier is reset at once, whatever is unsent.
   void reset_carrier(std::uint64_t code) noexcept;
   /// Nobody holds a handle any more. When the core has finished, or after `deadline`, the carrier
@@ -136,6 +144,7 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   carried_core& core_;
   page page_;
   handler_memory read_memory_, write_memory_, flush_memory_, timer_memory_;
+  asio::cancellation_slot stop_reading_;
   std::optional<asio::steady_timer> timer_;
   std::optional<time_point> timer_armed_at_;
   std::optional<time_point> let_go_at_;

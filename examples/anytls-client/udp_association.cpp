@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "udp_association.hpp"
+
+#include <array>
+#include <asio/as_tuple.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/use_awaitable.hpp>
+#include <utility>
+#include <vector>
+
+#include "socks5/socks5.hpp"
+#include "strata/transport/core/error.hpp"
+#include "strata/transport/udp_datagram_socket.hpp"
+
+namespace {
+
+using namespace strata;
+using transport::errc;
+
+constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t largest = socks5::max_datagram_header + 65536;
+
+struct association {
+  std::unique_ptr<transport::udp_datagram_socket> near;
+  std::unique_ptr<transport::datagram_socket> far;
+  transport::address owner;   ///< Whose datagrams are taken: the IP address of the TCP connection.
+  transport::address client;  ///< Where the first came from, and the answers go.
+
+  void close() {
+    near->close();
+    far->close();
+  }
+};
+
+/// A shared port would be a relay for everybody, so the first datagram of the owner fixes it.
+bool is_welcome(association& in, const transport::address& from) {
+  if (!from.same_ip(in.owner)) return false;
+  if (in.client == transport::address()) in.client = from;
+  return in.client == from;
+}
+
+bool is_lasting(const std::error_code& error) {
+  return error && error != errc::message_too_large && error != errc::invalid_argument;
+}
+
+asio::awaitable<void> carry_out(std::shared_ptr<association> in) {
+  std::vector<std::byte> memory(largest);
+  const transport::mutable_bytes room = memory;
+  transport::target from{transport::address()};
+  for (;;) {
+    const auto [error, size] = co_await in->near->async_receive_from(room, from, quietly);
+    if (error == errc::aborted || error == errc::closed) break;
+    if (error || !is_welcome(*in, from.ip())) continue;
+    const auto datagram = socks5::decode_datagram(room.first(size));
+    if (!datagram) continue;
+    const auto [failed] = co_await in->far->async_send_to(datagram->to, datagram->payload, quietly);
+    if (is_lasting(failed)) break;
+  }
+  in->close();
+}
+
+asio::awaitable<void> carry_back(std::shared_ptr<association> in) {
+  // The header is put right in front of what was received.
+  std::vector<std::byte> memory(largest);
+  const auto room = transport::mutable_bytes(memory).subspan(socks5::max_datagram_header);
+  transport::target from{transport::address()};
+  for (;;) {
+    const auto [error, size] = co_await in->far->async_receive_from(room, from, quietly);
+    if (is_lasting(error)) break;
+    if (error || in->client == transport::address()) continue;
+    std::array<std::byte, socks5::max_datagram_header> header;
+    const std::size_t head = socks5::encode_datagram_header(from, header);
+    if (head == 0) continue;
+    const auto whole =
+        transport::mutable_bytes(memory).subspan(socks5::max_datagram_header - head, head + size);
+    transport::copy_bytes(whole.data(), transport::bytes(header).first(head));
+    const transport::bytes packet = whole;
+    const transport::target to(in->client);
+    const auto [failed] = co_await in->near->async_send_to(to, packet, quietly);
+    if (failed == errc::aborted || failed == errc::closed) break;
+  }
+  in->close();
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_association(std::unique_ptr<transport::stream> control,
+                                        mux::anytls_dialer& dialer) {
+  const auto executor = control->get_executor();
+  auto near = transport::udp_datagram_socket::open(executor, control->local_address().with_port(0));
+  auto [failed, far] = co_await dialer.async_associate(quietly);
+  if (!near || failed) {
+    const auto what = near ? socks5::reply_of(failed) : socks5::reply::general_failure;
+    co_await socks5::async_answer(*control, what);
+    co_return;
+  }
+  const transport::address bound = (*near)->local_address();
+  const bool told = co_await socks5::async_answer(*control, socks5::reply::succeeded, bound);
+  if (!told) co_return;
+  const auto in = std::make_shared<association>(
+      association{std::move(*near), std::move(far), control->remote_address(), {}});
+  asio::co_spawn(executor, carry_out(in), asio::detached);
+  asio::co_spawn(executor, carry_back(in), asio::detached);
+  std::array<std::byte, 64> memory;
+  const auto room = asio::buffer(memory);
+  for (;;) {
+    const auto [error, size] = co_await control->async_read_some(room, quietly);
+    if (error) break;
+  }
+  in->close();
+}
