@@ -65,9 +65,12 @@ class soak {
       : executor_(std::move(executor)), chosen_(chosen) {
     auto carriers = transport::tcp_listener::listen(executor_, transport::address::loopback_v4(0));
     if (!carriers) throw std::system_error(carriers.error());
-    listener_ = std::make_unique<mux::yamux_listener>(std::move(*carriers));
-    dialer_ =
-        std::make_unique<mux::yamux_dialer>(std::make_shared<transport::tcp_dialer>(executor_));
+    // A round of all streams takes longer than a keep-alive waits where others use the machine.
+    mux::yamux_options patient;
+    patient.session.keep_alive_timeout = patient.session.open_timeout = 10min;
+    listener_ = std::make_unique<mux::yamux_listener>(std::move(*carriers), patient);
+    dialer_ = std::make_unique<mux::yamux_dialer>(
+        std::make_shared<transport::tcp_dialer>(executor_), patient);
     asio::co_spawn(executor_, accept_all(), asio::detached);
   }
 
