@@ -49,9 +49,9 @@ class Recipe:
     """Of the sources, where several peers share them; else its name."""
 
 
-def python_recipe():
+def venv_recipe(name):
     return Recipe(
-        name="aioquic", tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
+        name=name, tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
         fetch=((sys.executable, "-m", "venv", "{build}/venv"),
                ("{build}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps",
                 "--only-binary=:all:", "-r", "requirements.txt")),
@@ -69,7 +69,7 @@ RECIPES = {
         fetch=(("cargo", "fetch", "--locked"),), compile=(("cargo", "build", "--release", "--locked", "--offline"),),
         environment={"CARGO_TARGET_DIR": "{build}/target"}, product="target/release/quinn-peer",
         keep=("target/release/quinn-peer",), command=("{product}",)),
-    "aioquic": python_recipe,
+    "aioquic": lambda: venv_recipe("aioquic"),
 }
 
 
@@ -97,12 +97,7 @@ YAMUX_RECIPES = {
 }
 
 WEBSOCKET_RECIPES = {
-    "websockets": lambda: Recipe(
-        name="websockets", tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
-        fetch=((sys.executable, "-m", "venv", "{build}/venv"),
-               ("{build}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps",
-                "--only-binary=:all:", "-r", "requirements.txt")),
-        compile=(), environment={}, product="venv/bin/python", keep=(), command=("{product}", "-B", "{sources}/peer.py")),
+    "websockets": lambda: venv_recipe("websockets"),
     "ws": lambda: Recipe(
         name="ws", tool=("node", "--version"), least=(20, 0), sources=("package.json", "package-lock.json"),
         fetch=(("cp", "package.json", "package-lock.json", "{build}"),
@@ -154,6 +149,17 @@ def chromium_recipe():
 
 ECH_RECIPES = {"openssl": openssl_recipe, "go": lambda: GO_ECH, "nss": nss_recipe, "chromium": chromium_recipe}
 ECH_QUIC_RECIPES = {"quic-go": lambda: GO_ECH, "chromium": chromium_recipe}
+
+
+HTTP1_RECIPES = {
+    "llhttp": lambda: Recipe(
+        name="llhttp", tool=("node", "--version"), least=(20, 18), sources=("package.json", "package-lock.json"),
+        fetch=(("cp", "package.json", "package-lock.json", "{build}"),
+               ("npm", "ci", "--prefix", "{build}", "--ignore-scripts", "--no-audit", "--no-fund")),
+        compile=(), environment={}, product="node_modules/undici/index.js", keep=("node_modules",),
+        command=("node", "{sources}/peer.mjs", "{product}")),
+    "h11": lambda: venv_recipe("h11"),
+}
 
 
 class Built:
