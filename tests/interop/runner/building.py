@@ -151,6 +151,29 @@ ECH_RECIPES = {"openssl": openssl_recipe, "go": lambda: GO_ECH, "nss": nss_recip
 ECH_QUIC_RECIPES = {"quic-go": lambda: GO_ECH, "chromium": chromium_recipe}
 
 
+GO_ENVIRONMENT = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"}
+SING_BOX = "github.com/sagernet/sing-box"
+
+
+def required(peer, module):
+    """The version that a peer's go.mod names."""
+    found = re.search(rf"{re.escape(module)} v(\S+)", (PEERS / peer / "go.mod").read_text(encoding="utf-8"))
+    return found.group(1)
+
+
+ANYTLS_RECIPES = {
+    "sing-anytls": lambda: Recipe(
+        name="sing-anytls", folder="go-anytls", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-anytls", "."),),
+        environment=GO_ENVIRONMENT, product="go-anytls", keep=("go-anytls",), command=("{product}",)),
+    # The whole program, as its module has it; what it makes optional by build tags is not needed here.
+    "sing-box": lambda: Recipe(
+        name="sing-box", tool=("go", "version"), least=(1, 26), sources=("go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-ldflags", f"-X {SING_BOX}/constant.Version={required('sing-box', SING_BOX)}",
+                  "-o", "{build}/sing-box", f"{SING_BOX}/cmd/sing-box"),),
+        environment=GO_ENVIRONMENT, product="sing-box", keep=("sing-box",), command=("{product}",)),
+}
+
 HTTP1_RECIPES = {
     "llhttp": lambda: Recipe(
         name="llhttp", tool=("node", "--version"), least=(20, 18), sources=("package.json", "package-lock.json"),
