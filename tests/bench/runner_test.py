@@ -135,7 +135,7 @@ class Programs(unittest.TestCase):
     def test_every_peer_has_its_sources_and_its_lock(self):
         for name, recipe in building.RECIPES.items():
             for pattern in recipe.sources:
-                self.assertTrue(list((building.PEERS / name).glob(pattern)), f"{name}: {pattern}")
+                self.assertTrue(list(building.sources_of(name).glob(pattern)), f"{name}: {pattern}")
 
 
 class Profiles(unittest.TestCase):
@@ -186,6 +186,11 @@ class Smoke(unittest.TestCase):
         figures, said = self.run_bench("mux")
         self.assertIn("opens, 100 at once", said)
         self.assertGreater(figures["60 ms round trip, 1 stream"], 0.5)
+
+    def test_anytls(self):
+        figures, said = self.run_bench("anytls")
+        self.assertIn("without reuse, 16 at a time", said)
+        self.assertIn("heartbeat p99", figures)
 
     def test_tls(self):
         figures, _ = self.run_bench("tls")

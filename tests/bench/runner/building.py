@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
 say = building.say
 OURS = ("strata-quic-bench", "strata-h3-bench", "strata-limit-bench", "strata-mux-bench", "strata-tls-bench",
-        "strata-masking-bench", "strata-mux-soak")
+        "strata-masking-bench", "strata-mux-soak", "strata-proxy-load", "anytls-client", "anytls-server")
 
 RECIPES = {
     "quinn": building.Recipe(
@@ -32,7 +32,13 @@ RECIPES = {
         fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-yamux", "."),),
         environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
         product="go-yamux", keep=("go-yamux",), command=("{product}",)),
+    "sing-box": building.ANYTLS_RECIPES["sing-box"](),
 }
+OF_INTEROP = ("sing-box",)
+
+
+def sources_of(name):
+    return (building.PEERS if name in OF_INTEROP else PEERS) / name
 
 
 class Build(building.Build):
@@ -40,7 +46,7 @@ class Build(building.Build):
 
     def __init__(self, name, logs):  # the base class looks among the peers of tests/interop
         self.recipe = RECIPES[name]
-        self.sources = PEERS / name
+        self.sources = sources_of(name)
         self.log = logs / f"build-{name}.log"
         self.tool_version = ""
 

@@ -49,9 +49,9 @@ class Recipe:
     """Of the sources, where several peers share them; else its name."""
 
 
-def python_recipe():
+def venv_recipe(name):
     return Recipe(
-        name="aioquic", tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
+        name=name, tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
         fetch=((sys.executable, "-m", "venv", "{build}/venv"),
                ("{build}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps",
                 "--only-binary=:all:", "-r", "requirements.txt")),
@@ -69,7 +69,7 @@ RECIPES = {
         fetch=(("cargo", "fetch", "--locked"),), compile=(("cargo", "build", "--release", "--locked", "--offline"),),
         environment={"CARGO_TARGET_DIR": "{build}/target"}, product="target/release/quinn-peer",
         keep=("target/release/quinn-peer",), command=("{product}",)),
-    "aioquic": python_recipe,
+    "aioquic": lambda: venv_recipe("aioquic"),
 }
 
 
@@ -97,12 +97,7 @@ YAMUX_RECIPES = {
 }
 
 WEBSOCKET_RECIPES = {
-    "websockets": lambda: Recipe(
-        name="websockets", tool=(sys.executable, "--version"), least=(3, 11), sources=("requirements.txt",),
-        fetch=((sys.executable, "-m", "venv", "{build}/venv"),
-               ("{build}/venv/bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "--no-deps",
-                "--only-binary=:all:", "-r", "requirements.txt")),
-        compile=(), environment={}, product="venv/bin/python", keep=(), command=("{product}", "-B", "{sources}/peer.py")),
+    "websockets": lambda: venv_recipe("websockets"),
     "ws": lambda: Recipe(
         name="ws", tool=("node", "--version"), least=(20, 0), sources=("package.json", "package-lock.json"),
         fetch=(("cp", "package.json", "package-lock.json", "{build}"),
@@ -154,6 +149,40 @@ def chromium_recipe():
 
 ECH_RECIPES = {"openssl": openssl_recipe, "go": lambda: GO_ECH, "nss": nss_recipe, "chromium": chromium_recipe}
 ECH_QUIC_RECIPES = {"quic-go": lambda: GO_ECH, "chromium": chromium_recipe}
+
+
+GO_ENVIRONMENT = {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"}
+SING_BOX = "github.com/sagernet/sing-box"
+
+
+def required(peer, module):
+    """The version that a peer's go.mod names."""
+    found = re.search(rf"{re.escape(module)} v(\S+)", (PEERS / peer / "go.mod").read_text(encoding="utf-8"))
+    return found.group(1)
+
+
+ANYTLS_RECIPES = {
+    "sing-anytls": lambda: Recipe(
+        name="sing-anytls", folder="go-anytls", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-anytls", "."),),
+        environment=GO_ENVIRONMENT, product="go-anytls", keep=("go-anytls",), command=("{product}",)),
+    # The whole program, as its module has it; what it makes optional by build tags is not needed here.
+    "sing-box": lambda: Recipe(
+        name="sing-box", tool=("go", "version"), least=(1, 26), sources=("go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-ldflags", f"-X {SING_BOX}/constant.Version={required('sing-box', SING_BOX)}",
+                  "-o", "{build}/sing-box", f"{SING_BOX}/cmd/sing-box"),),
+        environment=GO_ENVIRONMENT, product="sing-box", keep=("sing-box",), command=("{product}",)),
+}
+
+HTTP1_RECIPES = {
+    "llhttp": lambda: Recipe(
+        name="llhttp", tool=("node", "--version"), least=(20, 18), sources=("package.json", "package-lock.json"),
+        fetch=(("cp", "package.json", "package-lock.json", "{build}"),
+               ("npm", "ci", "--prefix", "{build}", "--ignore-scripts", "--no-audit", "--no-fund")),
+        compile=(), environment={}, product="node_modules/undici/index.js", keep=("node_modules",),
+        command=("node", "{sources}/peer.mjs", "{product}")),
+    "h11": lambda: venv_recipe("h11"),
+}
 
 
 class Built:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import Failed, NotApplicable, building, certificates, ech, mux, table
+from . import Failed, NotApplicable, anytls, building, certificates, ech, http1, mux, table
 from .building import say
 from .cell import Cell
 from .contents import Contents
@@ -32,7 +32,9 @@ class World:
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev interop", description="Talks to QUIC and HTTP/3 implementations of others; "
-                                     "`mux ...`: to those of yamux and WebSocket; `ech ...`: of Encrypted Client Hello.")
+                                     "`mux ...`: to those of yamux, WebSocket and anytls (`anytls ...`: that alone); `ech ...`: of Encrypted "
+                                     "Client Hello; "
+                                     "`http1 ...`: reads heads of HTTP/1 beside others.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a peer, a scenario, h3 or hq-interop: only cells with it; "
                         "names of one kind add up")
     parser.add_argument("--list", action="store_true", help="print the names and end")
@@ -152,11 +154,26 @@ def run_cells(options, world, found):
     return verdicts
 
 
+def run_muxes(arguments):
+    """yamux and WebSocket, then anytls; names choose among them."""
+    if "anytls" in arguments:
+        return anytls.main([each for each in arguments if each != "anytls"])
+    code = mux.main(arguments)
+    if mux.SUITE.names() & set(arguments):
+        return code
+    codes = (code, anytls.main(arguments))
+    return 1 if 1 in codes else min(codes)
+
+
 def main(arguments):
     if arguments[:1] == ["mux"]:
-        return mux.main(arguments[1:])
+        return run_muxes(arguments[1:])
     if arguments[:1] == ["ech"]:
         return ech.main(arguments[1:])
+    if arguments[:1] == ["anytls"]:
+        return anytls.main(arguments[1:])
+    if arguments[:1] == ["http1"]:
+        return http1.main(arguments[1:])
     options = options_of(arguments)
     if options.list:
         show_list()

@@ -75,6 +75,9 @@ class Suite:
     def _peers(self):
         return {name for recipes in self.recipes.values() for name in recipes}
 
+    def names(self):
+        return {*self.recipes, *self._peers(), *(each.name for each in self.scenarios)}
+
     def _options_of(self, arguments):
         parser = argparse.ArgumentParser(prog=f"./dev interop {self.name}", description=self.what)
         parser.add_argument("names", nargs="*", metavar="NAME", help="a peer, a scenario or a protocol: only cells with it")
@@ -85,7 +88,7 @@ class Suite:
         parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/interop" / self.name, help="folder for logs")
         parser.add_argument("--require-peers", action="store_true", help="a peer that cannot be built is a failure")
         options = parser.parse_args(arguments)
-        known = {*self.recipes, *self._peers(), *(each.name for each in self.scenarios)}
+        known = self.names()
         if self.with_ourselves:
             known.add(OURS)
         if unknown := [name for name in options.names if name not in known]:

@@ -99,6 +99,22 @@ TEST_CASE("http1_chunked: sizes that another reader might read otherwise", "[tra
   CHECK(decode("0000000000000005\r\nhello\r\n0000\r\n\r\n").content == "hello");
 }
 
+TEST_CASE("http1_chunked: a quote in an extension ends before its line does",
+          "[transport][http1]") {
+  for (const std::string_view extension : {R"(a="b)", R"(a="b\")", R"(a="b";c=")", R"(")"}) {
+    INFO(extension);
+    const std::string line = "5;" + std::string(extension) + "\r\n";
+    CHECK(decode(line + "hello\r\n0\r\n\r\n").error == errc::malformed);
+    CHECK(decode("1\r\n!\r\n" + line + "hello\r\n0\r\n\r\n").error == errc::malformed);
+  }
+  for (const std::string_view extension :
+       {R"(a="b")", R"(a="b;c")", R"(a="b\"c")", R"(a="b\\")", R"(a=\)", R"(a="";b="")"}) {
+    INFO(extension);
+    const std::string line = "1;" + std::string(extension) + "\r\n!\r\n";
+    CHECK(decode(line + line + "0\r\n\r\n").content == "!!");
+  }
+}
+
 TEST_CASE("http1_chunked: trailers are checked like the fields of a head", "[transport][http1]") {
   for (const std::string_view trailer :
        {" a: b\r\n", "a : b\r\n", ": b\r\n", "a\r\n", "a: b\n", "a: \x01\r\n", "a: b\rc\r\n", "\n",

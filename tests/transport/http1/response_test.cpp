@@ -110,6 +110,16 @@ TEST_CASE("http1_head: a parser reads interim responses, then the last", "[trans
   CHECK(parser.head().framing().body == http1_body::length);
 }
 
+TEST_CASE("http1_head: after an interim response the final one comes, whatever it says",
+          "[transport][http1]") {
+  for (const char* status : {"100", "103", "199"}) {
+    CHECK(framing_of(status, "Connection: close\r\n").persistent);
+    CHECK(response("HTTP/1.0 " + std::string(status) + " x\r\n\r\n").head().framing().persistent);
+  }
+  CHECK_FALSE(framing_of("204", "Connection: close\r\n").persistent);
+  CHECK_FALSE(framing_of("101", "", {.upgrade = true}).persistent);
+}
+
 TEST_CASE("http1_head: a response needs no Host and may have any", "[transport][http1]") {
   CHECK(ok_with("Host: a\r\nHost: b b\r\n").is_done());
 }

@@ -70,9 +70,12 @@ const http1_problem* http1_chunked_decoder::read_size(char octet) {
   return nullptr;
 }
 
+/// A reader that lets a quoted string run on would find the end of the line elsewhere.
 const http1_problem* http1_chunked_decoder::read_extension(char octet) {
-  if (octet == '\r') return state_ = state::size_line_end, nullptr;
+  if (octet == '\r' && !quoted_) return state_ = state::size_line_end, nullptr;
   if (!http1::is_field_octet(octet)) return &problems::bad_chunk_extension;
+  if (octet == '"' && !escaped_) quoted_ = !quoted_;
+  escaped_ = quoted_ && octet == '\\' && !escaped_;
   ++extension_total_;
   const bool out_of_proportion =
       extension_total_ > limits::http1_chunk_extension_allowance + content_size_;

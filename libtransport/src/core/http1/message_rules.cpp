@@ -72,7 +72,9 @@ const http1_problem* message_rules::add_connection(std::string_view value) noexc
 
 const http1_problem* message_rules::finish(http1_framing& framing) const {
   framing = {};
-  framing.persistent = about_.version == http1_version::v1_1 && !close_;
+  // What an interim response says of the connection holds after the final one, which still comes.
+  const bool interim = about_.kind == http1_kind::response && about_.status < 200;
+  framing.persistent = interim || (about_.version == http1_version::v1_1 && !close_);
   return about_.kind == http1_kind::request ? finish_request(framing) : finish_response(framing);
 }
 

@@ -40,8 +40,8 @@ inline constexpr http1_problem many_connection_options{431, "too many Connection
 inline constexpr http1_problem unasked_switch{400, "a switch of protocols that nobody asked for"};
 
 inline constexpr http1_problem bad_chunk_size{400, "a chunk size that is no number"};
-inline constexpr http1_problem bad_chunk_extension{400,
-                                                   "a chunk extension with control characters"};
+inline constexpr http1_problem bad_chunk_extension{
+    400, "a chunk extension with control characters, or an open quote"};
 inline constexpr http1_problem long_chunk_extension{400, "too much chunk extension"};
 inline constexpr http1_problem bad_chunk_end{400, "a chunk that does not end in CR LF"};
 inline constexpr http1_problem long_trailer{431, "a trailer section that is too large"};

@@ -58,6 +58,8 @@ class STRATA_TRANSPORT_API http1_chunked_decoder {
   std::string trailer_line_;
   const http1_problem* problem_ = nullptr;
   std::uint8_t digits_ = 0;
+  bool quoted_ = false;   // within a quoted-string of the extension, and ...
+  bool escaped_ = false;  // ... behind its backslash
   state state_ = state::size;
 };
 

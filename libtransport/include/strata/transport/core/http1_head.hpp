@@ -34,8 +34,9 @@ enum class http1_body : std::uint8_t {
 struct http1_framing {
   http1_body body = http1_body::none;
   std::uint64_t length = 0;
-  /// Another message may follow on the connection. Never after HTTP/1.0, whose keep-alive
-  /// intermediaries have forwarded blindly.
+  /// Another message may follow on the connection; after an interim response (1xx but 101) one
+  /// does. Never after a request or a final response of HTTP/1.0, whose keep-alive intermediaries
+  /// have forwarded blindly.
   bool persistent = false;
 
   friend bool operator==(const http1_framing&, const http1_framing&) = default;
