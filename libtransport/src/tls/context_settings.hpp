@@ -51,8 +51,8 @@ void set_verification(context_settings&, const certificate_verifier&,
                       const std::optional<std::chrono::system_clock::time_point>& time);
 void set_keylog(context_settings&, const keylog_sink&);
 
-/// Whether a client offered protocols, none of them this server's, and the handshake went on all the
-/// same because it offered ECH too.
+/// Whether a client offered protocols, none of them this server's, and the handshake went on all
+/// the same because it offered ECH too.
 bool lacks_protocol(const SSL* session);
 
 }  // namespace v0
