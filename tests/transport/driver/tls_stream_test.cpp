@@ -2,6 +2,7 @@
 #include "strata/transport/tls_stream.hpp"
 
 #include <array>
+#include <asio/as_tuple.hpp>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
