@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import Failed, NotApplicable, building, certificates, mux, table
+from . import Failed, NotApplicable, building, certificates, dns, mux, table
 from .building import say
 from .cell import Cell
 from .contents import Contents
@@ -32,7 +32,7 @@ class World:
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev interop", description="Talks to QUIC and HTTP/3 implementations of others; "
-                                     "`mux ...`: to those of yamux and WebSocket.")
+                                     "`mux ...`: to those of yamux and WebSocket; `dns ...`: to name servers.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a peer, a scenario, h3 or hq-interop: only cells with it; "
                         "names of one kind add up")
     parser.add_argument("--list", action="store_true", help="print the names and end")
@@ -155,6 +155,8 @@ def run_cells(options, world, found):
 def main(arguments):
     if arguments[:1] == ["mux"]:
         return mux.main(arguments[1:])
+    if arguments[:1] == ["dns"]:
+        return dns.main(arguments[1:])
     options = options_of(arguments)
     if options.list:
         show_list()
