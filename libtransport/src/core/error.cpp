@@ -32,6 +32,7 @@ const char* text_of(errc code) noexcept {
     case errc::protocol_error: return "the peer broke the protocol";
     case errc::out_of_memory: return "out of memory";
     case errc::ech_rejected: return "the server did not accept Encrypted Client Hello";
+    case errc::name_server_failed: return "no name server answered the question";
   }
   return "unknown transport error";
 }

@@ -184,6 +184,14 @@ HTTP1_RECIPES = {
     "h11": lambda: venv_recipe("h11"),
 }
 
+DNS_RECIPES = {
+    "miekg-dns": lambda: Recipe(
+        name="miekg-dns", folder="go-dns", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-dns", "."),),
+        environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
+        product="go-dns", keep=("go-dns",), command=("{product}",)),
+}
+
 
 class Built:
     """A peer ready to run."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import Failed, NotApplicable, anytls, building, certificates, ech, http1, mux, table
+from . import Failed, NotApplicable, anytls, building, certificates, dns, ech, http1, mux, table
 from .building import say
 from .cell import Cell
 from .contents import Contents
@@ -34,7 +34,7 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev interop", description="Talks to QUIC and HTTP/3 implementations of others; "
                                      "`mux ...`: to those of yamux, WebSocket and anytls (`anytls ...`: that alone); `ech ...`: of Encrypted "
                                      "Client Hello; "
-                                     "`http1 ...`: reads heads of HTTP/1 beside others.")
+                                     "`http1 ...`: reads heads of HTTP/1 beside others; `dns ...`: to name servers.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a peer, a scenario, h3 or hq-interop: only cells with it; "
                         "names of one kind add up")
     parser.add_argument("--list", action="store_true", help="print the names and end")
@@ -174,6 +174,8 @@ def main(arguments):
         return anytls.main(arguments[1:])
     if arguments[:1] == ["http1"]:
         return http1.main(arguments[1:])
+    if arguments[:1] == ["dns"]:
+        return dns.main(arguments[1:])
     options = options_of(arguments)
     if options.list:
         show_list()

@@ -10,7 +10,7 @@ using namespace strata::transport;
 namespace {
 
 constexpr int first_code = static_cast<int>(errc::eof);
-constexpr int last_code = static_cast<int>(errc::ech_rejected);
+constexpr int last_code = static_cast<int>(errc::name_server_failed);
 
 }  // namespace
 
@@ -50,7 +50,7 @@ TEST_CASE("error: codes compare with the kinds of failure that all libraries sha
        {errc::aborted, errc::unreachable, errc::name_not_found, errc::stream_reset,
         errc::write_stopped, errc::write_finished, errc::message_too_large, errc::limit_exceeded,
         errc::would_block, errc::invalid_argument, errc::not_supported, errc::certificate_rejected,
-        errc::tls_failed, errc::out_of_memory, errc::ech_rejected}) {
+        errc::tls_failed, errc::out_of_memory, errc::ech_rejected, errc::name_server_failed}) {
     CHECK(kind(code).empty());
   }
 }

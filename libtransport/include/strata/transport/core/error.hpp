@@ -34,6 +34,7 @@ enum class errc {
   protocol_error,        ///< The peer broke the protocol.
   out_of_memory,         ///< Memory ran out; the operation had no effect.
   ech_rejected,          ///< Encrypted Client Hello was asked for and the server did not accept it.
+  name_server_failed,    ///< No name server could or would answer; the name may be there.
 };
 
 /// Kinds of failure that every library of Strata maps its codes to.

@@ -85,6 +85,31 @@ inline constexpr std::size_t ech_config_list_bytes = 16 * 1024;  ///< In binary.
 inline constexpr std::size_t ech_configs = 64;                   ///< Of one list.
 inline constexpr std::size_t ech_config_extensions = 32;         ///< Of one configuration.
 
+// DNS.
+inline constexpr std::size_t max_dns_message = 65'535;  ///< Octets, by TCP's length field.
+inline constexpr std::size_t max_dns_records = 1024;    ///< Of all sections, OPT included.
+inline constexpr unsigned max_dns_pointers = 126;       ///< In one compressed name.
+inline constexpr std::size_t max_dns_addresses = 64;    ///< Of one set; what is beyond is left out.
+/// CNAMEs behind one question, and HTTPS records in AliasMode behind one host.
+inline constexpr unsigned max_dns_aliases = 8;
+inline constexpr std::size_t max_dns_services = 16;  ///< HTTPS records of one host that are used.
+/// Names beside the host's own whose addresses are asked for, since HTTPS records lead there.
+inline constexpr std::size_t max_dns_targets = 4;
+/// Datagrams to one query that answer something else, before it is asked by another way.
+inline constexpr unsigned max_dns_mismatches = 16;
+inline constexpr std::size_t dns_cache_entries = 4096;
+inline constexpr std::size_t dns_cache_bytes = 1 << 20;
+inline constexpr std::chrono::hours dns_longest_ttl{24};
+inline constexpr std::chrono::hours dns_longest_negative_ttl{1};  ///< RFC 2308 section 5.
+/// Streams to one server at a time, and exchanges that wait for one.
+inline constexpr std::size_t max_dns_streams = 6;
+inline constexpr std::size_t max_dns_exchanges_in_line = 256;
+inline constexpr std::size_t max_dns_servers = 8;  ///< That one resolver asks.
+inline constexpr unsigned max_dns_rounds = 4;      ///< How often it asks each of them.
+/// Hosts that one resolver asks about at a time, and those that wait for their turn.
+inline constexpr std::size_t max_dns_lookups = 64;
+inline constexpr std::size_t max_dns_lookups_in_line = 1024;
+
 }  // namespace limits
 }  // namespace v0
 }  // namespace strata::transport
