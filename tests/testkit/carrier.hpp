@@ -31,6 +31,8 @@ struct carrier_row {
   /// The end of the side under test leaves only after the peer's own (WebSocket that opened,
   /// anytls).
   bool holds_finish = false;
+  /// The same of the peer's end: a test of what follows it would have to wait.
+  bool peer_holds_finish = false;
 };
 
 /// Makes the streams of one carrier for the conformance suite. One is made per case.

@@ -48,6 +48,7 @@ void read_pieces(stream_exercise& on) {
 }
 
 void read_peer_finished(stream_exercise& on) {
+  if (on.row().peer_holds_finish) return;
   on.send(*on.far, "the rest");
   CHECK_FALSE(on.finish(*on.far).error());
   on.settle();
@@ -58,6 +59,7 @@ void read_peer_finished(stream_exercise& on) {
 }
 
 void read_waits_for_peers_finish(stream_exercise& on) {
+  if (on.row().peer_holds_finish) return;
   auto waiting = on.start_read(*on.near);
   on.settle();
 
@@ -150,6 +152,7 @@ void read_waits_while_connection_goes(stream_exercise& on) {
 }
 
 void read_connection_gone_after_end(stream_exercise& on) {
+  if (on.row().peer_holds_finish) return;
   on.send(*on.far, "all");
   CHECK_FALSE(on.finish(*on.far).error());
   on.settle();
@@ -180,6 +183,7 @@ void wait_unread(stream_exercise& on) {
 }
 
 void wait_peer_finished(stream_exercise& on) {
+  if (on.row().peer_holds_finish) return;
   CHECK_FALSE(on.finish(*on.far).error());
 
   CHECK_FALSE(on.complete(on.start_wait_readable(*on.near)).error());

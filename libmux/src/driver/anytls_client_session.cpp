@@ -19,8 +19,7 @@ anytls_client_session::anytls_client_session(const anytls_setting& setting,
                                              place_in_pool at)
     : anytls_session_driver(setting, config, std::move(carrier)),
       owner_(std::move(at.owner)),
-      number_(at.which),
-      never_answers_(config.version < 2) {}
+      number_(at.which) {}
 
 transport::result<std::uint32_t> anytls_client_session::open(const transport::target& where) {
   const auto address = where.is_name() ? socks_address::of(where.name(), where.port())
@@ -42,8 +41,6 @@ transport::result<std::uint32_t> anytls_client_session::open(const transport::ta
   return id;
 }
 
-bool anytls_client_session::may_answer() { return !never_answers_; }
-
 void anytls_client_session::await_answer(attempt_pointer one, std::uint32_t id,
                                          transport::duration patience) {
   answering_ = std::move(one);
@@ -54,7 +51,7 @@ void anytls_client_session::await_answer(attempt_pointer one, std::uint32_t id,
     const auto self = std::static_pointer_cast<anytls_client_session>(weak.lock());
     if (error || !self || self->is_dead() || !self->answering_) return;
     if (self->core().control().version() >= 2) return;
-    self->never_answers_ = true;
+    if (const auto owner = self->owner_.lock()) owner->on_version(false);
     self->answered({});
   });
 }
@@ -72,6 +69,9 @@ void anytls_client_session::on_event(const core::anytls_event& event) {
   switch (event.kind) {
     case anytls_event_kind::padding_scheme:
       if (owner) owner->on_padding(*core().control().pushed_padding());
+      return;
+    case anytls_event_kind::version_known:
+      if (owner) owner->on_version(core().control().version() >= 2);
       return;
     case anytls_event_kind::closed:
       if (owner) owner->on_lost(number_);

@@ -21,7 +21,8 @@ anytls_dialer_driver::anytls_dialer_driver(const anytls_setting& setting,
       carriers_(std::move(carriers)),
       server_(std::move(server)),
       pool_(setting.options.pool),
-      timer_(std::in_place, setting.ready.executor()) {}
+      timer_(std::in_place, setting.ready.executor()),
+      server_answers_(setting.options.session.version >= 2) {}
 
 template <class Signature>
 void anytls_dialer_driver::start(const attempt_pointer& one,
@@ -121,7 +122,7 @@ void anytls_dialer_driver::open_stream(const attempt_pointer& one, number which)
     return fail_or_retry(one, id.error());
   }
   if (one->in_used_session) ++reused_;
-  if (!setting_.options.await_answer || !session->may_answer())
+  if (!setting_.options.await_answer || !server_answers_)
     return settle(one, {}, session->hand_out(*id));
   one->session = which;
   session->await_answer(one, *id, setting_.options.version_timeout);

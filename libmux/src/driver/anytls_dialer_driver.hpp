@@ -53,8 +53,6 @@ class anytls_client_session final : public anytls_session_driver {
 
   /// A stream to `where`, which is written on it.
   transport::result<std::uint32_t> open(const transport::target& where);
-  /// Whether the server may say that a stream is open.
-  bool may_answer();
   /// Completes `one` when it does. Only one at a time.
   void await_answer(attempt_pointer one, std::uint32_t id, transport::duration patience);
   void forget_answer();
@@ -70,7 +68,6 @@ class anytls_client_session final : public anytls_session_driver {
   number number_;
   bool has_stream_ = false;
   bool alive_ = false;
-  bool never_answers_ = false;
   attempt_pointer answering_;
   std::uint32_t answering_id_ = 0;
   std::optional<asio::steady_timer> patience_;
@@ -97,6 +94,8 @@ class anytls_dialer_driver final : public transport::driver {
   void on_free(number which);
   void on_lost(number which);
   void on_padding(const core::anytls_padding_scheme& pushed) { pool_.update_padding(pushed); }
+  /// Whether streams are answered: not in version 1.
+  void on_version(bool answers) { server_answers_ = answers; }
   void on_answer(const attempt_pointer& one, std::unique_ptr<transport::stream> made);
   void on_no_answer(const attempt_pointer& one, std::error_code error, bool session_lost);
 
@@ -132,6 +131,7 @@ class anytls_dialer_driver final : public transport::driver {
   std::deque<attempt_pointer> waiting_;    ///< Those without a session.
   transport::time_point wait_until_{};
   std::optional<asio::steady_timer> timer_;
+  bool server_answers_;  ///< As far as it is known: it speaks version 2.
   std::uint64_t dialled_ = 0;
   std::uint64_t reused_ = 0;
   bool closed_ = false;

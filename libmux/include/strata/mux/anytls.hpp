@@ -36,7 +36,8 @@ struct anytls_options {
 
   // Of a dialer.
   /// A dial waits until the server says that it has connected the stream. Servers of version 1 do
-  /// not say it, and one that does not say its version within `version_timeout` is one of those.
+  /// not say it, and one that has not said its version within `version_timeout` is one of those
+  /// until it does.
   bool await_answer = false;
   transport::duration version_timeout = core::limits::anytls::version_timeout;
   transport::duration dial_timeout = core::limits::anytls::dial_timeout;  ///< Of a carrier.
