@@ -109,8 +109,8 @@ connection connect_to(std::uint16_t port) {
   return made;
 }
 
-/// Sends what is asked for by eight bytes, little endian; what else comes it reads and, where it
-/// was asked for nothing, sends back.
+/// Sends as many bytes as eight of them, little endian, ask for, and ends; asked for none it sends
+/// back what comes.
 void serve_target(connection made) {
   std::vector<char> memory(piece_size);
   std::uint64_t left = 0;
@@ -121,11 +121,9 @@ void serve_target(connection made) {
     made.write({memory.data(), size});
     left -= size;
   }
-  std::uint64_t total = 0;
-  for (std::size_t size; (size = made.read_some(memory.data(), memory.size())) != 0;) {
-    total += size;
+  if (!echoes) ::shutdown(made.native(), SHUT_WR);
+  for (std::size_t size; (size = made.read_some(memory.data(), memory.size())) != 0;)
     if (echoes) made.write({memory.data(), size});
-  }
 }
 
 /// Of an upload: as many bytes as were announced, answered by one.
@@ -222,6 +220,16 @@ void bulk(const options& chosen) {
   print(member("seconds", seconds_since(began)));
 }
 
+/// Asks for one byte and reads up to the end: the target closes first, as servers of HTTP do.
+void ask_and_end(std::uint16_t proxy, std::uint16_t port) {
+  connection made = through(proxy, port);
+  const std::uint64_t one = 1;
+  made.write(octets_of(one));
+  char answer[2];
+  made.read(answer, 1);
+  if (made.read_some(answer, sizeof answer) != 0) throw std::runtime_error("bytes behind the end");
+}
+
 /// One byte there and back over a new connection.
 connection ask_once(std::uint16_t proxy, std::uint16_t port) {
   connection made = through(proxy, port);
@@ -234,7 +242,7 @@ connection ask_once(std::uint16_t proxy, std::uint16_t port) {
 
 void connections(const options& chosen) {
   const target far(serve_target);
-  ask_once(chosen.port, far.port());
+  ask_and_end(chosen.port, far.port());
   std::atomic<std::uint64_t> done = 0;
   std::atomic<std::uint64_t> failed = 0;
   const auto began = clock_type::now();
@@ -243,7 +251,7 @@ void connections(const options& chosen) {
     lanes.emplace_back([&] {
       while (seconds_since(began) < chosen.seconds) {
         try {
-          ask_once(chosen.port, far.port());
+          ask_and_end(chosen.port, far.port());
           ++done;
         } catch (const std::exception&) {
           ++failed;

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from workshop import Failure
+from workshop import UNITY, Failure
 
 # What the embedding example of each library prints.
 EXAMPLES = {
@@ -23,7 +23,7 @@ def build(shop, kind):
     folder = shop.build_folder(kind)
     shop.run(shop["cmake"], "-S", shop.source, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
              "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DCMAKE_CXX_COMPILER={shop.compiler('gcc')}", "-DSTRATA_BUILD_TESTS=OFF",
-             "-DSTRATA_BUILD_EXAMPLES=OFF",
+             "-DSTRATA_BUILD_EXAMPLES=OFF", *UNITY,
              f"-DBUILD_SHARED_LIBS={'ON' if kind == 'shared' else 'OFF'}", f"-DCMAKE_PREFIX_PATH={shop.prefix_path()}",
              f"-DOPENSSL_ROOT_DIR={shop.openssl(kind)}")
     shop.build(folder)

@@ -10,8 +10,9 @@ import time
 SLOPPINESS = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
 
 
-# Whoever builds our sources themselves may join them, which halves the time; the installed packages are built one by one.
+# Joined sources compile in half the time. One by one they are compiled by every other build.
 UNITY = ("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=12")
+
 
 class Failure(Exception):
     """What was expected, and what was found."""
