@@ -6,6 +6,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "driver/clock_now.hpp"
 #include "driver/udp_over_tcp_driver.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/mux/core/anytls_session.hpp"
@@ -17,8 +18,6 @@ inline namespace v0 {
 namespace detail {
 
 using transport::stream_signature;
-
-inline transport::time_point clock_now() noexcept { return std::chrono::steady_clock::now(); }
 
 /// A core stream as transport::stream_view.
 class anytls_view {

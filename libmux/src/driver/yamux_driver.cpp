@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "driver/clock_now.hpp"
+
 namespace strata::mux {
 inline namespace v0 {
 namespace detail {
@@ -12,8 +14,6 @@ using core::event_kind;
 using transport::errc;
 
 namespace {
-
-transport::time_point clock_now() noexcept { return std::chrono::steady_clock::now(); }
 
 go_away_code go_away_code_of(std::uint64_t code) noexcept {
   return code <= 2 ? static_cast<go_away_code>(code) : go_away_code::normal;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/dns/https_parameters.hpp"
+#include "core/dns/refused.hpp"
 #include "core/dns/wire_reader.hpp"
 #include "strata/transport/core/dns_message.hpp"
 #include "strata/transport/core/error.hpp"
@@ -12,16 +13,13 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
+using dns::padding_option;
+using dns::refused;
 using dns::wire_reader;
 
 constexpr std::uint32_t highest_bit = std::uint32_t{1} << 31;
-constexpr std::uint16_t padding_option = 12;
 
-std::unexpected<dns_error> refused(errc code, std::string text) {
-  return std::unexpected(dns_error{make_error_code(code), "DNS message: " + std::move(text)});
-}
-
-std::unexpected<dns_error> malformed(std::string text) {
+std::unexpected<dns_error> malformed_message(std::string text) {
   return refused(errc::malformed, std::move(text));
 }
 
@@ -165,9 +163,9 @@ dns_result<dns_message> decode_dns_message(bytes message) {
   wire_reader from(message);
   dns_message out;
   const counts expected = read_header(from, out);
-  if (!from.ok()) return malformed("shorter than its header");
+  if (!from.ok()) return malformed_message("shorter than its header");
   // RFC 9619: a query has one question.
-  if (expected.questions > 1) return malformed("more than one question");
+  if (expected.questions > 1) return malformed_message("more than one question");
   const std::size_t records =
       std::size_t{expected.answers} + expected.authorities + expected.additionals;
   if (records > limits::max_dns_records)
@@ -177,11 +175,11 @@ dns_result<dns_message> decode_dns_message(bytes message) {
     question.name = from.name();
     question.type = static_cast<dns_type>(from.u16());
     question.query_class = from.u16();
-    if (!from.ok()) return malformed(std::string("in the question: ") + from.problem());
+    if (!from.ok()) return malformed_message(std::string("in the question: ") + from.problem());
   }
   section_reader sections(from, out);
   const auto wrong_in = [](const char* section, const char* wrong) {
-    return malformed(std::string("in the ") + section + " section: " + wrong);
+    return malformed_message(std::string("in the ") + section + " section: " + wrong);
   };
   if (const char* wrong = sections.read(out.answers, expected.answers, false))
     return wrong_in("answer", wrong);
@@ -189,7 +187,7 @@ dns_result<dns_message> decode_dns_message(bytes message) {
     return wrong_in("authority", wrong);
   if (const char* wrong = sections.read(out.additionals, expected.additionals, true))
     return wrong_in("additional", wrong);
-  if (!from.empty()) return malformed("octets after the last record");
+  if (!from.empty()) return malformed_message("octets after the last record");
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/dns/https_parameters.hpp"
+#include "core/dns/refused.hpp"
 #include "strata/transport/core/buffer_writer.hpp"
 #include "strata/transport/core/dns_message.hpp"
 #include "strata/transport/core/error.hpp"
@@ -12,12 +13,10 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-constexpr std::uint16_t padding_option = 12;
-constexpr std::size_t option_header = 4;
+using dns::padding_option;
+using dns::refused;
 
-std::unexpected<dns_error> refused(errc code, std::string text) {
-  return std::unexpected(dns_error{make_error_code(code), "DNS message: " + std::move(text)});
-}
+constexpr std::size_t option_header = 4;
 
 void write_name(const dns_name& name, buffer_writer& to) {
   to.put(as_bytes(name.labels()));

@@ -11,7 +11,7 @@ inline namespace v0 {
 namespace {
 
 /// An octet of a value in zone files (RFC 9460 appendix A): what is special is "\DDD".
-void append_octet(std::string& out, char octet) {
+void append_value_octet(std::string& out, char octet) {
   const auto value = static_cast<unsigned char>(octet);
   const bool plain = value > ' ' && value < 0x7f && octet != '"' && octet != ';' && octet != '(' &&
                      octet != ')' && octet != '\\';
@@ -26,8 +26,8 @@ void append_octet(std::string& out, char octet) {
 /// An element of a list, where comma and backslash are escaped once more (appendix A.1).
 void append_element(std::string& out, std::string_view element) {
   for (const char octet : element) {
-    if (octet == ',' || octet == '\\') append_octet(out, '\\');
-    append_octet(out, octet);
+    if (octet == ',' || octet == '\\') append_value_octet(out, '\\');
+    append_value_octet(out, octet);
   }
 }
 
@@ -65,7 +65,7 @@ std::string describe(const https_record& record) {
   for (const https_parameter& each : record.others) {
     out += ' ' + dns::key_name(each.key);
     if (!each.value.empty()) out += '=';
-    for (const char octet : as_text(each.value)) append_octet(out, octet);
+    for (const char octet : as_text(each.value)) append_value_octet(out, octet);
   }
   return out;
 }

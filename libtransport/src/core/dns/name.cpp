@@ -42,7 +42,7 @@ bool take_octet(std::string_view& text, char& octet) {
   return value <= 255;
 }
 
-void append_octet(std::string& out, char octet) {
+void append_label_octet(std::string& out, char octet) {
   const auto value = static_cast<unsigned char>(octet);
   if (value <= ' ' || value >= 0x7f) {
     out += '\\';
@@ -99,7 +99,7 @@ std::string dns_name::string() const {
   for (std::string_view rest = labels_; !rest.empty();) {
     const auto size = static_cast<unsigned char>(rest.front());
     if (!out.empty()) out += '.';
-    for (const char octet : rest.substr(1, size)) append_octet(out, octet);
+    for (const char octet : rest.substr(1, size)) append_label_octet(out, octet);
     rest.remove_prefix(1 + std::size_t{size});
   }
   return out;
