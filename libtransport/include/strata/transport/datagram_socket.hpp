@@ -31,7 +31,7 @@ class STRATA_TRANSPORT_API datagram_socket {
   datagram_socket() = default;
   datagram_socket(const datagram_socket&) = delete;
   datagram_socket& operator=(const datagram_socket&) = delete;
-  virtual ~datagram_socket() = default;
+  virtual ~datagram_socket();
 
   asio::any_io_executor get_executor() noexcept { return do_executor(); }
   /// The largest payload one send takes; a path may carry less. It can change.

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strata/transport/datagram_socket.hpp"
+
+namespace strata::transport {
+inline namespace v0 {
+
+// Here, so that this library alone has the type's description, whoever implements it.
+datagram_socket::~datagram_socket() = default;
+
+}  // namespace v0
+}  // namespace strata::transport
