@@ -240,6 +240,8 @@ std::size_t tls_connection::poll_output(time_point now, std::span<bytes> pieces)
 }
 
 void tls_connection::sent(std::size_t count) {
+  // A write of the carrier's may have ended before the reset, and be told only now.
+  if (reset_) return;
   assert(count <= io_.output().size());
   io_.output().consume(count);
   if (io_.output().size() <= options_.write_watermark / 2) signal_writable();

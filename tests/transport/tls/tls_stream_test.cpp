@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes over a finished handshake: order, back pressure, records, keys, and every way to end.
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -381,6 +382,17 @@ TEST_CASE("tls_stream: reset gives up without a word", "[transport][tls]") {
   pair.client.core.receive(pair.now, as_bytes("ignored"));
   pair.client.core.release_input();
   CHECK(read_error(pair.client.core) == errc::closed);
+}
+
+TEST_CASE("tls_stream: a write of the carrier that ended before a reset may be told after it",
+          "[transport][tls]") {
+  auto pair = connected();
+  REQUIRE(pair.client.write("on its way") == 10);
+  std::array<bytes, 4> pieces;
+  REQUIRE(pair.client.core.poll_output(pair.now, pieces) == 1);
+  pair.client.core.reset();
+  pair.client.core.sent(pieces[0].size());
+  CHECK(pair.client.core.finished());
 }
 
 TEST_CASE("tls_stream: a record that was changed on the way ends it for both", "[transport][tls]") {
