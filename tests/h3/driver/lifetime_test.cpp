@@ -6,6 +6,7 @@
 
 #include "strata/transport/core/error.hpp"
 #include "testkit/certificates.hpp"
+#include "testkit/need_ech.hpp"
 #include "world.hpp"
 
 using namespace strata;
@@ -245,7 +246,7 @@ TEST_CASE("h3: connecting fails with what went wrong", "[h3][driver]") {
 
 TEST_CASE("h3: a client tries Encrypted Client Hello again with what the server names",
           "[h3][driver][ech]") {
-  if (!transport::ech_available()) SKIP("this TLS library has no ECH");
+  testkit::need_ech();
   using enum transport::ech_status;
   const auto old_key = transport::make_ech_key("public.test").value();
   const auto key = transport::make_ech_key("public.test").value();

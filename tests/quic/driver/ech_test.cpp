@@ -12,6 +12,7 @@
 #include "strata/quic/observer.hpp"
 #include "strata/transport/core/error.hpp"
 #include "testkit/certificates.hpp"
+#include "testkit/need_ech.hpp"
 
 using namespace strata;
 using namespace std::chrono_literals;
@@ -21,10 +22,6 @@ using transport::ech_status;
 using transport::errc;
 
 namespace {
-
-void need_ech() {
-  if (!transport::ech_available()) SKIP("this TLS library has no ECH");
-}
 
 const ech_key_pair& key_in_dns() {
   static const ech_key_pair made = transport::make_ech_key("public.test").value();
@@ -146,7 +143,7 @@ struct ech_world {
 }  // namespace
 
 TEST_CASE("quic: ECH is accepted at the first attempt with the right key", "[quic][ech]") {
-  need_ech();
+  testkit::need_ech();
   ech_world world(server_context({&key_in_dns()}));
   auto options = client_options();
   options.ech = offer_of(key_in_dns());
@@ -165,7 +162,7 @@ TEST_CASE("quic: ECH is accepted at the first attempt with the right key", "[qui
 
 TEST_CASE("quic: a dialer tries ECH again with what the server names, in a new connection",
           "[quic][ech]") {
-  need_ech();
+  testkit::need_ech();
   const auto current = transport::make_ech_key("public.test").value();
   ech_world world(server_context({&current}));
   auto options = client_options();
@@ -184,7 +181,7 @@ TEST_CASE("quic: a dialer tries ECH again with what the server names, in a new c
 }
 
 TEST_CASE("quic: one attempt says what may be tried next", "[quic][ech][attack][T03]") {
-  need_ech();
+  testkit::need_ech();
   const auto current = transport::make_ech_key("public.test").value();
   const auto offering = transport::make_tls_client_context(client_options())
                             .value()
@@ -237,7 +234,7 @@ TEST_CASE("quic: one attempt says what may be tried next", "[quic][ech][attack][
 
 TEST_CASE("quic: a server that rejects what it named itself is given up",
           "[quic][ech][attack][T03]") {
-  need_ech();
+  testkit::need_ech();
   const auto named = transport::make_ech_key("public.test").value();
   const auto kept = transport::make_ech_key("public.test").value();
   ech_world world(server_context({&named}));
@@ -255,7 +252,7 @@ TEST_CASE("quic: a server that rejects what it named itself is given up",
 
 TEST_CASE("quic: without ECH only where the server has said so and the policy allows it",
           "[quic][ech][attack][T03]") {
-  need_ech();
+  testkit::need_ech();
   auto options = client_options();
   options.ech = offer_of(key_in_dns());
   SECTION("strict") {
@@ -282,7 +279,7 @@ TEST_CASE("quic: without ECH only where the server has said so and the policy al
 }
 
 TEST_CASE("quic: keys are changed for the clients that come later", "[quic][ech]") {
-  need_ech();
+  testkit::need_ech();
   const auto next = transport::make_ech_key("public.test").value();
   ech_world world(server_context({&key_in_dns()}));
   auto options = client_options();
@@ -300,7 +297,7 @@ TEST_CASE("quic: keys are changed for the clients that come later", "[quic][ech]
 }
 
 TEST_CASE("quic: an imitation of ECH, and none", "[quic][ech]") {
-  need_ech();
+  testkit::need_ech();
   for (const bool imitates : {true, false}) {
     ech_world world(server_context({&key_in_dns()}));
     auto options = client_options();

@@ -24,10 +24,6 @@ const ech_world& ech_world::shared() {
   return made;
 }
 
-void need_ech() {
-  if (!ech_available()) SKIP("this TLS library has no ECH");
-}
-
 tls_ech_offer offer_of(const ech_key_pair& key) { return {.config_list = key.config_list}; }
 
 tls_ech_key as_key(const ech_key_pair& key, bool offered) {
@@ -65,6 +61,11 @@ ech_status ech_pair::status() const {
 std::error_code ech_pair::code() const {
   const tls_failure* const failure = client.core.failure();
   return failure != nullptr ? failure->code : std::error_code();
+}
+
+bool has(const std::string& text, std::string_view part) {
+  INFO(text);
+  return text.find(part) != std::string::npos;
 }
 
 bool contains(bytes haystack, std::string_view needle) {

@@ -6,6 +6,7 @@
 
 #include "strata/transport/core/ech_config.hpp"
 #include "strata/transport/core/ech_retry.hpp"
+#include "testkit/need_ech.hpp"
 #include "tls_pair.hpp"
 
 namespace strata::transport::tests {
@@ -24,8 +25,7 @@ struct ech_world {
   ech_key_pair other_key;
 };
 
-/// Ends the test, as skipped, where there is no ECH.
-void need_ech();
+using testkit::need_ech;
 
 tls_ech_offer offer_of(const ech_key_pair& key);
 /// A server of both names that knows these keys.
@@ -46,5 +46,7 @@ struct ech_pair : tls_pair {
 };
 
 bool contains(bytes haystack, std::string_view needle);
+/// The same of an error's text, which a failing test shows.
+bool has(const std::string& text, std::string_view part);
 
 }  // namespace strata::transport::tests
