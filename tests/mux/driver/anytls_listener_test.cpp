@@ -306,6 +306,7 @@ TEST_CASE("anytls listener: requests beyond the limit wait in their session",
           "[mux][anytls][listener]") {
   anytls_options options;
   options.max_requests = 3;
+  options.session.accept_backlog = 2;
   asio::io_context context;
   memory_network network(context.get_executor());
   anytls_listener listener(network.listener(), server_options(options));
@@ -326,14 +327,20 @@ TEST_CASE("anytls listener: requests beyond the limit wait in their session",
     client = std::move(one);
   });
   settle();
-  byte_vector all = opening();
-  for (std::uint32_t id = 1; id <= 6; ++id)
-    all = std::move(all) + stream_to(id, std::string("\1\12\0\0", 4) + static_cast<char>(id) +
-                                             std::string("\0\120", 2));
-  asio::async_write(*client, asio::buffer(all), [](std::error_code, std::size_t) {});
-  settle();
-  // One was given out, three wait in the listener, two in the session.
+  std::vector<byte_vector> sent{opening()};
+  for (std::uint32_t id = 1; id <= 7; ++id)
+    sent.push_back(stream_to(
+        id, std::string("\1\12\0\0", 4) + static_cast<char>(id) + std::string("\0\120", 2)));
+  for (const byte_vector& one : sent) {
+    asio::async_write(*client, asio::buffer(one), [](std::error_code, std::size_t) {});
+    settle();
+  }
+  // One was given out, three wait in the listener, two in the session; the last finds no room.
   REQUIRE(got.size() == 1);
+  std::string answers(4096, ' ');
+  client->async_read_some(asio::buffer(answers), [](std::error_code, std::size_t) {});
+  settle();
+  CHECK(answers.contains("too many streams"));
   for (std::size_t count = 2; count <= 6; ++count) {
     accept();
     settle();
