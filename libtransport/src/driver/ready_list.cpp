@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/driver/ready_list.hpp"
 
+#include <cassert>
 #include <thread>
+#include <utility>
 
 namespace strata::transport {
 inline namespace v0 {
@@ -10,6 +12,10 @@ namespace {
 
 /// Free nodes kept for the next completions; a burst beyond them is given back.
 constexpr std::size_t max_free_nodes = 256;
+
+/// Drains after which last jobs run although handlers keep becoming ready. An exchange of a small
+/// request (open, write, finish, read) makes four.
+constexpr unsigned max_busy_drains = 8;
 
 }  // namespace
 
@@ -23,7 +29,8 @@ struct ready_queue::turn {
   turn& operator=(const turn&) = delete;
   ~turn() {
     queue.owner_.store(outer, std::memory_order_relaxed);
-    if (queue.first_ != nullptr && !queue.posted_) queue.post_drain();
+    const bool is_done = queue.first_ == nullptr && queue.first_job_ == nullptr;
+    if (!is_done && !queue.posted_) queue.post_drain();
   }
 
   ready_queue& queue;
@@ -87,6 +94,35 @@ void ready_queue::drain() {
     ready_node& node = pop();
     node.finish(*this, node, true);
   }
+  if (first_ == nullptr || ++busy_drains_ >= max_busy_drains) run_last_jobs();
+}
+
+void ready_queue::push_last(last_job& job, std::shared_ptr<driver> owner) noexcept {
+  assert(job.owner == nullptr && "scheduled once at a time");
+  if (dead_) return;
+  job.owner = std::move(owner);
+  job.next = nullptr;
+  (first_job_ == nullptr ? first_job_ : last_job_->next) = &job;
+  last_job_ = &job;
+  ++jobs_;
+  if (!posted_) post_drain();
+}
+
+std::shared_ptr<driver> ready_queue::pop_job() noexcept {
+  last_job& job = *first_job_;
+  first_job_ = job.next;
+  --jobs_;
+  return std::move(job.owner);
+}
+
+/// Those scheduled meanwhile wait for the next drain, and so does what a job that throws leaves.
+void ready_queue::run_last_jobs() {
+  busy_drains_ = 0;
+  for (std::size_t left = jobs_; left > 0 && first_job_ != nullptr; --left) {
+    const auto run = first_job_->run;
+    const auto owner = pop_job();
+    run(*owner);
+  }
 }
 
 void ready_queue::post_drain() noexcept {
@@ -105,6 +141,7 @@ void ready_queue::clear() noexcept {
     ready_node& node = pop();
     node.finish(*this, node, false);
   }
+  while (first_job_ != nullptr) pop_job();
 }
 
 void ready_queue::shutdown() noexcept {

@@ -84,6 +84,120 @@ TEST_CASE("ready_list: when a handler throws, the rest runs afterwards",
   CHECK(ran == 2);
 }
 
+namespace {
+
+/// Counts its turns; `also` is done in each.
+class last_worker final : public driver {
+ public:
+  explicit last_worker(const ready_list& ready) : ready_(ready) {}
+
+  void schedule() { ready_.run_last(job_, shared_from_this()); }
+
+  int runs = 0;
+  std::function<void()> also;
+
+ private:
+  void run() {
+    ++runs;
+    if (also) also();
+  }
+  void shutdown() noexcept override {}
+
+  ready_list ready_;
+  last_job job_{[](driver& of) { static_cast<last_worker&>(of).run(); }};
+};
+
+/// Completes itself `times` times, one drain after the other.
+void complete_again(ready_list& ready, int times) {
+  if (times == 0) return;
+  ready.complete(own(ready, [&ready, times](std::error_code) { complete_again(ready, times - 1); }),
+                 std::error_code());
+}
+
+}  // namespace
+
+TEST_CASE("ready_list: a last job runs after handlers that made each other ready",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  std::vector<std::string> ran;
+  const auto worker = make_driver<last_worker>(context.get_executor(), ready);
+  worker->also = [&] { ran.push_back("last"); };
+  worker->schedule();
+  ready.complete(own(ready,
+                     [&](std::error_code) {
+                       ran.push_back("first");
+                       ready.complete(own(ready, [&](std::error_code) { ran.push_back("second"); }),
+                                      std::error_code());
+                     }),
+                 std::error_code());
+  CHECK(ran.empty());
+
+  context.run();
+
+  CHECK(ran == std::vector<std::string>{"first", "second", "last"});
+}
+
+TEST_CASE("ready_list: a last job comes although handlers go on", "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  const auto worker = make_driver<last_worker>(context.get_executor(), ready);
+  complete_again(ready, 1000);
+  worker->schedule();
+
+  for (int drains = 0; drains < 8; ++drains) context.run_one();
+
+  CHECK(worker->runs == 1);
+  context.run();
+  CHECK(worker->runs == 1);
+}
+
+TEST_CASE("ready_list: a last job that schedules itself runs once a drain",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  const auto worker = make_driver<last_worker>(context.get_executor(), ready);
+  worker->also = [&] {
+    if (worker->runs < 3) worker->schedule();
+  };
+  worker->schedule();
+
+  context.run_one();
+  CHECK(worker->runs == 1);
+  context.run();
+  CHECK(worker->runs == 3);
+}
+
+TEST_CASE("ready_list: when a last job throws, the others run afterwards",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  const auto first = make_driver<last_worker>(context.get_executor(), ready);
+  const auto second = make_driver<last_worker>(context.get_executor(), ready);
+  first->also = [] { throw std::runtime_error("out of memory, say"); };
+  first->schedule();
+  second->schedule();
+
+  CHECK_THROWS_AS(context.run(), std::runtime_error);
+  CHECK(second->runs == 0);
+  context.run();
+  CHECK(second->runs == 1);
+}
+
+TEST_CASE("ready_list: a last job of a context that goes is let go", "[transport][ready_list]") {
+  auto context = std::make_unique<asio::io_context>();
+  ready_list ready(context->get_executor());
+  auto worker = make_driver<last_worker>(context->get_executor(), ready);
+  worker->schedule();
+  const std::weak_ptr<last_worker> watched = worker;
+  worker.reset();
+  REQUIRE_FALSE(watched.expired());
+
+  context.reset();
+
+  CHECK(watched.expired());
+}
+
 TEST_CASE("ready_list: arguments may be values that only move", "[transport][ready_list]") {
   asio::io_context context;
   ready_list ready(context.get_executor());

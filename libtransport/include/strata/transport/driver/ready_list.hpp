@@ -10,12 +10,21 @@
 #include <new>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include "strata/transport/completion.hpp"
 #include "strata/transport/driver/driver_registry.hpp"
 
 namespace strata::transport {
 inline namespace v0 {
+
+/// What a driver does after the handlers, such as its flush: a member of the driver, so that
+/// scheduling it cannot fail. Scheduled once at a time.
+struct last_job {
+  void (*run)(driver&) = nullptr;
+  last_job* next = nullptr;
+  std::shared_ptr<driver> owner = {};
+};
 
 namespace detail {
 
@@ -43,6 +52,7 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   ready_node& acquire();
   void recycle(ready_node& node) noexcept;
   void push(ready_node& node) noexcept;
+  void push_last(last_job& job, std::shared_ptr<driver> owner) noexcept;
   void drain();
 
  private:
@@ -50,6 +60,8 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   void shutdown() noexcept override;
   void post_drain() noexcept;
   ready_node& pop() noexcept;
+  std::shared_ptr<driver> pop_job() noexcept;
+  void run_last_jobs();
   void clear() noexcept;
 
   asio::any_io_executor executor_;
@@ -59,6 +71,10 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   std::size_t size_ = 0;
   ready_node* free_ = nullptr;
   std::size_t free_size_ = 0;
+  last_job* first_job_ = nullptr;
+  last_job* last_job_ = nullptr;
+  std::size_t jobs_ = 0;
+  unsigned busy_drains_ = 0;
   bool posted_ = false;
   bool dead_ = false;
   std::atomic<std::thread::id> owner_{};
@@ -157,6 +173,13 @@ class STRATA_TRANSPORT_API ready_list {
     new (node.storage) entry{std::move(waiting.handler), std::tuple<Args...>(std::move(args)...)};
     node.finish = &entry::finish;
     queue_->push(node);
+  }
+
+  /// Runs `job` when no handler is ready any more, or after a bounded number of drains: so that
+  /// what handlers ask for one after the other goes out in one write. Never inside this call; not
+  /// at all once the context is gone. `owner`, which holds the job, lives until then.
+  void run_last(last_job& job, std::shared_ptr<driver> owner) noexcept {
+    queue_->push_last(job, std::move(owner));
   }
 
  private:
