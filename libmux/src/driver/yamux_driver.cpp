@@ -66,6 +66,14 @@ class yamux_stream final : public transport::stream {
                      completion<io_signature> waiting) override {
     driver_->write_some(id_, buffers, std::move(waiting));
   }
+  transport::result<std::size_t> do_try_read(
+      std::span<const asio::mutable_buffer> buffers) override {
+    return driver_->try_read(id_, buffers);
+  }
+  transport::result<std::size_t> do_try_write(
+      std::span<const asio::const_buffer> buffers) override {
+    return driver_->try_write(id_, buffers);
+  }
   void do_finish(completion<status_signature> waiting) override {
     driver_->finish(id_, std::move(waiting));
   }
@@ -330,6 +338,20 @@ void yamux_driver::write_some(std::uint32_t id, std::span<const asio::const_buff
   if (is_dead()) return;
   find(id)->write_some(view(id), buffers, std::move(waiting), canceller(id));
   schedule_flush();
+}
+
+transport::result<std::size_t> yamux_driver::try_read(
+    std::uint32_t id, std::span<const asio::mutable_buffer> buffers) {
+  if (is_dead()) return std::unexpected(make_error_code(errc::aborted));
+  schedule_flush();
+  return find(id)->try_read(view(id), buffers);
+}
+
+transport::result<std::size_t> yamux_driver::try_write(
+    std::uint32_t id, std::span<const asio::const_buffer> buffers) {
+  if (is_dead()) return std::unexpected(make_error_code(errc::aborted));
+  schedule_flush();
+  return find(id)->try_write(view(id), buffers);
 }
 
 void yamux_driver::finish(std::uint32_t id, completion<status_signature> waiting) {

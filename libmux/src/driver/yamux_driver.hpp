@@ -74,6 +74,10 @@ class yamux_driver final : public transport::carrier_driver {
                  completion<io_signature> waiting);
   void write_some(std::uint32_t id, std::span<const asio::const_buffer> buffers,
                   completion<io_signature> waiting);
+  transport::result<std::size_t> try_read(std::uint32_t id,
+                                          std::span<const asio::mutable_buffer> buffers);
+  transport::result<std::size_t> try_write(std::uint32_t id,
+                                           std::span<const asio::const_buffer> buffers);
   void finish(std::uint32_t id, completion<status_signature> waiting);
   void wait_stream_closed(std::uint32_t id, completion<status_signature> waiting);
   void reset(std::uint32_t id, std::uint64_t code) noexcept;

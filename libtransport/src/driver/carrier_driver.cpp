@@ -5,7 +5,6 @@
 #include <array>
 #include <asio/bind_allocator.hpp>
 #include <asio/bind_cancellation_slot.hpp>
-#include <asio/post.hpp>
 #include <cassert>
 #include <utility>
 
@@ -16,16 +15,9 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-/// The pieces of a gather list as a buffer sequence.
-struct const_pieces {
-  using value_type = asio::const_buffer;
-  using const_iterator = const asio::const_buffer*;
-  const_iterator begin() const noexcept { return buffers.data(); }
-  const_iterator end() const noexcept { return buffers.data() + count; }
-
-  std::array<asio::const_buffer, buffer_list<asio::const_buffer>::capacity> buffers;
-  std::size_t count = 0;
-};
+/// Writes of one flush. A carrier that takes more than that in one go would keep others waiting.
+constexpr unsigned lists_per_flush = 4;
+constexpr std::size_t most_pieces = buffer_list<asio::const_buffer>::capacity;
 
 time_point clock_now() noexcept { return std::chrono::steady_clock::now(); }
 
@@ -70,6 +62,17 @@ void carrier_driver::on_readable(std::error_code error) {
     return end_turn(clock_now());
   }
   page_ = pages_.borrow();
+  const auto room = page_.span();
+  const auto got = carrier_->try_read_some(asio::buffer(room.data(), room.size()));
+  if (got) return on_read({}, *got);
+  if (got.error() == errc::not_supported) return read_later();
+  if (got.error() != errc::would_block) return on_read(got.error(), 0);
+  page_ = page();
+  reading_ = false;
+  read_on();
+}
+
+void carrier_driver::read_later() {
   const auto room = page_.span();
   const handler_allocator<void> allocator(read_memory_);
   carrier_->async_read_some(
@@ -117,37 +120,56 @@ void carrier_driver::end_turn(time_point now) {
 }
 
 void carrier_driver::schedule_flush() {
-  if (dead_ || flush_posted_) return;
-  flush_posted_ = true;
-  const handler_allocator<void> allocator(flush_memory_);
-  asio::post(ready_.executor(),
-             asio::bind_allocator(allocator, [driver = self()] { driver->flush(); }));
+  if (dead_ || flush_scheduled_) return;
+  flush_scheduled_ = true;
+  ready_.run_last(flush_, self());
 }
 
 void carrier_driver::flush() {
-  flush_posted_ = false;
+  flush_scheduled_ = false;
   if (dead_ || carrier_ == nullptr) return;
   read_on();
-  if (!writing_ && !output_ended_) {
-    std::array<bytes, buffer_list<asio::const_buffer>::capacity> pieces;
-    const_pieces gathered;
-    gathered.count = core_.poll_output(clock_now(), pieces);
-    for (std::size_t i = 0; i < gathered.count; ++i)
-      gathered.buffers[i] = asio::const_buffer(pieces[i].data(), pieces[i].size());
-    if (gathered.count != 0) {
-      writing_ = true;
-      const handler_allocator<void> allocator(write_memory_);
-      carrier_->async_write_some(
-          gathered, asio::bind_allocator(
-                        allocator, [driver = self()](std::error_code failed, std::size_t size) {
-                          driver->on_written(failed, size);
-                        }));
-    } else if (core_.finished()) {
-      end_output();
-    }
-  }
+  write_out();
+  if (carrier_ == nullptr) return;
   if (let_go_at_ && output_ended_ && !writing_) return drop_carrier();
   arm_timer();
+}
+
+/// As much as the carrier takes at once, for a bounded number of lists.
+void carrier_driver::write_out() {
+  for (unsigned lists = 0; carrier_ != nullptr && !writing_ && !output_ended_; ++lists) {
+    if (lists == lists_per_flush) return schedule_flush();
+    const time_point now = clock_now();
+    std::array<bytes, most_pieces> pieces;
+    const std::size_t count = core_.poll_output(now, pieces);
+    if (count == 0) {
+      if (core_.finished()) end_output();
+      return;
+    }
+    std::array<asio::const_buffer, most_pieces> buffers;
+    for (std::size_t i = 0; i < count; ++i)
+      buffers[i] = asio::const_buffer(pieces[i].data(), pieces[i].size());
+    const std::span<const asio::const_buffer> gathered = std::span(buffers).first(count);
+    const auto taken = carrier_->try_write_some(gathered);
+    if (!taken && (taken.error() == errc::would_block || taken.error() == errc::not_supported))
+      return write_later(gathered);
+    if (taken) {
+      core_.sent(*taken);
+    } else {
+      lose_carrier(taken.error());
+    }
+    on_turn(now);
+  }
+}
+
+void carrier_driver::write_later(std::span<const asio::const_buffer> pieces) {
+  writing_ = true;
+  const handler_allocator<void> allocator(write_memory_);
+  carrier_->async_write_some(
+      pieces,
+      asio::bind_allocator(allocator, [driver = self()](std::error_code failed, std::size_t size) {
+        driver->on_written(failed, size);
+      }));
 }
 
 void carrier_driver::on_written(std::error_code error, std::size_t size) {

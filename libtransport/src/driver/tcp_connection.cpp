@@ -80,7 +80,7 @@ void tcp_connection::read_some(std::span<const asio::mutable_buffer> buffers,
   read_.start(std::move(waiting), [weak = weak_from_this()] {
     if (const auto self = std::static_pointer_cast<tcp_connection>(weak.lock())) self->abort_read();
   });
-  watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
+  watch_input();
 }
 
 void tcp_connection::write_some(std::span<const asio::const_buffer> buffers,
@@ -96,6 +96,22 @@ void tcp_connection::write_some(std::span<const asio::const_buffer> buffers,
       self->abort_write();
   });
   watch(writable_, asio::socket_base::wait_write, &tcp_connection::serve_write);
+}
+
+result<std::size_t> tcp_connection::try_read(std::span<const asio::mutable_buffer> buffers) {
+  assert(!read_ && "not while a read is outstanding");
+  return socket_ ? result_of(read_now(buffers)) : std::unexpected(make_error_code(errc::aborted));
+}
+
+result<std::size_t> tcp_connection::try_write(std::span<const asio::const_buffer> buffers) {
+  assert(!write_ && "not while a write is outstanding");
+  return socket_ ? result_of(write_now(buffers)) : std::unexpected(make_error_code(errc::aborted));
+}
+
+result<std::size_t> tcp_connection::result_of(const outcome& now) {
+  if (now.would_wait) return std::unexpected(make_error_code(errc::would_block));
+  if (now.error) return std::unexpected(now.error);
+  return now.count;
 }
 
 void tcp_connection::finish(completion<status_signature> waiting) {
@@ -133,6 +149,25 @@ void tcp_connection::watch(readiness& which, asio::socket_base::wait_type type,
     if (self->socket_ && self->socket_->is_open()) ((*self).*serve)(!error);
   };
   socket_->async_wait(type, asio::bind_cancellation_slot(which.stop.slot(), std::move(on_ready)));
+}
+
+/// Looks at one byte without taking it: Asio's own wait costs an epoll_ctl each time, and a wakeup
+/// for nothing while the socket is writable.
+void tcp_connection::watch_input() {
+  if (readable_.is_awaited) return;
+  readable_.is_awaited = true;
+  auto on_ready = [self = std::static_pointer_cast<tcp_connection>(shared_from_this())](
+                      std::error_code error, std::size_t) {
+    self->readable_.is_awaited = false;
+    if (!self->socket_ || !self->socket_->is_open()) return;
+    const bool is_lost =
+        error && error != asio::error::eof && error != asio::error::operation_aborted;
+    // The look has used the system's error up.
+    if (is_lost) self->fail(error);
+    self->serve_read(error != asio::error::operation_aborted);
+  };
+  socket_->async_receive(asio::buffer(&peeked_, 1), asio::socket_base::message_peek,
+                         asio::bind_cancellation_slot(readable_.stop.slot(), std::move(on_ready)));
 }
 
 tcp_connection::outcome tcp_connection::read_now(std::span<const asio::mutable_buffer> buffers) {
@@ -201,8 +236,7 @@ void tcp_connection::serve_read(bool is_ready) {
     return ready_.complete(read_.take(), std::error_code(), std::size_t{0});
   const outcome now = only_wait_ ? outcome{.would_wait = true} : read_now(read_into_);
   if (!read_) return;  // failing has served it
-  if (now.would_wait)
-    return watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
+  if (now.would_wait) return watch_input();
   ready_.complete(read_.take(), now.error, now.count);
 }
 
@@ -294,7 +328,7 @@ void tcp_connection::discard_input() {
   for (int reads = 0; reads < linger_reads && !error; ++reads)
     socket_->read_some(asio::buffer(discarded), error);
   if (error && !is_waiting_error(error)) return close();
-  watch(readable_, asio::socket_base::wait_read, &tcp_connection::serve_read);
+  watch_input();
 }
 
 void tcp_connection::close() noexcept {
@@ -336,6 +370,12 @@ class tcp_stream final : public stream {
   void do_write_some(std::span<const asio::const_buffer> buffers,
                      completion<io_signature> waiting) override {
     connection_->write_some(buffers, std::move(waiting));
+  }
+  result<std::size_t> do_try_read(std::span<const asio::mutable_buffer> buffers) override {
+    return connection_->try_read(buffers);
+  }
+  result<std::size_t> do_try_write(std::span<const asio::const_buffer> buffers) override {
+    return connection_->try_write(buffers);
   }
   void do_finish(completion<status_signature> waiting) override {
     connection_->finish(std::move(waiting));

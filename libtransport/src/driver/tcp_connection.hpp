@@ -29,6 +29,8 @@ class tcp_connection final : public driver {
 
   void read_some(std::span<const asio::mutable_buffer> buffers, completion<io_signature> waiting);
   void write_some(std::span<const asio::const_buffer> buffers, completion<io_signature> waiting);
+  result<std::size_t> try_read(std::span<const asio::mutable_buffer> buffers);
+  result<std::size_t> try_write(std::span<const asio::const_buffer> buffers);
   void finish(completion<status_signature> waiting);
   void wait_closed(completion<status_signature> waiting);
   /// The linger 0 close: kills both directions.
@@ -49,12 +51,14 @@ class tcp_connection final : public driver {
   };
 
   void shutdown() noexcept override;
+  static result<std::size_t> result_of(const outcome& now);
   outcome read_now(std::span<const asio::mutable_buffer> buffers);
   outcome write_now(std::span<const asio::const_buffer> buffers);
   bool take_pending_error() noexcept;
   void fail(const std::error_code& cause) noexcept;
   void watch(readiness& which, asio::socket_base::wait_type type,
              void (tcp_connection::*serve)(bool));
+  void watch_input();
   void abort_all() noexcept;
   void abort_read() noexcept;
   void abort_write() noexcept;
@@ -70,6 +74,7 @@ class tcp_connection final : public driver {
   ready_list ready_;
   std::optional<asio::ip::tcp::socket> socket_;  // nothing once the context is gone
   readiness readable_, writable_, broken_;
+  std::byte peeked_{};
 
   pending_operation<io_signature> read_;
   buffer_list<asio::mutable_buffer> read_into_;

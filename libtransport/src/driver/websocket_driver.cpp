@@ -161,6 +161,12 @@ void websocket_stream::do_write_some(std::span<const asio::const_buffer> buffers
                                      completion<io_signature> waiting) {
   driver_->write_some(buffers, std::move(waiting));
 }
+result<std::size_t> websocket_stream::do_try_read(std::span<const asio::mutable_buffer> buffers) {
+  return driver_->try_read(buffers);
+}
+result<std::size_t> websocket_stream::do_try_write(std::span<const asio::const_buffer> buffers) {
+  return driver_->try_write(buffers);
+}
 void websocket_stream::do_finish(completion<status_signature> waiting) {
   driver_->finish(std::move(waiting));
 }

@@ -14,6 +14,7 @@
 #include "strata/transport/completion.hpp"
 #include "strata/transport/core/address.hpp"
 #include "strata/transport/core/connection_security.hpp"
+#include "strata/transport/core/result.hpp"
 #include "strata/transport/native_socket.hpp"
 #include "strata/transport/stream_traits.hpp"
 
@@ -60,6 +61,20 @@ class STRATA_TRANSPORT_API stream {
   template <class ConstBuffers, asio::completion_token_for<io_signature> Token = asio::deferred_t>
   auto async_write_some(const ConstBuffers& buffers, Token&& token = Token()) {
     return asio::async_initiate<Token, io_signature>(initiate_write{this}, token, buffers);
+  }
+
+  /// Takes what is there without waiting, and completes nothing: for drivers that know that the
+  /// stream is readable. Never while a read is outstanding. Errors: would_block, the end of the
+  /// direction, or not_supported from a carrier that can only be read asynchronously.
+  template <class MutableBuffers>
+  result<std::size_t> try_read_some(const MutableBuffers& buffers) {
+    return do_try_read(buffer_list<asio::mutable_buffer>(buffers));
+  }
+
+  /// The same for writing; never while a write is outstanding.
+  template <class ConstBuffers>
+  result<std::size_t> try_write_some(const ConstBuffers& buffers) {
+    return do_try_write(buffer_list<asio::const_buffer>(buffers));
   }
 
   /// Completes when a read would not wait, be it for bytes or for the end. It pins no memory: wait
@@ -153,6 +168,8 @@ class STRATA_TRANSPORT_API stream {
   /// An empty list means: wait until readable. The descriptors are valid during the call only.
   virtual void do_read_some(std::span<const asio::mutable_buffer>, completion<io_signature>) = 0;
   virtual void do_write_some(std::span<const asio::const_buffer>, completion<io_signature>) = 0;
+  virtual result<std::size_t> do_try_read(std::span<const asio::mutable_buffer>);
+  virtual result<std::size_t> do_try_write(std::span<const asio::const_buffer>);
   virtual void do_finish(completion<status_signature>) = 0;
   virtual void do_wait_closed(completion<status_signature>) = 0;
 

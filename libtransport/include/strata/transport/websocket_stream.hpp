@@ -62,6 +62,8 @@ class STRATA_TRANSPORT_API websocket_stream final : public stream {
   asio::any_io_executor do_executor() noexcept override;
   void do_read_some(std::span<const asio::mutable_buffer>, completion<io_signature>) override;
   void do_write_some(std::span<const asio::const_buffer>, completion<io_signature>) override;
+  result<std::size_t> do_try_read(std::span<const asio::mutable_buffer>) override;
+  result<std::size_t> do_try_write(std::span<const asio::const_buffer>) override;
   void do_finish(completion<status_signature>) override;
   void do_wait_closed(completion<status_signature>) override;
 

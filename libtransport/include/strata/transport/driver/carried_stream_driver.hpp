@@ -28,6 +28,16 @@ class carried_stream_driver : public carrier_driver {
     operations_.write_some(view(), buffers, std::move(waiting), canceller());
     this->schedule_flush();
   }
+  result<std::size_t> try_read(std::span<const asio::mutable_buffer> buffers) {
+    if (this->is_dead()) return std::unexpected(make_error_code(errc::aborted));
+    this->schedule_flush();
+    return operations_.try_read(view(), buffers);
+  }
+  result<std::size_t> try_write(std::span<const asio::const_buffer> buffers) {
+    if (this->is_dead()) return std::unexpected(make_error_code(errc::aborted));
+    this->schedule_flush();
+    return operations_.try_write(view(), buffers);
+  }
   void finish(completion<status_signature> waiting) {
     if (this->is_dead()) return;
     operations_.finish(view(), std::move(waiting));
@@ -114,6 +124,12 @@ class forwarding_stream : public stream {
   void do_write_some(std::span<const asio::const_buffer> buffers,
                      completion<io_signature> waiting) override {
     driver_->write_some(buffers, std::move(waiting));
+  }
+  result<std::size_t> do_try_read(std::span<const asio::mutable_buffer> buffers) override {
+    return driver_->try_read(buffers);
+  }
+  result<std::size_t> do_try_write(std::span<const asio::const_buffer> buffers) override {
+    return driver_->try_write(buffers);
   }
   void do_finish(completion<status_signature> waiting) override {
     driver_->finish(std::move(waiting));

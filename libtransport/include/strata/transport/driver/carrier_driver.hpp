@@ -92,8 +92,8 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
 
   /// Begins to read, and flushes what the core has to say first. Once, after make_driver.
   void start();
-  /// A command was given: one posted flush sends what came of it, and reading goes on if the core
-  /// wants input again.
+  /// A command was given: a flush after the handlers sends what came of it, and reading goes on if
+  /// the core wants input again.
   void schedule_flush();
   /// For drivers that may give the carrier away: what ends the wait for input, from the next one
   /// on. An empty slot, as at first, means that nothing does.
@@ -124,11 +124,14 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   void shutdown() noexcept final;
   void read_on();
   void on_readable(std::error_code error);
+  void read_later();
   void on_read(std::error_code error, std::size_t size);
   void lose_input(std::error_code error);
   void lose_carrier(std::error_code error);
   void end_turn(time_point now);
   void flush();
+  void write_out();
+  void write_later(std::span<const asio::const_buffer> pieces);
   void on_written(std::error_code error, std::size_t size);
   void end_output();
   void arm_timer();
@@ -143,7 +146,8 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   page_pool pages_;
   carried_core& core_;
   page page_;
-  handler_memory read_memory_, write_memory_, flush_memory_, timer_memory_;
+  handler_memory read_memory_, write_memory_, timer_memory_;
+  last_job flush_{[](driver& of) { static_cast<carrier_driver&>(of).flush(); }};
   asio::cancellation_slot stop_reading_;
   std::optional<asio::steady_timer> timer_;
   std::optional<time_point> timer_armed_at_;
@@ -152,7 +156,7 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   bool input_ended_ = false;
   bool writing_ = false;
   bool output_ended_ = false;
-  bool flush_posted_ = false;
+  bool flush_scheduled_ = false;
   bool dead_ = false;
 };
 

@@ -91,6 +91,27 @@ class stream_operations {
     serve_write(view);
   }
 
+  result<std::size_t> try_read(View view, std::span<const asio::mutable_buffer> buffers) {
+    assert(!read_ && "not while a read is outstanding");
+    if (asio::buffer_size(buffers) == 0) return 0;
+    if (read_end_) return std::unexpected(read_end_);
+    const auto size = take(view, buffers);
+    serve_closed();
+    return size;
+  }
+
+  result<std::size_t> try_write(View view, std::span<const asio::const_buffer> buffers) {
+    assert(!write_ && "not while a write is outstanding");
+    if (asio::buffer_size(buffers) == 0) return 0;
+    if (write_end_) return std::unexpected(write_end_);
+    const_pieces pieces;
+    const auto size = view.write(as_bytes(buffers, pieces));
+    if (size && *size == 0) return std::unexpected(make_error_code(errc::would_block));
+    if (!size && size.error() != errc::would_block) write_end_ = size.error();
+    serve_closed();
+    return size;
+  }
+
   void finish(View view, completion<status_signature> waiting) {
     assert(!write_ && "finish after the write has completed");
     const bool quiet = write_end_ == errc::write_finished || write_end_ == errc::write_stopped;
@@ -191,15 +212,26 @@ class stream_operations {
     if (!read_) return;
     if (only_wait_) return serve_wait(view);
     if (read_end_) return ready_.complete(read_.take(), read_end_, std::size_t{0});
+    const auto size = take(view, read_into_.span());
+    if (!size && size.error() == errc::would_block) return;
+    ready_.complete(read_.take(), size ? std::error_code() : size.error(), size.value_or(0));
+    serve_closed();
+  }
+
+  result<std::size_t> take(View view, std::span<const asio::mutable_buffer> buffers) {
     std::array<mutable_bytes, buffer_list<asio::mutable_buffer>::capacity> pieces;
-    const auto buffers = read_into_.span();
     for (std::size_t i = 0; i < buffers.size(); ++i)
       pieces[i] = {static_cast<std::byte*>(buffers[i].data()), buffers[i].size()};
     const auto size = view.read(std::span(pieces).first(buffers.size()));
-    if (!size && size.error() == errc::would_block) return;
-    if (!size) read_end_ = size.error();
-    ready_.complete(read_.take(), size ? std::error_code() : size.error(), size.value_or(0));
-    serve_closed();
+    if (!size && size.error() != errc::would_block) read_end_ = size.error();
+    return size;
+  }
+
+  using const_pieces = std::array<bytes, buffer_list<asio::const_buffer>::capacity>;
+  static std::span<bytes> as_bytes(std::span<const asio::const_buffer> from, const_pieces& to) {
+    for (std::size_t i = 0; i < from.size(); ++i)
+      to[i] = {static_cast<const std::byte*>(from[i].data()), from[i].size()};
+    return std::span(to).first(from.size());
   }
 
   void serve_wait(View view) {
@@ -218,11 +250,8 @@ class stream_operations {
                              committed);
     }
     if (lent_ != 0) return;
-    std::array<bytes, buffer_list<asio::const_buffer>::capacity> pieces;
-    const auto given = write_from_.span();
-    for (std::size_t i = 0; i < given.size(); ++i)
-      pieces[i] = {static_cast<const std::byte*>(given[i].data()), given[i].size()};
-    const std::span<bytes> all = std::span(pieces).first(given.size());
+    const_pieces pieces;
+    const std::span<bytes> all = as_bytes(write_from_.span(), pieces);
     if constexpr (lending_stream_view<View>) {
       if (write_from_.size() >= lend_from) return serve_lending(view, all);
     }
