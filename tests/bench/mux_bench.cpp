@@ -111,9 +111,9 @@ asio::awaitable<void> upload(transport::connection& connection, std::uint64_t by
   const auto head = asio::buffer(&kind, 1);
   co_await asio::async_write(*stream, head, use_awaitable);
   for (std::uint64_t left = bytes; left != 0;) {
+    // Not asio::async_write, which hands over 64 KiB at a time.
     const auto piece = asio::buffer(memory.data(), std::min<std::uint64_t>(left, memory.size()));
-    co_await asio::async_write(*stream, piece, use_awaitable);
-    left -= piece.size();
+    left -= co_await stream->async_write_some(piece, use_awaitable);
   }
   co_await stream->async_finish(use_awaitable);
   std::uint64_t got = 0;
