@@ -33,6 +33,8 @@ struct carrier_row {
   bool holds_finish = false;
   /// The same of the peer's end: a test of what follows it would have to wait.
   bool peer_holds_finish = false;
+  /// try_read_some and try_write_some work.
+  bool tries = false;
 };
 
 /// Makes the streams of one carrier for the conformance suite. One is made per case.

@@ -6,8 +6,8 @@
 namespace strata::testkit {
 
 void check_stream_conformance(const carrier_factory& make) {
-  for (const auto& row :
-       {read_conformance(), write_conformance(), end_conformance(), use_conformance()}) {
+  for (const auto& row : {read_conformance(), write_conformance(), try_conformance(),
+                          end_conformance(), use_conformance()}) {
     for (const conformance_case& cell : row) {
       DYNAMIC_SECTION(cell.operation << " / " << cell.state) {
         const std::unique_ptr<carrier> fresh = make();

@@ -22,6 +22,7 @@ struct conformance_case {
 std::span<const conformance_case> read_conformance();
 std::span<const conformance_case> write_conformance();
 std::span<const conformance_case> end_conformance();
+std::span<const conformance_case> try_conformance();
 std::span<const conformance_case> use_conformance();
 
 using carrier_factory = std::function<std::unique_ptr<carrier>()>;

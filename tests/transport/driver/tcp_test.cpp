@@ -62,7 +62,8 @@ class tcp_carrier final : public testkit::carrier {
   asio::io_context context_;
   testkit::carrier_row row_{.name = "tcp",
                             .traits = {.half_close = true, .reset_visible = true},
-                            .reset_kills_connection = true};
+                            .reset_kills_connection = true,
+                            .tries = true};
 };
 
 /// A port of the loopback address on which nobody listens.

@@ -55,7 +55,8 @@ class tls_carrier final : public testkit::carrier {
   testkit::carrier_row row_{.name = "TLS",
                             .traits = {true, true, false, true},
                             .reset_kills_connection = true,
-                            .sees_end_by_reading_only = true};
+                            .sees_end_by_reading_only = true,
+                            .tries = true};
   asio::io_context context_;
   std::optional<transport::memory_link> link_;
 };

@@ -60,6 +60,7 @@ class websocket_carrier final : public testkit::carrier {
       .traits = {false, true, false, true},
       .reset_kills_connection = true,
       .holds_finish = true,
+      .tries = true,
   };
   asio::io_context context_;
   std::optional<transport::memory_link> link_;
