@@ -11,6 +11,7 @@
 
 #include "arguments.hpp"
 #include "hq/hq.hpp"
+#include "program/program.hpp"
 #include "strata/h3/server.hpp"
 #include "strata/h3/static_files.hpp"
 #include "strata/quic/qlog.hpp"
@@ -18,32 +19,11 @@
 namespace {
 
 using namespace strata;
+using program::value_or_exit;
 using namespace std::chrono_literals;
 
 /// What clients that are still downloading get after the first signal; a second one ends at once.
 constexpr auto shutdown_deadline = 30s;
-
-template <class Result>
-auto value_or_exit(Result result, const std::string& what) {
-  if (result) return std::move(*result);
-  const auto& error = result.error();
-  if constexpr (requires { error.text; }) {
-    std::cerr << "h3-server: " << what << ": " << error.text << "\n";
-  } else {
-    std::cerr << "h3-server: " << what << ": " << error.message() << "\n";
-  }
-  std::exit(1);
-}
-
-void print_hash(const transport::certificate_hash& hash) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const std::byte each : hash) {
-    text += digits[std::to_integer<unsigned>(each) >> 4];
-    text += digits[std::to_integer<unsigned>(each) & 15];
-  }
-  std::cout << "certificate SHA-256 " << text << "\n";
-}
 
 /// A certificate of this machine's names, for this run.
 transport::tls_credential make_credential(const arguments& given) {
@@ -52,7 +32,7 @@ transport::tls_credential make_credential(const arguments& given) {
   if (!listen.is_unspecified() && !listen.is_loopback()) names.push_back(listen.ip_string());
   names.insert(names.end(), given.names.begin(), given.names.end());
   const auto made = value_or_exit(transport::make_self_signed_certificate(names), "certificate");
-  print_hash(made.sha256);
+  program::print_hash(made.sha256);
   if (!given.written_certificate.empty()) {
     std::ofstream file(given.written_certificate);
     if (!(file << made.certificate_pem).flush()) {
@@ -139,6 +119,7 @@ h3::server_options make_options(const arguments& given, const renewable_tls& tls
 }  // namespace
 
 int main(int count, char** values) {
+  program::name = "h3-server";
   const arguments given = parse_arguments(count, values);
   asio::io_context context(1);
   // Before anybody is told that the server is there: a signal from then on ends it in order.

@@ -6,7 +6,8 @@
 #include <asio/detached.hpp>
 #include <asio/this_coro.hpp>
 
-#include "relay.hpp"
+#include "program/program.hpp"
+#include "relay/relay.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
 
@@ -62,15 +63,15 @@ asio::awaitable<void> local_side::serve_one_connection() {
   auto dial = dialer_->async_dial(plan_.remote);
   auto [error, made] = co_await transport::with_timeout(std::move(dial), dial_timeout, quietly);
   if (error) {
-    say("cannot reach " + plan_.remote.string() + ": " + error.message());
+    program::say("cannot reach " + plan_.remote.string() + ": " + error.message());
     co_return;
   }
-  say("connected to " + plan_.remote.string());
+  program::say("connected to " + plan_.remote.string());
   connection_ = std::move(made);
   changed_.cancel();
   const auto [ignored, reason] = co_await connection_->async_wait_closed(quietly);
   connection_.reset();
-  say("lost " + plan_.remote.string() + (reason ? ": " + reason->cause.message() : ""));
+  program::say("lost " + plan_.remote.string() + (reason ? ": " + reason->cause.message() : ""));
 }
 
 asio::awaitable<void> local_side::accept_all(std::shared_ptr<local_side> self) {
@@ -80,7 +81,7 @@ asio::awaitable<void> local_side::accept_all(std::shared_ptr<local_side> self) {
     auto [error, client] = co_await self->listener_->async_accept(quietly);
     if (error == transport::errc::closed || error == transport::errc::aborted) co_return;
     if (error) {
-      say("accepting failed: " + error.message());
+      program::say("accepting failed: " + error.message());
       co_await pause_for(accept_pause);
       continue;
     }
@@ -94,8 +95,8 @@ asio::awaitable<void> local_side::carry(std::shared_ptr<local_side> self,
   const time_point deadline = now() + self->plan_.patience;
   auto stream = co_await self->open(deadline);
   if (stream == nullptr) co_return;  // the client's end is a reset: it was never finished
-  relay_ends ends{std::move(client), std::move(stream), std::move(ticket)};
-  start_relay(std::move(ends), self->pages_);
+  const relay::options how{.half_closed = relay::for_ever, .held = std::move(ticket)};
+  relay::join(std::move(client), std::move(stream), self->pages_, how);
 }
 
 /// Null when the deadline has passed.

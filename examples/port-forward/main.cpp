@@ -2,12 +2,12 @@
 // Carries TCP connections over one connection between two hosts, which is yamux over TLS.
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
-#include <charconv>
 #include <csignal>
 #include <iostream>
 
 #include "arguments.hpp"
 #include "local_side.hpp"
+#include "program/program.hpp"
 #include "remote_side.hpp"
 #include "strata/mux/yamux.hpp"
 #include "strata/transport/tcp.hpp"
@@ -16,42 +16,13 @@
 namespace {
 
 using namespace strata;
+using program::value_or_exit;
 
 constexpr const char* protocol = "port-forward";
 
-template <class Result>
-auto value_or_exit(Result result, const std::string& what) {
-  if (result) return std::move(*result);
-  const auto& error = result.error();
-  if constexpr (requires { error.text; }) {
-    std::cerr << "port-forward: " << what << ": " << error.text << "\n";
-  } else {
-    std::cerr << "port-forward: " << what << ": " << error.message() << "\n";
-  }
-  std::exit(1);
-}
-
-std::string hex(const transport::certificate_hash& hash) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const std::byte each : hash) {
-    text += digits[std::to_integer<unsigned>(each) >> 4];
-    text += digits[std::to_integer<unsigned>(each) & 15];
-  }
-  return text;
-}
-
-transport::certificate_hash hash_of(const std::string& text) {
-  transport::certificate_hash hash;
-  bool good = text.size() == 2 * hash.size();
-  for (std::size_t i = 0; good && i < hash.size(); ++i) {
-    unsigned value = 0;
-    const char* const at = text.data() + 2 * i;
-    good = std::from_chars(at, at + 2, value, 16).ptr == at + 2;
-    hash[i] = static_cast<std::byte>(value);
-  }
-  if (good) return hash;
-  std::cerr << "port-forward: --pin takes 64 hexadecimal digits\n";
+transport::certificate_hash pin_of(const std::string& text) {
+  if (const auto hash = program::hash_of(text)) return *hash;
+  program::say("--pin takes 64 hexadecimal digits");
   std::exit(2);
 }
 
@@ -68,7 +39,7 @@ transport::tls_context make_client_tls(const arguments& given) {
     options.system_roots = false;
     options.roots.push_back(transport::pem_source::from_file(given.authority));
   }
-  if (!given.pin.empty()) options.pinned_certificates.push_back(hash_of(given.pin));
+  if (!given.pin.empty()) options.pinned_certificates.push_back(pin_of(given.pin));
   if (!given.certificate.empty()) options.credential = credential_of(given);
   if (!given.keylog.empty())
     options.keylog = value_or_exit(transport::make_keylog_file(given.keylog), "--keylog");
@@ -82,7 +53,7 @@ transport::tls_context make_server_tls(const arguments& given) {
     const std::string names[] = {"localhost", "127.0.0.1", "::1"};
     const auto made = value_or_exit(transport::make_self_signed_certificate(names), "certificate");
     options.credentials.push_back(made.credential());
-    std::cout << "certificate SHA-256 " << hex(made.sha256) << "\n";
+    program::print_hash(made.sha256);
   } else {
     options.credentials.push_back(credential_of(given));
   }
@@ -98,7 +69,7 @@ transport::tls_context make_server_tls(const arguments& given) {
 transport::tls_stream_options tls_options(const char* side) {
   transport::tls_stream_options options;
   options.on_failure = [side](const transport::tls_failure& failure) {
-    std::cerr << "port-forward: " << side << ": " << failure.text << std::endl;
+    program::say(std::string(side) + ": " + failure.text);
   };
   return options;
 }
@@ -140,6 +111,7 @@ void start_remote(asio::io_context& context, const arguments& given) {
 }  // namespace
 
 int main(int count, char** values) {
+  program::name = "port-forward";
   const arguments given = parse_arguments(count, values);
   asio::io_context context(1);
   asio::signal_set signals(context, SIGINT, SIGTERM);

@@ -5,7 +5,8 @@
 #include <asio/detached.hpp>
 #include <asio/this_coro.hpp>
 
-#include "relay.hpp"
+#include "program/program.hpp"
+#include "relay/relay.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
 
@@ -43,7 +44,7 @@ asio::awaitable<void> remote_side::accept_all(std::shared_ptr<remote_side> self)
     auto [error, client] = co_await self->listener_->async_accept(quietly);
     if (error == transport::errc::closed || error == transport::errc::aborted) co_return;
     if (error) {
-      say("accepting failed: " + error.message());
+      program::say("accepting failed: " + error.message());
       asio::steady_timer pause(executor, accept_pause);
       co_await pause.async_wait(quietly);
       continue;
@@ -69,10 +70,10 @@ asio::awaitable<void> remote_side::carry(std::shared_ptr<remote_side> self,
   auto dial = self->dialer_->async_dial(self->target_);
   auto [error, reached] = co_await transport::with_timeout(std::move(dial), dial_timeout, quietly);
   if (error) {
-    say("cannot reach " + self->target_.string() + ": " + error.message());
+    program::say("cannot reach " + self->target_.string() + ": " + error.message());
     stream->reset(not_reached);
     co_return;
   }
-  relay_ends ends{std::move(stream), std::move(reached), nullptr};
-  start_relay(std::move(ends), self->pages_);
+  const relay::options how{.half_closed = relay::for_ever};
+  relay::join(std::move(stream), std::move(reached), self->pages_, how);
 }

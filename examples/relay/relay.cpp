@@ -100,7 +100,7 @@ asio::awaitable<void> run(joined_pointer in, bool forth) {
   if (failed) {
     in->reset();
   } else if (in->directions != 0) {
-    watch(in);
+    if (in->how.half_closed != for_ever) watch(in);
   } else {
     in->timer.cancel();
   }

@@ -11,9 +11,13 @@
 
 namespace relay {
 
+inline constexpr std::chrono::seconds for_ever{0};
+
 struct options {
   /// How long one direction may stay silent after the other has ended.
   std::chrono::seconds half_closed{30};
+  /// Kept until both directions have ended.
+  std::shared_ptr<void> held = nullptr;
 };
 
 /// Pages of this size are borrowed while there is something to carry.
