@@ -30,12 +30,16 @@ void read_open(stream_exercise& on) {
   const auto got = try_read(on, memory);
 
   REQUIRE(got);
-  CHECK(memory.substr(0, *got) == "hello");
+  CHECK(*got != 0);
+  CHECK(std::string("hello").starts_with(memory.substr(0, *got)));
+  on.read_exactly(*on.near, 5 - *got);
   CHECK(error_of(try_read(on, memory)) == errc::would_block);
   // An asynchronous read goes on where it ended.
   auto waiting = on.start_read(*on.near);
   on.send(*on.far, "again");
-  CHECK(on.complete(waiting).text() == "again");
+  waiting = on.complete(waiting);
+  CHECK(waiting.count() != 0);
+  CHECK(std::string("again").starts_with(waiting.text()));
 }
 
 void read_peer_finished(stream_exercise& on) {

@@ -10,60 +10,6 @@ namespace detail {
 using core::anytls_event_kind;
 using transport::errc;
 
-namespace {
-
-/// The handle of one stream.
-class anytls_stream final : public transport::stream {
- public:
-  anytls_stream(std::shared_ptr<anytls_session_driver> driver, std::uint32_t id) noexcept
-      : driver_(std::move(driver)), id_(id) {}
-  ~anytls_stream() override { driver_->abandon_stream(id_); }
-
-  void reset(std::uint64_t code) noexcept override { driver_->reset(id_, code); }
-  transport::stream_traits traits() const noexcept override {
-    return {.half_close = false, .reset_visible = false, .reset_code = false, .proves_end = false};
-  }
-  std::optional<transport::connection_security> security() const override {
-    return driver_->carrying() ? driver_->carrying()->security() : std::nullopt;
-  }
-  transport::address remote_address() const override {
-    return driver_->carrying() ? driver_->carrying()->remote_address() : transport::address();
-  }
-  transport::address local_address() const override {
-    return driver_->carrying() ? driver_->carrying()->local_address() : transport::address();
-  }
-
- private:
-  asio::any_io_executor do_executor() noexcept override { return driver_->executor(); }
-  void do_read_some(std::span<const asio::mutable_buffer> buffers,
-                    completion<io_signature> waiting) override {
-    driver_->read_some(id_, buffers, std::move(waiting));
-  }
-  void do_write_some(std::span<const asio::const_buffer> buffers,
-                     completion<io_signature> waiting) override {
-    driver_->write_some(id_, buffers, std::move(waiting));
-  }
-  void do_finish(completion<status_signature> waiting) override {
-    driver_->finish(id_, std::move(waiting));
-  }
-  void do_wait_closed(completion<status_signature> waiting) override {
-    driver_->wait_stream_closed(id_, std::move(waiting));
-  }
-
-  std::shared_ptr<anytls_session_driver> driver_;
-  std::uint32_t id_;
-};
-
-}  // namespace
-
-std::optional<std::error_code> anytls_view::ahead() {
-  bool end = false;
-  const auto there = view_.peek(end);
-  if (there) return there->empty() && end ? make_error_code(errc::eof) : std::error_code();
-  if (there.error() == errc::would_block) return std::nullopt;
-  return there.error();
-}
-
 void anytls_session_driver::abort_by_signal::operator()(place which) const {
   const auto driver = std::static_pointer_cast<anytls_session_driver>(weak.lock());
   operations* const found = driver ? driver->find(id) : nullptr;
@@ -132,7 +78,7 @@ void anytls_session_driver::retire() {
 // Streams.
 
 std::unique_ptr<transport::stream> anytls_session_driver::make_handle(std::uint32_t id) {
-  return std::make_unique<anytls_stream>(
+  return std::make_unique<mux_stream<anytls_session_driver>>(
       std::static_pointer_cast<anytls_session_driver>(shared_from_this()), id);
 }
 
@@ -165,6 +111,22 @@ void anytls_session_driver::write_some(std::uint32_t id,
   if (is_dead()) return;
   find(id)->write_some(view(id), buffers, std::move(waiting), canceller(id));
   schedule_flush();
+}
+
+transport::result<std::size_t> anytls_session_driver::try_read(
+    std::uint32_t id, std::span<const asio::mutable_buffer> buffers) {
+  if (is_dead()) return std::unexpected(make_error_code(errc::aborted));
+  const auto size = find(id)->try_read(view(id), buffers);
+  on_turn(clock_now());  // it may have been the last of the stream
+  schedule_flush();
+  return size;
+}
+
+transport::result<std::size_t> anytls_session_driver::try_write(
+    std::uint32_t id, std::span<const asio::const_buffer> buffers) {
+  if (is_dead()) return std::unexpected(make_error_code(errc::aborted));
+  schedule_flush();
+  return find(id)->try_write(view(id), buffers);
 }
 
 void anytls_session_driver::finish(std::uint32_t id, completion<status_signature> waiting) {

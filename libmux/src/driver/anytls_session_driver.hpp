@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "driver/clock_now.hpp"
+#include "driver/mux_stream.hpp"
 #include "driver/udp_over_tcp_driver.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/mux/core/anytls_session.hpp"
@@ -26,7 +27,7 @@ class anytls_view {
   transport::result<std::size_t> read(std::span<const transport::mutable_bytes> to) {
     return view_.read(to);
   }
-  std::optional<std::error_code> ahead();
+  std::optional<std::error_code> ahead() { return look_ahead(view_); }
   transport::result<std::size_t> write(std::span<const transport::bytes> from) {
     return view_.write(from);
   }
@@ -61,6 +62,8 @@ class anytls_session_driver : public transport::carrier_driver {
  public:
   using operations = transport::stream_operations<anytls_view>;
   using place = operations::place;
+  static constexpr transport::stream_traits traits{
+      .half_close = false, .reset_visible = false, .reset_code = false, .proves_end = false};
 
   using carrier_driver::start;
 
@@ -69,6 +72,10 @@ class anytls_session_driver : public transport::carrier_driver {
                  completion<io_signature> waiting);
   void write_some(std::uint32_t id, std::span<const asio::const_buffer> buffers,
                   completion<io_signature> waiting);
+  transport::result<std::size_t> try_read(std::uint32_t id,
+                                          std::span<const asio::mutable_buffer> buffers);
+  transport::result<std::size_t> try_write(std::uint32_t id,
+                                           std::span<const asio::const_buffer> buffers);
   void finish(std::uint32_t id, completion<status_signature> waiting);
   void wait_stream_closed(std::uint32_t id, completion<status_signature> waiting);
   void reset(std::uint32_t id, std::uint64_t code) noexcept;

@@ -35,65 +35,7 @@ transport::close_reason::origin_kind origin_of(const close_reason& reason) noexc
   return to::carrier;
 }
 
-/// The handle of one stream.
-class yamux_stream final : public transport::stream {
- public:
-  yamux_stream(std::shared_ptr<yamux_driver> driver, std::uint32_t id) noexcept
-      : driver_(std::move(driver)), id_(id) {}
-  ~yamux_stream() override { driver_->abandon_stream(id_); }
-
-  void reset(std::uint64_t code) noexcept override { driver_->reset(id_, code); }
-  transport::stream_traits traits() const noexcept override {
-    return {.half_close = true, .reset_visible = true, .reset_code = false, .proves_end = true};
-  }
-  std::optional<transport::connection_security> security() const override {
-    return driver_->carrying() ? driver_->carrying()->security() : std::nullopt;
-  }
-  transport::address remote_address() const override {
-    return driver_->carrying() ? driver_->carrying()->remote_address() : transport::address();
-  }
-  transport::address local_address() const override {
-    return driver_->carrying() ? driver_->carrying()->local_address() : transport::address();
-  }
-
- private:
-  asio::any_io_executor do_executor() noexcept override { return driver_->executor(); }
-  void do_read_some(std::span<const asio::mutable_buffer> buffers,
-                    completion<io_signature> waiting) override {
-    driver_->read_some(id_, buffers, std::move(waiting));
-  }
-  void do_write_some(std::span<const asio::const_buffer> buffers,
-                     completion<io_signature> waiting) override {
-    driver_->write_some(id_, buffers, std::move(waiting));
-  }
-  transport::result<std::size_t> do_try_read(
-      std::span<const asio::mutable_buffer> buffers) override {
-    return driver_->try_read(id_, buffers);
-  }
-  transport::result<std::size_t> do_try_write(
-      std::span<const asio::const_buffer> buffers) override {
-    return driver_->try_write(id_, buffers);
-  }
-  void do_finish(completion<status_signature> waiting) override {
-    driver_->finish(id_, std::move(waiting));
-  }
-  void do_wait_closed(completion<status_signature> waiting) override {
-    driver_->wait_stream_closed(id_, std::move(waiting));
-  }
-
-  std::shared_ptr<yamux_driver> driver_;
-  std::uint32_t id_;
-};
-
 }  // namespace
-
-std::optional<std::error_code> yamux_view::ahead() {
-  bool end = false;
-  const auto there = view_.peek(end);
-  if (there) return there->empty() && end ? make_error_code(errc::eof) : std::error_code();
-  if (there.error() == errc::would_block) return std::nullopt;
-  return there.error();
-}
 
 void yamux_driver::abort_by_signal::operator()(place which) const {
   const auto driver = std::static_pointer_cast<yamux_driver>(weak.lock());
@@ -191,7 +133,7 @@ void yamux_driver::on_shutdown() noexcept {
 
 std::unique_ptr<transport::stream> yamux_driver::make_stream(std::uint32_t id) {
   streams_.try_emplace(id, ready());
-  return std::make_unique<yamux_stream>(self(), id);
+  return std::make_unique<mux_stream<yamux_driver>>(self(), id);
 }
 
 void yamux_driver::open_stream(completion<stream_signature> waiting) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "driver/mux_stream.hpp"
 #include "strata/mux/core/yamux_session.hpp"
 #include "strata/mux/yamux.hpp"
 #include "strata/transport/connection.hpp"
@@ -30,7 +31,7 @@ class yamux_view {
   transport::result<std::size_t> read(std::span<const transport::mutable_bytes> to) {
     return view_.read(to);
   }
-  std::optional<std::error_code> ahead();
+  std::optional<std::error_code> ahead() { return look_ahead(view_); }
   transport::result<std::size_t> write(std::span<const transport::bytes> from) {
     return view_.write(from);
   }
@@ -52,6 +53,8 @@ class yamux_driver final : public transport::carrier_driver {
  public:
   using operations = transport::stream_operations<yamux_view>;
   using place = operations::place;
+  static constexpr transport::stream_traits traits{
+      .half_close = true, .reset_visible = true, .reset_code = false, .proves_end = true};
 
   yamux_driver(const transport::ready_list& ready, std::unique_ptr<transport::stream> carrier,
                transport::page_pool pages, const yamux_options& options);

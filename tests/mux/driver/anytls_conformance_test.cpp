@@ -77,7 +77,8 @@ class anytls_carrier final : public testkit::carrier {
   }
 
  private:
-  testkit::carrier_row row_{.name = "anytls", .traits = {false, false, false, false}};
+  testkit::carrier_row row_{
+      .name = "anytls", .traits = {false, false, false, false}, .tries = true};
   bool near_is_client_;
   asio::io_context context_;
   memory_network network_;

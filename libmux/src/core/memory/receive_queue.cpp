@@ -30,6 +30,22 @@ bytes receive_queue::front(const lent_views& lent) const noexcept {
   return has_lent() ? lent[first_lent_].left : bytes();
 }
 
+std::size_t receive_queue::read(memory from,
+                                std::span<const transport::mutable_bytes> pieces) noexcept {
+  std::size_t total = 0;
+  for (transport::mutable_bytes piece : pieces) {
+    while (!piece.empty() && size_ != 0) {
+      const bytes next = front(from.lent);
+      const std::size_t size = std::min(next.size(), piece.size());
+      transport::copy_bytes(piece.data(), next.first(size));
+      consume(from, size);
+      piece = piece.subspan(size);
+      total += size;
+    }
+  }
+  return total;
+}
+
 void receive_queue::consume(memory from, std::size_t size) noexcept {
   size_ -= size;
   const std::size_t held = std::min(size, held_.size());

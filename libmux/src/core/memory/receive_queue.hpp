@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/memory/lent_views.hpp"
 #include "core/memory/page_chain.hpp"
@@ -29,6 +30,8 @@ class receive_queue {
   void append(memory from, transport::bytes added);
   /// The next bytes in one piece, until the next call that changes the queue.
   transport::bytes front(const lent_views& lent) const noexcept;
+  /// Copies out, and consumes, as much as there is and `pieces` hold; says how much.
+  std::size_t read(memory from, std::span<const transport::mutable_bytes> pieces) noexcept;
   /// `size` <= size().
   void consume(memory from, std::size_t size) noexcept;
   /// Copies what is lent. Throws std::bad_alloc; then some of it is still lent.

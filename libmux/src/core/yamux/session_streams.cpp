@@ -179,17 +179,7 @@ result<std::size_t> yamux_state::read(std::uint32_t id, std::span<const mutable_
   stream* const of = find_owned(id);
   if (of == nullptr) return std::unexpected(make_error_code(transport::errc::closed));
   if (of->unread.size() == 0) return std::unexpected(read_error(*of));
-  std::size_t total = 0;
-  for (mutable_bytes piece : pieces) {
-    while (!piece.empty() && of->unread.size() != 0) {
-      const bytes front = of->unread.front(lent_);
-      const std::size_t size = std::min(front.size(), piece.size());
-      transport::copy_bytes(piece.data(), front.first(size));
-      of->unread.consume(input_memory(), size);
-      piece = piece.subspan(size);
-      total += size;
-    }
-  }
+  const std::size_t total = of->unread.read(input_memory(), pieces);
   after_read(*of, total);
   return total;
 }
