@@ -253,10 +253,11 @@ asio::awaitable<void> fetcher::run() {
   for (download& each : all_) rest.push_back(&each);
   while (!rest.empty()) {
     const std::string authority = rest.front()->from.authority;
-    const auto others = std::ranges::stable_partition(
-        rest, [&](const download* each) { return each->from.authority == authority; });
-    std::vector<download*> same(rest.begin(), others.begin());
-    rest.erase(rest.begin(), others.begin());
+    std::vector<download*> same;
+    for (download* each : rest) {
+      if (each->from.authority == authority) same.push_back(each);
+    }
+    std::erase_if(rest, [&](const download* each) { return each->from.authority == authority; });
     co_await run_server(std::move(same));
   }
   shown_.stop();

@@ -88,7 +88,7 @@ void stub_resolver_driver::turn(const job_pointer& of) {
   dns::lookup& core = *of->core;
   for (dns::lookup::query query; core.poll_query(now(), query);) send(of, query);
   if (core.is_done()) return finish(of);
-  const auto closed = std::ranges::stable_partition(
+  const auto closed = std::ranges::partition(
       of->flights, [&core](const auto& each) { return core.is_open(each->id); });
   const std::vector<std::shared_ptr<flight>> given_up(closed.begin(), closed.end());
   of->flights.erase(closed.begin(), closed.end());

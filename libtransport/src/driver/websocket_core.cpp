@@ -18,8 +18,7 @@ websocket_core::opening websocket_core::make_opening(websocket_role role,
 }
 
 websocket_core::websocket_core(websocket_role role, const websocket_options& options)
-    : role_(role),
-      config_(options.connection),
+    : config_(options.connection),
       decide_(options.decide),
       handshake_timeout_(options.handshake_timeout),
       opening_(make_opening(role, options, random_)) {

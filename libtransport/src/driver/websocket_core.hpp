@@ -54,7 +54,6 @@ class websocket_core {
   void fail(std::error_code why);
 
   system_random random_;
-  websocket_role role_;
   websocket_config config_;
   std::function<void(websocket_server_opening&)> decide_;
   duration handshake_timeout_;

@@ -44,7 +44,7 @@ void shuffle(List& list, std::size_t from, std::size_t to, random_source& random
 
 /// RFC 9460 section 2.4.1: by priority, equals by chance.
 void sort_by_priority(std::vector<https_record>& records, random_source& random) {
-  std::ranges::stable_sort(records, {}, &https_record::priority);
+  std::ranges::sort(records, {}, &https_record::priority);
   for (std::size_t from = 0, to = 0; from < records.size(); from = to) {
     while (to < records.size() && records[to].priority == records[from].priority) ++to;
     shuffle(records, from, to, random);
