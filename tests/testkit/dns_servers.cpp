@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "testkit/dns_servers.hpp"
 
+#include <algorithm>
 #include <array>
 #include <asio/as_tuple.hpp>
 #include <asio/co_spawn.hpp>
@@ -42,6 +43,11 @@ name_server::name_server(asio::io_context& context) {
   }
   if (!streams_) throw std::runtime_error("no port for a name server");
   asio::co_spawn(context, serve_datagrams(), asio::detached);
+  asio::co_spawn(context, serve_streams(context), asio::detached);
+}
+
+name_server::name_server(asio::io_context& context, std::unique_ptr<stream_listener> streams)
+    : streams_(std::move(streams)), where_(streams_->local_address()) {
   asio::co_spawn(context, serve_streams(context), asio::detached);
 }
 
@@ -101,9 +107,11 @@ asio::awaitable<void> name_server::serve_stream(std::unique_ptr<stream> stream) 
       std::vector<std::byte> out = {static_cast<std::byte>(each.size() >> 8),
                                     static_cast<std::byte>(each.size())};
       out.insert(out.end(), each.begin(), each.end());
-      const auto all = asio::buffer(out);
-      const auto [failed, written] = co_await asio::async_write(*stream, all, quietly);
-      if (failed) co_return;
+      for (bytes rest = out; !rest.empty(); rest = rest.subspan(std::min(piece, rest.size()))) {
+        const auto next = asio::buffer(rest.data(), std::min(piece, rest.size()));
+        const auto [failed, written] = co_await asio::async_write(*stream, next, quietly);
+        if (failed) co_return;
+      }
     }
   }
 }

@@ -32,6 +32,8 @@ class name_server {
 
   /// Answers with the zone unless told otherwise.
   explicit name_server(asio::io_context& context);
+  /// By these streams alone, which may be TLS.
+  name_server(asio::io_context& context, std::unique_ptr<transport::stream_listener> streams);
   ~name_server();
 
   transport::address where() const;
@@ -39,7 +41,8 @@ class name_server {
 
   dns_zone zone;
   behaviour says;
-  std::vector<asked> log;  ///< Without `raw`.
+  std::size_t piece = 65'537;  ///< Octets of each write on a stream.
+  std::vector<asked> log;      ///< Without `raw`.
 
  private:
   asio::awaitable<void> serve_datagrams();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
@@ -73,6 +74,7 @@ TEST_CASE("dns_cache: TTLs of zero and of ages", "[transport][dns]") {
   cache.store(start, about("a"), found(60s));
   // What replaces an answer and may not be kept leaves nothing behind.
   cache.store(start, about("a"), found(0s));
+  CHECK(cache.entries() == 0);
   CHECK_FALSE(cache.find(start, about("a")));
   cache.store(start, about("a"), found(std::chrono::seconds::max()));
   CHECK(cache.find(start, about("a"))->ttl == limits::dns_longest_ttl);
@@ -122,6 +124,37 @@ TEST_CASE("dns_cache: its bytes are bounded, too", "[transport][dns]") {
   CHECK(small.entries() == 0);
 }
 
+TEST_CASE("dns_cache: its own limits", "[transport][dns]") {
+  const auto host = [](std::size_t number) { return about(std::to_string(10'000 + number)); };
+  dns_cache many({.bytes = 64 << 20});
+  for (std::size_t i = 1; i <= limits::dns_cache_entries + 1; ++i) {
+    many.store(start, host(i), missing(60s));
+    CHECK(many.entries() == std::min(i, limits::dns_cache_entries));
+  }
+  CHECK_FALSE(many.find(start, host(1)));
+  CHECK(many.find(start, host(2)));
+  dns_cache measuring;
+  measuring.store(start, host(0), found(60s));
+  const std::size_t fit = limits::dns_cache_bytes / measuring.bytes();
+  dns_cache large({.entries = 2 * fit});
+  for (std::size_t i = 1; i <= fit + 1; ++i) {
+    large.store(start, host(i), found(60s));
+    CHECK(large.entries() == std::min(i, fit));
+  }
+  dns_cache cache;
+  const auto kept = [&](dns_answer answer) {
+    cache.store(start, about("a"), std::move(answer));
+    return cache.find(start, about("a"))->ttl;
+  };
+  for (const std::chrono::seconds more : {-1s, 0s, 1s}) {
+    CHECK(kept(found(limits::dns_longest_ttl + more)) ==
+          std::min<std::chrono::seconds>(limits::dns_longest_ttl, limits::dns_longest_ttl + more));
+    CHECK(kept(missing(limits::dns_longest_negative_ttl + more)) ==
+          std::min<std::chrono::seconds>(limits::dns_longest_negative_ttl,
+                                         limits::dns_longest_negative_ttl + more));
+  }
+}
+
 TEST_CASE("dns_cache: every kind of content weighs", "[transport][dns]") {
   const auto weight = [](dns_record::content_type content) {
     dns_cache cache;
@@ -139,10 +172,31 @@ TEST_CASE("dns_cache: every kind of content weighs", "[transport][dns]") {
   const std::size_t plain = weight(service);
   service.ech.resize(1000);
   CHECK(weight(service) == plain + 1000);
+  service.mandatory = {1, 2};
+  CHECK(weight(service) == plain + 1004);
+  service.ipv4_hints = {address::loopback_v4(0)};
+  service.ipv6_hints = {address::loopback_v6(0)};
+  CHECK(weight(service) == plain + 1004 + 2 * sizeof(address));
   service.alpn = {std::string(100, 'a')};
   CHECK(weight(service) >= plain + 1100);
   service.others = {{9, std::vector<std::byte>(100)}};
   CHECK(weight(service) >= plain + 1200);
+}
+
+TEST_CASE("dns_cache: names weigh, too", "[transport][dns]") {
+  const auto weight = [](std::string_view asked, std::string_view canonical,
+                         std::string_view owner) {
+    dns_cache cache;
+    dns_answer answer = found(60s, 1);
+    answer.canonical = name(canonical);
+    answer.records[0].owner = name(owner);
+    cache.store(start, about(asked), answer);
+    return cache.bytes();
+  };
+  const std::size_t least = weight("a", "a", "a");
+  CHECK(weight("aaa", "a", "a") == least + 4);
+  CHECK(weight("a", "aaa", "a") == least + 2);
+  CHECK(weight("a", "a", "aaa") == least + 2);
 }
 
 TEST_CASE("dns_cache: any order of use keeps the books", "[transport][dns]") {

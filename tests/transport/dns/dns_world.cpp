@@ -72,6 +72,20 @@ std::size_t dns_world::count(dns_type type) const {
       log, [type](const asked& each) { return each.query.question->type == type; }));
 }
 
+std::string simple_world::ask(const server& servers) {
+  const auto& done = resolve("example.org", servers);
+  return done.error() ? done.error().message() : text(done.found().addresses);
+}
+
+dns_message with_code(const dns_world::asked& query, dns_response_code code) {
+  dns_message out;
+  out.header = {.id = query.query.header.id, .is_response = true};
+  out.question = query.query.question;
+  out.response_code = code;
+  if (static_cast<unsigned>(code) > 15) out.extension = dns_extension{1232};
+  return out;
+}
+
 std::string text(const std::vector<address>& addresses) {
   std::string out;
   for (const address& each : addresses) out += (out.empty() ? "" : " ") + each.ip_string();

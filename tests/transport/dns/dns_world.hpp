@@ -73,6 +73,26 @@ class dns_world {
   std::multimap<time_point, arrival> arrivals_;
 };
 
+/// Asks for one A record of a name that has one.
+struct simple_world : dns_world {
+  simple_world() {
+    wanted = {.ipv6 = false, .https = false};
+    zone.ip("example.org", "192.0.2.1").soa("org", 60);
+  }
+  std::string ask(const server& servers);
+  /// The honest response, changed.
+  template <class Change>
+  said changed(const asked& query, Change change,
+               transport::duration after = std::chrono::milliseconds(10)) const {
+    auto response = zone.answer(query.query);
+    change(response);
+    return message(response, after);
+  }
+};
+
+/// A response with nothing but this code.
+dns_message with_code(const dns_world::asked& query, transport::dns_response_code code);
+
 /// "192.0.2.1 2001:db8::1".
 std::string text(const std::vector<transport::address>& addresses);
 /// "1 svc.example. port=8443 @192.0.2.1; ...".

@@ -83,6 +83,42 @@ TEST_CASE("doh_message: content up to the limit, however it is delimited",
   CHECK(read("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"));
 }
 
+TEST_CASE("doh_message: responses before the one that counts, up to the limit",
+          "[transport][dns][doh]") {
+  const auto with = [](unsigned interim) {
+    std::string response;
+    for (unsigned i = 0; i < interim; ++i)
+      response += i % 2 == 0 ? "HTTP/1.1 100 Continue\r\n\r\n" : "HTTP/1.1 199 So\r\n\r\n";
+    response +=
+        "HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: 1\r\n\r\na";
+    doh_reply_reader reader;
+    const auto taken = reader.receive(as_bytes(response));
+    return taken && reader.is_done() ? std::error_code() : taken.error();
+  };
+  CHECK_FALSE(with(limits::max_doh_interim_responses - 1));
+  CHECK_FALSE(with(limits::max_doh_interim_responses));
+  CHECK(with(limits::max_doh_interim_responses + 1) == errc::limit_exceeded);
+}
+
+TEST_CASE("doh_message: a reply without content, and one that ends with its connection",
+          "[transport][dns][doh]") {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\n";
+  doh_reply_reader empty;
+  CHECK(empty.receive(as_bytes(head + "Content-Length: 0\r\n\r\nHTTP")) == head.size() + 21);
+  CHECK(empty.is_done());
+  CHECK(empty.receive_end());
+  CHECK(empty.message().empty());
+  doh_reply_reader open;
+  CHECK(open.receive(as_bytes(head + "\r\nab")) == head.size() + 4);
+  CHECK_FALSE(open.is_done());
+  CHECK(open.receive_end());
+  CHECK(open.is_done());
+  CHECK_FALSE(open.is_persistent());
+  CHECK(as_text(open.message()) == "ab");
+  doh_reply_reader nothing;
+  CHECK(nothing.receive_end().error() == errc::truncated);
+}
+
 TEST_CASE("doh_message: bytes beyond the reply are not taken", "[transport][dns][doh]") {
   const std::string one =
       "HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: 2\r\n\r\nab";

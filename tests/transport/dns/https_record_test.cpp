@@ -6,6 +6,7 @@
 
 #include "octets.hpp"
 #include "strata/transport/core/dns_message.hpp"
+#include "strata/transport/core/error.hpp"
 #include "strata/transport/core/limits.hpp"
 
 using namespace strata::transport;
@@ -179,18 +180,22 @@ TEST_CASE("https_record: all keys together, and an ECHConfigList as base64", "[t
 }
 
 TEST_CASE("https_record: hints beyond the limit are left out", "[transport][dns]") {
-  const auto with = [](std::size_t count) {
-    auto content = octets("0001 00 0004");
-    content.push_back(static_cast<std::byte>(count * 4 >> 8));
-    content.push_back(static_cast<std::byte>(count * 4));
-    content.resize(content.size() + count * 4);
+  const auto with = [](std::size_t count, bool ipv6) {
+    auto content = octets(ipv6 ? "0001 00 0006" : "0001 00 0004");
+    const std::size_t size = count * (ipv6 ? 16 : 4);
+    content.push_back(static_cast<std::byte>(size >> 8));
+    content.push_back(static_cast<std::byte>(size));
+    content.resize(content.size() + size);
     const auto decoded = decode_dns_message(response(content));
     REQUIRE(decoded);
-    return std::get<https_record>(decoded->answers[0].content).ipv4_hints.size();
+    const auto& record = std::get<https_record>(decoded->answers[0].content);
+    return ipv6 ? record.ipv6_hints.size() : record.ipv4_hints.size();
   };
-  CHECK(with(limits::max_dns_addresses - 1) == limits::max_dns_addresses - 1);
-  CHECK(with(limits::max_dns_addresses) == limits::max_dns_addresses);
-  CHECK(with(limits::max_dns_addresses + 1) == limits::max_dns_addresses);
+  for (const bool ipv6 : {false, true}) {
+    CHECK(with(limits::max_dns_addresses - 1, ipv6) == limits::max_dns_addresses - 1);
+    CHECK(with(limits::max_dns_addresses, ipv6) == limits::max_dns_addresses);
+    CHECK(with(limits::max_dns_addresses + 1, ipv6) == limits::max_dns_addresses);
+  }
 }
 
 TEST_CASE("https_record: what cannot be read is not written", "[transport][dns]") {
@@ -201,10 +206,37 @@ TEST_CASE("https_record: what cannot be read is not written", "[transport][dns]"
   };
   https_record record{.priority = 1};
   CHECK(writes(record));
+  CHECK(writes({.priority = 1, .alpn = {std::string(254, 'a'), std::string(255, 'a')}}));
   CHECK_FALSE(writes({.priority = 1, .alpn = {""}}));
   CHECK_FALSE(writes({.priority = 1, .alpn = {std::string(256, 'a')}}));
   CHECK_FALSE(writes({.priority = 1, .ipv4_hints = {address::loopback_v6(0)}}));
   CHECK_FALSE(writes({.priority = 1, .ipv6_hints = {address()}}));
   CHECK_FALSE(writes({.priority = 1, .others = {{6, {}}}}));
   CHECK_FALSE(writes({.priority = 1, .others = {{8, {}}, {8, {}}}}));
+}
+
+TEST_CASE("https_record: an alias is written without parameters", "[transport][dns]") {
+  const auto written = [](const https_record& record) {
+    dns_message message;
+    message.answers.push_back({name("example.org"), dns_type::https, dns_internet, 60, record});
+    return encode_dns_message(message).value();
+  };
+  CHECK(written({.target = name("a"), .port = 1}) == written({.target = name("a")}));
+  CHECK(written({.priority = 1, .target = name("a"), .port = 1}) !=
+        written({.priority = 1, .target = name("a")}));
+}
+
+TEST_CASE("https_record: a message that ends anywhere within one is too large",
+          "[transport][dns]") {
+  const https_record record{.priority = 1, .target = name("a"), .alpn = {"h3"}, .port = 1};
+  dns_message message;
+  message.answers = {{{}, static_cast<dns_type>(257), 1, 1, {}},
+                     {{}, dns_type::https, dns_internet, 60, record}};
+  const std::size_t empty = encode_dns_message(message).value().size();
+  for (std::size_t beyond = 0; beyond <= 35; ++beyond) {
+    message.answers[0].content = std::vector<std::byte>(limits::max_dns_message - empty + beyond);
+    const auto encoded = encode_dns_message(message);
+    CHECK(encoded.has_value() == (beyond == 0));
+    if (!encoded) CHECK(encoded.error().code == errc::message_too_large);
+  }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lookups whose queries or answers are lost, late, damaged, cut short or refused.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
@@ -11,41 +12,15 @@ using namespace strata::transport;
 using namespace std::chrono_literals;
 using strata::testkit::dns_world;
 using strata::testkit::name;
+using strata::testkit::simple_world;
 using strata::testkit::text;
+using strata::testkit::with_code;
 using asked = dns_world::asked;
 using said = std::vector<dns_world::said>;
 
 namespace {
 
-/// Asks for one A record of a name that has one.
-struct simple_world : dns_world {
-  simple_world() {
-    wanted = {.ipv6 = false, .https = false};
-    zone.ip("example.org", "192.0.2.1").soa("org", 60);
-  }
-  std::string ask(const server& servers) {
-    const auto& done = resolve("example.org", servers);
-    return done.error() ? done.error().message() : text(done.found().addresses);
-  }
-  /// The honest response, changed.
-  template <class Change>
-  dns_world::said changed(const asked& query, Change change, duration after = 10ms) const {
-    auto response = zone.answer(query.query);
-    change(response);
-    return message(response, after);
-  }
-};
-
 std::string message_of(errc code) { return make_error_code(code).message(); }
-
-dns_message with_code(const asked& query, dns_response_code code) {
-  dns_message out;
-  out.header = {.id = query.query.header.id, .is_response = true};
-  out.question = query.query.question;
-  out.response_code = code;
-  if (static_cast<unsigned>(code) > 15) out.extension = dns_extension{1232};
-  return out;
-}
 
 }  // namespace
 
@@ -138,8 +113,12 @@ TEST_CASE("lookup faults: the case of the question has to come back where it was
   simple_world world;
   world.options.inquiries.shuffles_case = true;
   const auto in_lower_case = [](dns_message& m) { m.question->name = m.question->name.folded(); };
+  const auto forged = [&](dns_message& m) {
+    in_lower_case(m);
+    m.answers[0].content = address::parse_ip("203.0.113.66", 0).value();
+  };
   CHECK(world.ask([&](const asked& query) {
-    return said{world.changed(query, in_lower_case, 1ms), world.honest(query, 100ms)};
+    return said{world.changed(query, forged, 1ms), world.honest(query, 100ms)};
   }) == "192.0.2.1");
   CHECK_FALSE(world.log[0].query.question->name.is_exactly(name("example.org")));
   world.options.inquiries.shuffles_case = false;
@@ -169,6 +148,24 @@ TEST_CASE("lookup faults: a flood of forged answers makes us ask by TCP",
   CHECK(with(limits::max_dns_mismatches, true) == "ds");
   CHECK(with(limits::max_dns_mismatches + 1, true) == "ds");
   CHECK(with(limits::max_dns_mismatches, false) == "ddd");
+}
+
+TEST_CASE("lookup faults: as many queries to one question as the limit",
+          "[transport][dns][attack][P08]") {
+  // However often a caller lets it ask.
+  const auto answered_at = [](std::size_t number) {
+    simple_world world;
+    world.options.inquiries.rounds = 200;
+    const std::string out = world.ask([&](const asked& query) {
+      if (world.log.size() == number) return said{world.honest(query)};
+      return said{dns_world::message(with_code(query, dns_response_code::server_failure))};
+    });
+    CHECK(world.log.size() == std::min(number, limits::max_dns_attempts));
+    return out;
+  };
+  CHECK(answered_at(limits::max_dns_attempts - 1) == "192.0.2.1");
+  CHECK(answered_at(limits::max_dns_attempts) == "192.0.2.1");
+  CHECK(answered_at(limits::max_dns_attempts + 1) == message_of(errc::name_server_failed));
 }
 
 TEST_CASE("lookup faults: what does not fit a datagram is asked for by TCP", "[transport][dns]") {
@@ -260,6 +257,7 @@ TEST_CASE("lookup faults: a server from before EDNS", "[transport][dns]") {
       CHECK(query.query.extension->padding);
       return said{dns_world::message(with_code(query, code))};
     }) == message_of(errc::name_server_failed));
+    CHECK(world.log.size() == 3);
   }
 }
 
@@ -308,6 +306,7 @@ TEST_CASE("lookup faults: records that the question does not lead to are not bel
   CHECK(world.ask([&](const asked& query) { return said{world.changed(query, poisoned)}; }) ==
         "192.0.2.1");
   CHECK(cache.entries() == 1);
+  CHECK(cache.find(world.now, {name("example.org"), dns_type::a})->records.size() == 1);
   CHECK(world.resolve("bank.example").error() == errc::name_not_found);
   CHECK(world.log.size() == 1);
 }
@@ -331,6 +330,18 @@ TEST_CASE("lookup faults: absence is remembered as the SOA of its own zone says"
   CHECK(ttl_with("example", 86400, 86400) == limits::dns_longest_negative_ttl);
   CHECK(ttl_with("other", 60, 3600) == 0s);
   CHECK(ttl_with("b.none.example", 60, 3600) == 0s);
+  // Though the answer says it.
+  for (const char* zone : {"other", "b.none.example"}) {
+    simple_world world;
+    cache.clear();
+    world.options.cache = &cache;
+    world.resolve("none.example", [&](const asked& query) {
+      return said{world.changed(query, [&](dns_message& m) {
+        m.authorities = {{name(zone), dns_type::soa, dns_internet, 60, dns_soa{.minimum = 60}}};
+      })};
+    });
+    CHECK(cache.entries() == 0);
+  }
 }
 
 TEST_CASE("lookup faults: NXDOMAIN beside records is NXDOMAIN", "[transport][dns]") {

@@ -79,6 +79,11 @@ TEST_CASE("dns_message: queries have EDNS(0) and fill whole blocks when asked to
   const std::string part(60, 'a');
   const dns_question large{name(part + '.' + part + '.' + part), dns_type::a};
   CHECK(encode_dns_query(large, {.padding_block = 128}).size() == 256);
+  // With 31 octets of header, fields and OPT: one less than a block, a block, and one more.
+  for (const std::size_t size : {30u, 31u, 32u}) {
+    const dns_question near{name(std::string(63, 'a') + '.' + std::string(size, 'a'))};
+    CHECK(encode_dns_query(near, {.padding_block = 128}).size() == (size <= 31 ? 128 : 256));
+  }
 }
 
 TEST_CASE("dns_message: everything there is, written and read again", "[transport][dns]") {
@@ -101,6 +106,7 @@ TEST_CASE("dns_message: everything there is, written and read again", "[transpor
   add(message.answers, dns_type::aaaa, address::parse_ip("2001:db8::1", 0).value());
   add(message.answers, dns_type::aaaa, address::parse_ip("192.0.2.2", 0).value());
   add(message.answers, dns_type::cname, name("b.example.org"));
+  add(message.answers, dns_type::ptr, name("p.example.org"));
   add(message.answers, static_cast<dns_type>(257), octets("000102"));
   message.answers.push_back({name("c"), dns_type::a, 3, 1, octets("ff")});
   add(message.authorities, dns_type::soa,
@@ -139,8 +145,74 @@ TEST_CASE("dns_message: names that point in a circle, forward or outside", "[tra
   CHECK(wrong("ffff") == forward);
   CHECK(error_of("0000 8180 0001 0000 0000 0000 c00c 0001 0001") ==
         "DNS message: in the question: a name points forward or at itself");
+  // A pointer to one that points to itself: each has to lead further back.
+  CHECK(error_of("0000 8180 0000 0002 0000 0000 00 0101 0001 00000001 0002 c017"
+                 "c017 0001 0001 00000001 0004 c0000201") == forward);
   CHECK(wrong("40'a'") == "DNS message: in the answer section: a label of an unknown kind");
   CHECK(wrong("80'a'") == "DNS message: in the answer section: a label of an unknown kind");
+}
+
+TEST_CASE("dns_message: a pointer has fourteen bits", "[transport][dns]") {
+  auto message = octets("0000 8180 0000 0003 0000 0000 00 0101 0001 00000000 2f00");
+  message.resize(message.size() + 0x2f00);
+  const std::size_t at = message.size();
+  for (const auto& part : {octets("01'a'00 0101 0001 00000000 0000"),
+                           std::vector{static_cast<std::byte>(0xc0 | at >> 8),
+                                       static_cast<std::byte>(at)},
+                           octets("0101 0001 00000000 0000")})
+    message.insert(message.end(), part.begin(), part.end());
+  const auto decoded = decode_dns_message(message);
+  REQUIRE(decoded);
+  CHECK(decoded->answers[2].owner == name("a"));
+}
+
+TEST_CASE("dns_message: a name ends where its first pointer does", "[transport][dns]") {
+  // RFC 1035 section 4.1.4: what the pointer leads to is read, and then goes on behind it.
+  const auto message = decode(
+      "0000 8180 0000 0002 0000 0000 03'com'00 0005 0001 00000001 0006 03'www'c00c"
+      "01'a'c01b 0002 0001 00000001 0004 01'b'c01b");
+  CHECK(std::get<dns_name>(message.answers[0].content) == name("www.com"));
+  CHECK(message.answers[1].owner == name("a.www.com"));
+  CHECK(std::get<dns_name>(message.answers[1].content) == name("b.www.com"));
+}
+
+TEST_CASE("dns_message: each bit of the header is itself", "[transport][dns]") {
+  const auto flags = [](std::string_view word) {
+    return decode("0000" + std::string(word) + "0000 0000 0000 0000");
+  };
+  CHECK(flags("8000").header == dns_header{.is_response = true});
+  CHECK(flags("4000").header == dns_header{.opcode = 8});
+  CHECK(flags("0800").header == dns_header{.opcode = 1});
+  CHECK(flags("0400").header == dns_header{.authoritative = true});
+  CHECK(flags("0200").header == dns_header{.truncated = true});
+  CHECK(flags("0100").header == dns_header{.recursion_desired = true});
+  CHECK(flags("0080").header == dns_header{.recursion_available = true});
+  CHECK(flags("0040").header == dns_header{});
+  CHECK(flags("0020").header == dns_header{.authentic_data = true});
+  CHECK(flags("0010").header == dns_header{.checking_disabled = true});
+  for (const unsigned code : {0u, 1u, 8u, 15u}) {
+    dns_message message;
+    message.response_code = static_cast<dns_response_code>(code);
+    CHECK(decode_dns_message(encode_dns_message(message).value()) == message);
+  }
+}
+
+TEST_CASE("dns_message: octets up to the limit, read and written", "[transport][dns]") {
+  // Header and root owner of one record with content of no known type.
+  const auto of_size = [](std::size_t size) {
+    dns_message message;
+    message.answers.push_back({{}, static_cast<dns_type>(257), 1, 1, {}});
+    message.answers[0].content = std::vector<std::byte>(size - 12 - 11);
+    return message;
+  };
+  for (const std::size_t size : {limits::max_dns_message - 1, limits::max_dns_message}) {
+    const auto encoded = encode_dns_message(of_size(size));
+    REQUIRE(encoded);
+    CHECK(encoded->size() == size);
+    CHECK(decode_dns_message(*encoded) == of_size(size));
+  }
+  CHECK(encode_dns_message(of_size(limits::max_dns_message + 1)).error().code ==
+        errc::message_too_large);
 }
 
 TEST_CASE("dns_message: pointers to pointers, up to the limit", "[transport][dns]") {
@@ -236,7 +308,9 @@ TEST_CASE("dns_message: as many records as the limit", "[transport][dns]") {
     return out;
   };
   const auto most = decode_dns_message(with(limits::max_dns_records));
-  CHECK(decode_dns_message(with(limits::max_dns_records - 1)));
+  const auto fewer = decode_dns_message(with(limits::max_dns_records - 1));
+  REQUIRE(fewer);
+  CHECK(encode_dns_message(*fewer).value() == with(limits::max_dns_records - 1));
   REQUIRE(most);
   CHECK(error_of(with(limits::max_dns_records + 1), errc::limit_exceeded) ==
         "DNS message: 1025 records");
@@ -260,6 +334,8 @@ TEST_CASE("dns_message: OPT says more about the message", "[transport][dns]") {
   CHECK(describe(message.response_code) == "RCODE18");
   CHECK(message.additionals.empty());
   CHECK(message.extension == dns_extension{1232, 0, true, std::uint16_t{2}});
+  CHECK(decode(start + "0001 00 0029 04d0 00 02 4000 0006 000a 0002 abcd").extension ==
+        dns_extension{1232, 2, false, std::nullopt});
   CHECK(error_of(start + "0002 00 0029 04d0 00000000 0000 00 0029 04d0 00000000 0000") ==
         "DNS message: in the additional section: two OPT records");
   CHECK(error_of(start + "0001 01'a'00 0029 04d0 00000000 0000") ==

@@ -44,17 +44,22 @@ TEST_CASE("dns_name: what cannot stand in text is escaped, both ways", "[transpo
   CHECK(name(odd.string()).is_exactly(odd));
   CHECK(name("\\097b").string() == "ab");
   CHECK(name("x\\\"y").string() == "x\\\"y");
+  CHECK(name("\\126\\127").string() == "~\\127");
 }
 
 TEST_CASE("dns_name: refuses text that is no name", "[transport][dns]") {
   for (const std::string text : {"", "..", ".a", "a..b", "a..", "a b", "a\tb", "a\x7f", "a\\",
-                                 "a\\1", "a\\25", "a\\256", "a\\ b", "a\\2x5"}) {
+                                 "a\\1", "a\\25", "a\\256", "a\\ b", "a\\2x5", "a\\1/1",
+                                 "a\\10/", "a\\\x7f"}) {
     INFO(text);
     const auto parsed = dns_name::parse(text);
     REQUIRE_FALSE(parsed);
     CHECK(parsed.error() == errc::invalid_argument);
   }
   CHECK_FALSE(dns_name::parse(std::string_view("a\0b", 3)));
+  // An escape ends where the text does, whatever lies behind it in memory.
+  CHECK_FALSE(dns_name::parse(std::string_view("a\\b", 2)));
+  CHECK_FALSE(dns_name::parse(std::string_view("a\\0970", 4)));
 }
 
 TEST_CASE("dns_name: labels of 63 octets and names of 255", "[transport][dns]") {
@@ -81,6 +86,7 @@ TEST_CASE("dns_name: compared without case, in ASCII only", "[transport][dns]") 
   CHECK_FALSE(name("EXAMPLE.org").is_exactly(name("example.ORG")));
   CHECK(name("EXAMPLE.org").folded().is_exactly(name("example.org")));
   CHECK_FALSE(name("a\\064").folded() == name("a`"));
+  CHECK_FALSE(name("a[") == name("a{"));
   CHECK_FALSE(name("\\195\\132") == name("\\195\\164"));
   // "a.b" as one label is another name than two labels.
   CHECK_FALSE(name("a\\.b") == name("a.b"));
@@ -114,6 +120,8 @@ TEST_CASE("dns_name: the case of letters is shuffled and nothing else", "[transp
 TEST_CASE("dns_name: one more label in front", "[transport][dns]") {
   CHECK(name("example.org").below("_8443").value() == name("_8443.example.org"));
   CHECK_FALSE(name("example.org").below(""));
+  CHECK(name("example.org").below(label(62)));
+  CHECK(name("example.org").below(label(63)));
   CHECK_FALSE(name("example.org").below(label(64)));
   CHECK(name(name_of(253)).below("a"));
   CHECK_FALSE(name(name_of(254)).below("a"));

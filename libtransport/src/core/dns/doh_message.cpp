@@ -12,9 +12,6 @@ namespace strata::transport {
 inline namespace v0 {
 namespace {
 
-/// 1xx before the response itself.
-constexpr unsigned max_interim_responses = 8;
-
 std::unexpected<std::error_code> fail(errc why) { return std::unexpected(make_error_code(why)); }
 
 std::string encode_base64url(bytes input) {
@@ -89,7 +86,7 @@ result<std::size_t> doh_reply_reader::receive_head(bytes input) {
   if (!taken || !head_.is_done()) return taken;
   const unsigned status = head_.head().status_line().status;
   if (status >= 100 && status < 200) {
-    if (++interim_ > max_interim_responses) return fail(errc::limit_exceeded);
+    if (++interim_ > limits::max_doh_interim_responses) return fail(errc::limit_exceeded);
     head_.restart();
     return taken;
   }

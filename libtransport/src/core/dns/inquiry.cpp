@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::uint16_t datagram_size = 1232;
 constexpr std::uint16_t padding_block = 128;
-/// More than rounds and paths lead to: by stream, without EDNS, behind CNAMEs.
-constexpr std::size_t max_attempts = 80;
 
 }  // namespace
 
@@ -82,7 +80,7 @@ void inquiry::start_next(time_point now) {
 }
 
 void inquiry::start(time_point now, attempt_route route) {
-  if (attempts_.size() == max_attempts) return fail(errc::name_server_failed);
+  if (attempts_.size() == limits::max_dns_attempts) return fail(errc::name_server_failed);
   const path_kind& kind = options_.paths[route.path];
   attempt next{.route = route, .asked = question_};
   next.asked.name = name_;

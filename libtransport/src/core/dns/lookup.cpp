@@ -81,7 +81,9 @@ void lookup::start(time_point now) {
     if (wanted_.port != 443 && wanted_.port != 80) {
       const auto scheme = host_.below("_https");
       const auto prefixed = scheme ? scheme->below('_' + std::to_string(wanted_.port)) : scheme;
-      if (prefixed) question.name = *prefixed;
+      // Too long a name has no records; the host's own are those of another port.
+      if (!prefixed) return settle(now);
+      question.name = *prefixed;
     }
     ask(purpose::https, question, 0);
   }

@@ -97,10 +97,14 @@ inline constexpr std::size_t max_dns_services = 16;  ///< HTTPS records of one h
 inline constexpr std::size_t max_dns_targets = 4;
 /// Datagrams to one query that answer something else, before it is asked by another way.
 inline constexpr unsigned max_dns_mismatches = 16;
+/// Queries to one question: more than rounds and servers lead to, by stream, without EDNS, behind
+/// CNAMEs.
+inline constexpr std::size_t max_dns_attempts = 80;
 inline constexpr std::size_t dns_cache_entries = 4096;
 inline constexpr std::size_t dns_cache_bytes = 1 << 20;
 inline constexpr std::chrono::hours dns_longest_ttl{24};
 inline constexpr std::chrono::hours dns_longest_negative_ttl{1};  ///< RFC 2308 section 5.
+inline constexpr unsigned max_doh_interim_responses = 8;  ///< 1xx before the response itself.
 /// Streams to one server at a time, and exchanges that wait for one.
 inline constexpr std::size_t max_dns_streams = 6;
 inline constexpr std::size_t max_dns_exchanges_in_line = 256;
