@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "dns_tls.hpp"
 #include "resolver_world.hpp"
 #include "strata/transport/stub_resolver.hpp"
 #include "strata/transport/tcp.hpp"
@@ -17,30 +18,13 @@ using namespace std::chrono_literals;
 using testkit::doh_visit;
 using testkit::name_server;
 using tests::message_of;
+using tests::server_tls;
+using tests::tls_to_server;
 using transport::address;
 using transport::errc;
 using world = tests::resolver_world;
 
 namespace {
-
-transport::tls_context server_tls() {
-  transport::tls_server_options options;
-  options.alpn = {"http/1.1"};
-  options.credentials = {testkit::test_certificates::shared().server.credential()};
-  return transport::make_tls_server_context(options).value();
-}
-
-std::shared_ptr<transport::stream_dialer> tls_to_server(asio::io_context& context) {
-  transport::tls_client_options options;
-  options.alpn = {"http/1.1"};
-  options.system_roots = false;
-  options.roots = {testkit::test_certificates::shared().authority.root()};
-  transport::tls_stream_options streams;
-  streams.server_name = "server.test";
-  return std::make_shared<transport::tls_dialer>(
-      std::make_shared<transport::tcp_dialer>(context.get_executor()),
-      transport::make_tls_client_context(options).value(), streams);
-}
 
 struct doh_world : world {
   explicit doh_world(transport::doh_method method = transport::doh_method::post)

@@ -3,12 +3,14 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <list>
 #include <set>
 #include <string>
 
 #include "resolver_world.hpp"
 #include "strata/transport/resolving_dialer.hpp"
 #include "strata/transport/stub_resolver.hpp"
+#include "strata/transport/udp_datagram_socket.hpp"
 #include "testkit/dns_servers.hpp"
 
 using namespace strata;
@@ -107,6 +109,86 @@ TEST_CASE("resolver: a server that is silent is not the last one", "[transport][
   CHECK(on.ask(nobody, "example.org") == message_of(errc::name_server_failed));
 }
 
+TEST_CASE("resolver: as many servers and rounds as the limits", "[transport][dns]") {
+  world on;
+  const auto fails = [](const name_server::asked& query) {
+    auto response = query.query;
+    response.header.is_response = true;
+    response.response_code = transport::dns_response_code::server_failure;
+    return name_server::messages{encode_dns_message(response).value()};
+  };
+  const transport::resolve_options wanted{.ipv6 = false, .https = false};
+  constexpr std::size_t most = transport::limits::max_dns_servers;
+  std::list<name_server> servers;
+  std::vector<address> addresses;
+  while (servers.size() <= most) {
+    servers.emplace_back(on.context).says = fails;
+    addresses.push_back(servers.back().where());
+  }
+  for (const std::size_t count : {most - 1, most, most + 1}) {
+    for (name_server& each : servers) each.log.clear();
+    transport::stub_resolver names(
+        on.context.get_executor(),
+        {addresses.begin(), addresses.begin() + static_cast<long>(count)}, {.rounds = 1});
+    CHECK(on.ask(names, "example.org", wanted) == message_of(errc::name_server_failed));
+    const auto asked = std::ranges::count_if(
+        servers, [](const name_server& each) { return each.log.size() == 1; });
+    CHECK(static_cast<std::size_t>(asked) == std::min(count, most));
+  }
+  constexpr unsigned rounds = transport::limits::max_dns_rounds;
+  for (const unsigned count : {0u, 1u, rounds - 1, rounds, rounds + 1}) {
+    servers.front().log.clear();
+    transport::stub_resolver names(on.context.get_executor(), {addresses.front()},
+                                   {.rounds = count});
+    CHECK(on.ask(names, "example.org", wanted) == message_of(errc::name_server_failed));
+    CHECK(servers.front().log.size() == std::min(count, rounds));
+  }
+}
+
+TEST_CASE("resolver: a server that says by datagram what it does not say by stream",
+          "[transport][dns]") {
+  world on;
+  name_server half(on.context), whole(on.context);
+  whole.zone.ip("example.org", "192.0.2.1").soa(".", 60);
+  half.says = [](const name_server::asked& query) {
+    if (query.by_stream) return name_server::messages();
+    auto response = query.query;
+    response.header.is_response = true;
+    response.header.truncated = true;
+    return name_server::messages{encode_dns_message(response).value()};
+  };
+  transport::stub_resolver names(on.context.get_executor(), {half.where(), whole.where()},
+                                 {.attempt_timeout = 30ms});
+  const transport::resolve_options wanted{.ipv6 = false, .https = false};
+  CHECK(on.ask(names, "example.org", wanted) == "192.0.2.1");
+  REQUIRE(half.log.size() == 2);
+  CHECK(half.log[1].by_stream);
+  CHECK(whole.log.size() == 1);
+}
+
+TEST_CASE("resolver: answers from another port or address are not heard",
+          "[transport][dns][attack][P20]") {
+  // RFC 5452 section 9.1: an answer comes from where the query went.
+  world on;
+  name_server server(on.context);
+  server.zone.ip("example.org", "192.0.2.1").soa(".", 60);
+  auto elsewhere =
+      *transport::udp_datagram_socket::open(on.context.get_executor(), address::loopback_v4(0));
+  std::vector<std::byte> message;
+  bool was_sent = false;
+  server.says = [&](const name_server::asked& query) {
+    message = server.honest(query);
+    elsewhere->async_send_to(query.from, transport::bytes(message),
+                             [&](std::error_code error) { was_sent = !error; });
+    return name_server::messages();
+  };
+  transport::stub_resolver names(on.context.get_executor(), {server.where()},
+                                 {.attempt_timeout = 200ms, .rounds = 1});
+  const transport::resolve_options wanted{.ipv6 = false, .https = false};
+  CHECK(on.ask(names, "example.org", wanted) == message_of(errc::timed_out));
+  CHECK(was_sent);
+}
+
 TEST_CASE("resolver: cancelled, destroyed, and left behind", "[transport][dns]") {
   world on;
   name_server server(on.context);
@@ -150,7 +232,10 @@ TEST_CASE("resolver: as many hosts at a time as the limits, the rest in line", "
   const transport::resolve_options wanted{.ipv6 = false, .https = false};
   std::vector<std::error_code> ends;
   const auto record = [&](std::error_code error, auto) { ends.push_back(error); };
-  for (std::size_t i = 0; i < room; ++i) names.async_resolve("a.test", wanted, record);
+  for (std::size_t i = 1; i < room; ++i) names.async_resolve("a.test", wanted, record);
+  on.context.poll();
+  CHECK(ends.empty());
+  names.async_resolve("a.test", wanted, record);
   on.context.poll();
   CHECK(ends.empty());
   names.async_resolve("a.test", wanted, record);
@@ -172,8 +257,11 @@ TEST_CASE("resolv.conf: the name servers in it", "[transport][dns]") {
         "192.0.2.1:53 [2001:db8::1]:53 ");
   CHECK(text("") == "127.0.0.1:53 ");
   std::string many;
-  for (int i = 0; i < 9; ++i) many += "nameserver 192.0.2.1\n";
-  CHECK(transport::parse_resolv_conf(many).size() == transport::limits::max_dns_servers);
+  for (std::size_t i = 1; i <= transport::limits::max_dns_servers + 1; ++i) {
+    many += "nameserver 192.0.2.1\n";
+    CHECK(transport::parse_resolv_conf(many).size() ==
+          std::min(i, transport::limits::max_dns_servers));
+  }
   CHECK_FALSE(transport::system_name_servers().empty());
 }
 
