@@ -43,7 +43,7 @@ void doh_driver::exchange(std::vector<std::byte> query,
 }
 
 bool doh_driver::is_connected() const noexcept {
-  return client_ && client_.is_open() && !client_.going_away();
+  return link_ && link_->to.is_open() && !link_->to.going_away();
 }
 
 void doh_driver::serve() {
@@ -64,9 +64,8 @@ void doh_driver::connect() {
 
 void doh_driver::on_connected(std::error_code error, client made) {
   is_connecting_ = false;
-  is_used_ = false;
   if (!error) {
-    client_ = std::move(made);
+    link_ = std::make_shared<link>(std::move(made));
     return serve();
   }
   for (const auto line = std::exchange(line_, {}); const job_pointer& each : line)
@@ -92,8 +91,9 @@ request_options doh_driver::request_of(const job& asked) const {
 
 void doh_driver::request(const job_pointer& next) {
   running_.push_back(next);
-  next->is_on_old_connection = is_used_;
-  client_.async_request(
+  next->on = link_;
+  next->is_on_old_connection = link_->is_used;
+  link_->to.async_request(
       request_of(*next),
       asio::bind_cancellation_slot(next->stop.slot(),
                                    [self = self(), next](std::error_code error, response answer) {
@@ -104,7 +104,7 @@ void doh_driver::request(const job_pointer& next) {
 
 void doh_driver::on_head(const job_pointer& of, std::error_code error, response answer) {
   if (error) return on_failure(of, error);
-  is_used_ = true;
+  of->on->is_used = true;
   of->answer = std::move(answer);
   const field_section& fields = of->answer.fields();
   const auto age =
@@ -144,13 +144,14 @@ void doh_driver::on_content(const job_pointer& of, std::error_code error, std::s
 /// Before anything of an answer: a connection that was idle may have gone unseen, and what the
 /// server has said it did not touch may be asked again anyway.
 void doh_driver::on_failure(const job_pointer& of, std::error_code error) {
-  const bool may_repeat =
-      !of->is_repeated && (is_retry_safe(error) || (of->is_on_old_connection && !is_connected()));
+  const bool may_repeat = !of->is_repeated && (is_retry_safe(error) ||
+                                               (of->is_on_old_connection && !of->on->to.is_open()));
   if (!may_repeat) return settle(of, error, nullptr);
   of->is_repeated = true;
   std::erase(running_, of);
   line_.push_back(of);
-  if (is_connected()) client_ = client();
+  if (link_ == of->on) link_.reset();
+  of->on.reset();
   serve();
 }
 
@@ -166,13 +167,14 @@ void doh_driver::abort_all() noexcept {
   for (const job_pointer& each : line) abort(each);
   for (const job_pointer& each : running) abort(each);
   if (is_connecting_) stop_connecting_.emit(asio::cancellation_type::terminal);
-  client_ = client();
+  link_.reset();
 }
 
 void doh_driver::settle(const job_pointer& which, std::error_code error,
                         std::unique_ptr<transport::dns_reply> reply) {
   if (which->waiting) ready_.complete(which->waiting.take(), error, std::move(reply));
   which->answer = response();
+  which->on.reset();
   std::erase(running_, which);
 }
 
@@ -184,8 +186,9 @@ void doh_driver::shutdown() noexcept {
   for (const job_pointer& each : running) {
     each->waiting.take();
     each->answer = response();
+    each->on.reset();
   }
-  client_ = client();
+  link_.reset();
 }
 
 }  // namespace detail

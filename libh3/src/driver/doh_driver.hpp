@@ -26,10 +26,16 @@ class doh_driver final : public transport::driver {
   void abort_all() noexcept;
 
  private:
+  /// A connection lives as long as a job is on it, though others may be on a newer one.
+  struct link {
+    client to;
+    bool is_used = false;  // has carried an answer
+  };
   struct job {
     transport::pending_operation<transport::dns_exchange_signature> waiting;
     std::vector<std::byte> query;
     asio::cancellation_signal stop;  // of the request, and of reading its answer
+    std::shared_ptr<link> on;
     response answer;
     std::vector<std::byte> message;
     std::chrono::seconds age{0};
@@ -57,10 +63,9 @@ class doh_driver final : public transport::driver {
 
   transport::ready_list ready_;
   doh_options options_;
-  client client_;
+  std::shared_ptr<link> link_;  // for the next request
   asio::cancellation_signal stop_connecting_;
   bool is_connecting_ = false;
-  bool is_used_ = false;  // the connection has carried an answer
   std::deque<job_pointer> line_;
   std::vector<job_pointer> running_;
   bool dead_ = false;

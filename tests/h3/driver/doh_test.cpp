@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/h3/doh.hpp"
 
+#include <array>
+#include <asio/ip/udp.hpp>
+#include <asio/steady_timer.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <list>
+#include <optional>
 #include <string>
 
 #include "strata/transport/core/error.hpp"
@@ -35,18 +40,20 @@ struct doh_world : tests::world {
     if (visit.method == "GET") visit.query = testkit::query_in_path(visit.path);
     authority = on.authority();
     log.push_back(visit);
+    if (held) co_await held->async_wait(tests::use_tuple);
     const doh_reply reply = says ? says(visit) : testkit::answer_doh(zone, visit);
     h3::field_section fields;
     fields.add("content-type", reply.content_type);
     if (!reply.age.empty()) fields.add("age", reply.age);
     const asio::const_buffer content = asio::buffer(reply.body);
     co_await on.async_send_headers(reply.status, fields, asio::use_awaitable);
-    co_await on.async_write_body(content, true, tests::use_tuple);
+    co_await on.async_write_body(content, !cuts, tests::use_tuple);
+    if (cuts) server.stop();
   }
 
   void open(transport::doh_method method = transport::doh_method::post) {
     h3::doh_options options;
-    options.server = server.local_address();
+    options.server = way_there.value_or(server.local_address());
     options.server_name = "server.test";
     options.method = method;
     options.connection = client_options;
@@ -73,6 +80,9 @@ struct doh_world : tests::world {
   testkit::dns_zone zone;
   std::function<doh_reply(const doh_visit&)> says;
   std::vector<doh_visit> log;
+  std::optional<asio::steady_timer> held;  ///< Answers wait for it.
+  bool cuts = false;                       ///< The server stops in the middle of an answer.
+  std::optional<transport::address> way_there;
   std::string authority;
   std::shared_ptr<h3::doh_exchange> exchange;
   std::unique_ptr<transport::stub_resolver> names;
@@ -119,7 +129,8 @@ TEST_CASE("h3 doh: replies that are none", "[h3][dns][doh][attack][P19]") {
   for (const unsigned status : {201u, 301u, 307u, 400u, 500u})
     CHECK(said({.status = status}) == message_of(errc::name_server_failed));
   CHECK(said({.content_type = "text/html"}) == message_of(errc::protocol_error));
-  CHECK(said({.body = std::vector<std::byte>(65'535)}) == message_of(errc::name_server_failed));
+  for (const std::size_t size : {65'534u, 65'535u})
+    CHECK(said({.body = std::vector<std::byte>(size)}) == message_of(errc::name_server_failed));
   CHECK(said({.body = std::vector<std::byte>(65'536)}) == message_of(errc::message_too_large));
   CHECK(said({}) == "192.0.2.1");
   CHECK(on.server.connection_count() == 1);
@@ -157,4 +168,218 @@ TEST_CASE("h3 doh: as many exchanges as the limit", "[h3][dns][doh]") {
   while (ends.empty()) on.context.run_one();
   CHECK(ends[0] == errc::limit_exceeded);
   CHECK(ends.size() == 1);
+}
+
+namespace {
+
+using asio::ip::udp;
+
+/// UDP to the server that is there when a client's socket first sends: servers come and go behind
+/// one address, and one that is leaving still hears its own clients.
+class crossroads {
+ public:
+  explicit crossroads(asio::io_context& context)
+      : context_(context), front_(context, udp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+    carry_out();
+  }
+
+  transport::address where() const {
+    return transport::address::loopback_v4(front_.local_endpoint().port());
+  }
+
+  std::uint16_t port_of_server = 0;
+
+ private:
+  struct way {
+    way(asio::io_context& context, const udp::endpoint& from)
+        : client(from), back(context, udp::endpoint(udp::v4(), 0)) {}
+    udp::endpoint client;
+    udp::socket back;
+    std::array<char, 2048> memory{};
+  };
+
+  way& way_of(const udp::endpoint& client) {
+    for (way& each : ways_) {
+      if (each.client == client) return each;
+    }
+    way& made = ways_.emplace_back(context_, client);
+    made.back.connect({asio::ip::address_v4::loopback(), port_of_server});
+    carry_back(made);
+    return made;
+  }
+
+  void carry_out() {
+    front_.async_receive_from(asio::buffer(memory_), from_,
+                              [this](std::error_code error, std::size_t size) {
+                                if (error) return;
+                                std::error_code gone;
+                                way_of(from_).back.send(asio::buffer(memory_, size), 0, gone);
+                                carry_out();
+                              });
+  }
+
+  void carry_back(way& on) {
+    on.back.async_receive(asio::buffer(on.memory),
+                          [this, &on](std::error_code error, std::size_t size) {
+                            if (error == asio::error::operation_aborted) return;
+                            std::error_code gone;
+                            if (!error)
+                              front_.send_to(asio::buffer(on.memory, size), on.client, 0, gone);
+                            carry_back(on);
+                          });
+  }
+
+  asio::io_context& context_;
+  udp::socket front_;
+  udp::endpoint from_;
+  std::array<char, 2048> memory_{};
+  std::list<way> ways_;
+};
+
+/// Servers that are replaced, and one exchange that must find the next one.
+struct changing_world : doh_world {
+  explicit changing_world(std::chrono::milliseconds idle = 30s) : roads(context) {
+    client_options.connection.max_idle_timeout = idle;
+    way_there = roads.where();
+    roads.port_of_server = server.local_address().port();
+    open();
+  }
+
+  /// The server before it, which goes on for the clients that it has.
+  h3::server replace_server() {
+    h3::server before = std::exchange(server, h3::server());
+    serve([this](h3::exchange& on) { return answer(on); });
+    roads.port_of_server = server.local_address().port();
+    return before;
+  }
+
+  struct query {
+    std::error_code error;
+    bool is_over = false;
+    std::size_t size = 0;
+  };
+  /// To the server as the one who asks sees it, without a resolver that would ask again.
+  std::shared_ptr<query> begin() {
+    const auto out = std::make_shared<query>();
+    auto message =
+        transport::encode_dns_query({transport::dns_name::parse("example.org").value()}, {});
+    exchange->async_exchange(std::move(message), [out](std::error_code error, auto reply) {
+      out->error = error;
+      out->is_over = true;
+      if (reply) out->size = reply->message.size();
+    });
+    return out;
+  }
+  template <class Condition>
+  void run_until(Condition holds) {
+    const auto limit = std::chrono::steady_clock::now() + 20s;
+    while (!holds() && std::chrono::steady_clock::now() < limit) context.run_one_for(1s);
+    REQUIRE(holds());
+  }
+  std::error_code end_of(const std::shared_ptr<query>& of) {
+    run_until([&] { return of->is_over; });
+    CHECK((of->size != 0) == !of->error);
+    return of->error;
+  }
+  void hold() { held.emplace(context, asio::steady_timer::time_point::max()); }
+
+  crossroads roads;
+};
+
+}  // namespace
+
+TEST_CASE("h3 doh: a server that ended between two queries", "[h3][dns][doh]") {
+  changing_world on;
+  for (std::size_t i = 1; i <= 3; ++i) {
+    CHECK_FALSE(on.end_of(on.begin()));
+    CHECK(on.log.size() == i);
+    on.replace_server();
+  }
+}
+
+TEST_CASE("h3 doh: a connection that was idle for too long", "[h3][dns][doh]") {
+  changing_world on(50ms);
+  CHECK_FALSE(on.end_of(on.begin()));
+  CHECK(on.server.connection_count() == 1);
+  on.run_until([&] { return on.server.connection_count() == 0; });
+  CHECK_FALSE(on.end_of(on.begin()));
+  CHECK(on.log.size() == 2);
+}
+
+TEST_CASE("h3 doh: after GOAWAY new queries go elsewhere, and the old ones are answered",
+          "[h3][dns][doh]") {
+  changing_world on;
+  CHECK_FALSE(on.end_of(on.begin()));
+  on.hold();
+  const auto slow = on.begin();
+  on.run_until([&] { return on.log.size() == 2; });
+  h3::server before = on.replace_server();
+  std::optional<std::error_code> left;
+  before.async_shutdown(20s, [&](std::error_code error) { left = error; });
+  // The client has heard of it once its queries arrive at the new server.
+  asio::steady_timer gate = std::move(*on.held);
+  on.held.reset();
+  std::size_t more = 0;
+  while (on.server.connection_count() == 0) {
+    REQUIRE(++more < 1000);
+    const auto next = on.begin();
+    on.run_until([&] { return next->is_over || on.server.connection_count() != 0; });
+    CHECK_FALSE(on.end_of(next));
+  }
+  CHECK_FALSE(slow->is_over);
+  CHECK_FALSE(left);
+  gate.cancel();
+  CHECK_FALSE(on.end_of(slow));
+  on.run_until([&] { return left.has_value(); });
+  CHECK_FALSE(*left);
+}
+
+TEST_CASE("h3 doh: a connection that is lost under a query", "[h3][dns][doh]") {
+  changing_world on;
+  SECTION("that others have used: it is asked once more, on a new one") {
+    CHECK_FALSE(on.end_of(on.begin()));
+    on.hold();
+    const auto first = on.begin(), second = on.begin();
+    on.run_until([&] { return on.log.size() == 3; });
+    on.replace_server().stop();
+    on.run_until([&] { return on.log.size() == 5; });
+    CHECK_FALSE(first->is_over);
+    // Not for ever.
+    on.replace_server().stop();
+    CHECK(on.end_of(first) == transport::condition::closed);
+    CHECK(on.end_of(second) == transport::condition::closed);
+    CHECK(on.log.size() == 5);
+  }
+  SECTION("that is new: its end is the answer") {
+    on.hold();
+    const auto only = on.begin();
+    on.run_until([&] { return on.log.size() == 1; });
+    on.replace_server().stop();
+    CHECK(on.end_of(only) == transport::condition::closed);
+    CHECK(on.log.size() == 1);
+  }
+  SECTION("in the middle of the answer") {
+    CHECK_FALSE(on.end_of(on.begin()));
+    on.cuts = true;
+    CHECK(on.end_of(on.begin()));
+    CHECK(on.log.size() == 2);
+    on.cuts = false;
+    on.replace_server();
+    CHECK_FALSE(on.end_of(on.begin()));
+  }
+}
+
+TEST_CASE("h3 doh: a resolver asks again where the exchange gives up", "[h3][dns][doh]") {
+  changing_world on;
+  on.hold();
+  std::optional<std::error_code> end;
+  const transport::resolve_options wanted{.ipv6 = false, .https = false};
+  on.names->async_resolve("example.org", wanted, [&](std::error_code error, auto) { end = error; });
+  on.run_until([&] { return on.log.size() == 1; });
+  h3::server before = on.replace_server();
+  on.held.reset();
+  before.stop();
+  on.run_until([&] { return end.has_value(); });
+  CHECK_FALSE(*end);
+  CHECK(on.log.size() == 2);
 }
