@@ -20,6 +20,7 @@
 #include "strata/h3/client.hpp"
 #include "strata/quic/qlog.hpp"
 #include "strata/transport/core/error.hpp"
+#include "strata/transport/driver/ech_attempts.hpp"
 
 namespace {
 
@@ -111,9 +112,17 @@ class fetcher {
                                std::vector<download*>& downloads);
   asio::awaitable<void> run_hq(const transport::target& server, const std::string& name,
                                std::vector<download*>& downloads);
+  asio::awaitable<quic::connection> connect_hq(quic::endpoint& from,
+                                               const transport::address& remote,
+                                               const std::string& name, std::error_code& error);
   asio::awaitable<void> run_workers(h3::client& client, std::vector<download*>& downloads);
   void connect_failed(const std::error_code& error, std::vector<download*>& downloads,
                       const std::optional<quic::close_reason>& why);
+  void show_connected(const transport::address& where, const transport::tls_ech_outcome& ech) const;
+  transport::ech_policy policy() const {
+    return given_.ech_secure_disable ? transport::ech_policy::secure_disable
+                                     : transport::ech_policy::strict;
+  }
 
   asio::io_context& context_;
   const arguments& given_;
@@ -134,6 +143,14 @@ void fetcher::connect_failed(const std::error_code& error, std::vector<download*
             << error.message() << "\n";
   if (why) std::cerr << "h3-client: " << why->describe() << "\n";
   downloads.clear();
+}
+
+void fetcher::show_connected(const transport::address& where,
+                             const transport::tls_ech_outcome& ech) const {
+  if (!given_.verbose) return;
+  std::cerr << "* connected to " << where.string()
+            << "\n* Encrypted Client Hello: " << transport::describe(ech.status)
+            << (ech.retried ? ", at the second attempt\n" : "\n");
 }
 
 /// As many downloads at a time as were asked for; the server's limit of streams has the last word.
@@ -161,7 +178,7 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
   options.server_name = name;
   options.tls = make_tls(given_);
   options.connection = make_config(given_);
-  if (given_.ech_secure_disable) options.ech = transport::ech_policy::secure_disable;
+  options.ech = policy();
   options.watcher = watcher_;
   std::error_code error;
   auto token = asio::redirect_error(use_awaitable, error);
@@ -171,12 +188,7 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
     if (client) figures_.ech = client.security().ech;
     co_return connect_failed(error, downloads, client ? client.closed() : std::nullopt);
   }
-  if (given_.verbose) {
-    const transport::tls_ech_outcome ech = client.security().ech;
-    std::cerr << "* connected to " << client.remote_address().string()
-              << "\n* Encrypted Client Hello: " << transport::describe(ech.status)
-              << (ech.retried ? ", at the second attempt\n" : "\n");
-  }
+  show_connected(client.remote_address(), client.security().ech);
   client_ = &client;
   co_await run_workers(client, downloads);
   client_ = nullptr;
@@ -184,6 +196,23 @@ asio::awaitable<void> fetcher::run_h3(const transport::target& server, const std
   constexpr std::chrono::seconds patience{1};
   if (client.is_open()) co_await client.async_shutdown(patience, token);
   std::erase_if(downloads, [](const download* each) { return !each->again; });
+}
+
+/// Again, as h3::client does it, when ECH was rejected and the server has proven that it may be.
+asio::awaitable<quic::connection> fetcher::connect_hq(quic::endpoint& from,
+                                                      const transport::address& remote,
+                                                      const std::string& name,
+                                                      std::error_code& error) {
+  transport::ech_attempts attempts(*from.client_tls(), policy());
+  auto config = make_config(given_);
+  for (;;) {
+    config.tls = attempts.context();
+    auto token = asio::redirect_error(use_awaitable, error);
+    quic::connection made = co_await from.async_connect(remote, name, config, token);
+    if (!error || !made) co_return made;
+    const transport::tls_ech_outcome ech = made.security().ech;
+    if (!attempts.again(ech.status, ech.retry_configs)) co_return made;
+  }
 }
 
 asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std::string& name,
@@ -203,10 +232,12 @@ asio::awaitable<void> fetcher::run_hq(const transport::target& server, const std
   if (!endpoint) co_return connect_failed(endpoint.error(), downloads, std::nullopt);
   std::error_code error;
   auto token = asio::redirect_error(use_awaitable, error);
-  const auto config = make_config(given_);
-  quic::connection connection = co_await endpoint->async_connect(remote, name, config, token);
-  if (error)
+  quic::connection connection = co_await connect_hq(*endpoint, remote, name, error);
+  if (error) {
+    if (connection) figures_.ech = connection.security().ech;
     co_return connect_failed(error, downloads, connection ? connection.closed() : std::nullopt);
+  }
+  show_connected(connection.remote_address(), connection.security().ech);
   for (download* each : downloads) {
     try {
       const std::string path = file_name_of(given_, *each);

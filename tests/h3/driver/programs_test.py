@@ -161,6 +161,10 @@ class Programs(unittest.TestCase):
         self.assertEqual(self.fetch_hidden("--ech", record), (0, "accepted", False))
         self.assertEqual(self.fetch_hidden("--ech", current), (0, "accepted", False))
         self.assertEqual(self.fetch_hidden("--ech", stale_record), (0, "accepted", True))
+        hq = ("--alpn", "hq-interop")
+        self.assertEqual(self.fetch_hidden(*hq, "--ech", record), (0, "accepted", False))
+        self.assertEqual(self.fetch_hidden(*hq, "--ech", stale_record), (0, "accepted", True))
+        self.assertEqual(self.fetch_hidden(*hq, "-k", "--ech", stale_record)[:2], (101, "failed"))
         self.assertEqual(self.fetch_hidden("--ech-grease"), (0, "GREASE", False))
         self.assertEqual(self.fetch_hidden(), (0, "not tried", False))
         # Without a proof of who it is a server cannot name other keys.
@@ -176,6 +180,8 @@ class Programs(unittest.TestCase):
         self.start("--name", "hidden.test", "--name", "public.test", "--write-cert", self.certificate)
         self.assertEqual(self.fetch_hidden("--ech", record), (101, "rejected", False))
         self.assertEqual(self.fetch_hidden("--ech", record, "--ech-secure-disable"), (0, "rejected", False))
+        self.assertEqual(self.fetch_hidden(*hq, "--ech", record), (101, "rejected", False))
+        self.assertEqual(self.fetch_hidden(*hq, "--ech", record, "--ech-secure-disable"), (0, "rejected", False))
 
     def test_ech_that_cannot_be_offered_is_refused_in_words(self):
         for words in (["--ech", "nonsense!"], ["--ech", ""]):
