@@ -26,6 +26,8 @@ constexpr std::string_view usage = R"(anytls-client: a SOCKS5 proxy through an a
   -idle-timeout SECONDS  from when on one is closed (default 60)
   -no-reuse            a session for every connection
   -v1                  speaks version 1 of the protocol only
+  -uot 1|2             version of udp-over-tcp, for UDP ASSOCIATE (default 2)
+  -uot-connect         datagrams to each target on a stream of its own, without addresses (-uot 2)
   -await               answers CONNECT when the server has connected, not before
   -congestion NAME     congestion control of the connections to the server, by the system's name
   -keylog FILE         TLS secrets, for Wireshark
@@ -72,12 +74,20 @@ void apply_uri(arguments& to) {
 
 arguments parse_arguments(int count, char** values) {
   arguments out;
-  std::string pin, min_idle, check, timeout;
-  const std::map<std::string_view, std::string*> with_value{
-      {"-l", &out.listen},         {"-s", &out.server},      {"-p", &out.password},
-      {"-sni", &out.sni},          {"-ca", &out.authority},  {"-pin", &pin},
-      {"-m", &min_idle},           {"-min-idle", &min_idle}, {"-idle-check", &check},
-      {"-idle-timeout", &timeout}, {"-keylog", &out.keylog}, {"-congestion", &out.congestion}};
+  std::string pin, min_idle, check, timeout, udp;
+  const std::map<std::string_view, std::string*> with_value{{"-l", &out.listen},
+                                                            {"-s", &out.server},
+                                                            {"-p", &out.password},
+                                                            {"-sni", &out.sni},
+                                                            {"-ca", &out.authority},
+                                                            {"-pin", &pin},
+                                                            {"-m", &min_idle},
+                                                            {"-min-idle", &min_idle},
+                                                            {"-idle-check", &check},
+                                                            {"-idle-timeout", &timeout},
+                                                            {"-keylog", &out.keylog},
+                                                            {"-congestion", &out.congestion},
+                                                            {"-uot", &udp}};
   for (int i = 1; i < count; ++i) {
     std::string_view word = values[i];
     if (word.starts_with("--")) word.remove_prefix(1);
@@ -93,6 +103,8 @@ arguments parse_arguments(int count, char** values) {
       out.reuse = false;
     } else if (word == "-v1") {
       out.version = 1;
+    } else if (word == "-uot-connect") {
+      out.udp_connect = true;
     } else if (word == "-await") {
       out.await_answer = true;
     } else {
@@ -105,6 +117,9 @@ arguments parse_arguments(int count, char** values) {
   if (!check.empty()) out.idle_check = std::chrono::seconds(number_of("-idle-check", check));
   if (!timeout.empty())
     out.idle_timeout = std::chrono::seconds(number_of("-idle-timeout", timeout));
+  if (!udp.empty()) out.udp_version = static_cast<unsigned>(number_of("-uot", udp));
+  if (out.udp_version != 1 && out.udp_version != 2) give_up("-uot is 1 or 2");
+  if (out.udp_version == 1 && out.udp_connect) give_up("-uot-connect needs -uot 2");
   if (out.server.empty()) give_up("which server?");
   if (out.password.empty()) give_up("which password?");
   return out;

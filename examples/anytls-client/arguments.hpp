@@ -21,6 +21,8 @@ struct arguments {
   std::chrono::seconds idle_timeout{60};
   std::size_t min_idle = 5;
   unsigned version = 2;
+  unsigned udp_version = 2;  ///< Of udp-over-tcp.
+  bool udp_connect = false;  ///< A stream for each target of datagrams.
   bool insecure = false;
   bool reuse = true;
   bool await_answer = false;

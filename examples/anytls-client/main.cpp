@@ -73,6 +73,7 @@ mux::anytls_dialer make_dialer(const asio::any_io_executor& executor, const argu
   options.pool.min_idle = given.min_idle;
   options.pool.reuse = given.reuse;
   options.await_answer = given.await_answer;
+  options.udp_version = given.udp_version;
   const auto server = value_or_exit(transport::target::parse(given.server), "-s");
   auto tcp = std::make_shared<transport::tcp_dialer>(executor, carriers);
   return {std::make_shared<transport::tls_dialer>(std::move(tcp), make_tls(given), tls), server,
@@ -81,6 +82,7 @@ mux::anytls_dialer make_dialer(const asio::any_io_executor& executor, const argu
 
 struct proxy {
   mux::anytls_dialer dialer;
+  bool udp_connect = false;
   transport::page_pool pages{relay::page_size};
 };
 
@@ -102,7 +104,7 @@ asio::awaitable<void> serve(std::unique_ptr<transport::stream> client, proxy& th
   auto asked = co_await socks5::async_read_request(*client, greeting_limit);
   if (!asked) co_return;
   if (asked->asked == socks5::command::udp_associate) {
-    co_await serve_association(std::move(client), through.dialer);
+    co_await serve_association(std::move(client), through.dialer, through.udp_connect);
   } else {
     co_await serve_connect(std::move(client), through, std::move(*asked));
   }
@@ -136,7 +138,7 @@ int main(int count, char** values) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { context.stop(); });
 
-  proxy through{make_dialer(context.get_executor(), given)};
+  proxy through{make_dialer(context.get_executor(), given), given.udp_connect};
   const auto local = value_or_exit(transport::address::parse(given.listen), "-l");
   const auto listener =
       value_or_exit(transport::tcp_listener::listen(context.get_executor(), local), given.listen);

@@ -14,6 +14,7 @@ constexpr std::string_view usage = R"(anytls-server: dials for clients of anytls
   -p PASSWORD           of the clients
   -cert FILE -key FILE  certificate chain and key, PEM; without them one is made for this run
   -padding FILE         the padding scheme of the clients
+  -fallback ADDR:PORT   what is not anytls, or has another password, is relayed there, decrypted
   -v1                   speaks version 1 of the protocol only
   -congestion NAME      congestion control of clients' connections, by the system's name
   -keylog FILE          TLS secrets, for Wireshark
@@ -33,6 +34,7 @@ arguments parse_arguments(int count, char** values) {
                                                             {"-cert", &out.certificate},
                                                             {"-key", &out.key},
                                                             {"-keylog", &out.keylog},
+                                                            {"-fallback", &out.fallback},
                                                             {"-padding", &out.padding},
                                                             {"-padding-scheme", &out.padding},
                                                             {"-congestion", &out.congestion}};

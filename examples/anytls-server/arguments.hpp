@@ -8,7 +8,8 @@ struct arguments {
   std::string password;
   std::string certificate;  ///< PEM files; empty: one is made in memory.
   std::string key;
-  std::string padding;  ///< A file with a padding scheme.
+  std::string padding;   ///< A file with a padding scheme.
+  std::string fallback;  ///< Who gets what is not anytls; empty: nobody.
   std::string congestion;
   std::string keylog;
   unsigned version = 2;

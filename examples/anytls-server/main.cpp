@@ -103,6 +103,14 @@ asio::awaitable<void> serve(std::unique_ptr<mux::anytls_request> asked, service&
   relay::join(asked->accept(), std::move(target), by.pages);
 }
 
+/// Somebody else's client, from its first byte on; to it this is the server that is behind.
+asio::awaitable<void> serve_elsewhere(std::unique_ptr<transport::stream> client,
+                                      transport::target where, service& by) {
+  auto dialling = transport::with_timeout(by.dialer.async_dial(where), dial_limit);
+  auto [failed, target] = co_await std::move(dialling)(quietly);
+  if (!failed) relay::join(std::move(client), std::move(target), by.pages);
+}
+
 /// For want of descriptors, say: some come back.
 asio::awaitable<void> rest() {
   const auto executor = co_await asio::this_coro::executor;
@@ -137,8 +145,16 @@ int main(int count, char** values) {
   auto tcp = value_or_exit(transport::tcp_listener::listen(context.get_executor(), local, carriers),
                            given.listen);
   auto tls = std::make_unique<transport::tls_listener>(std::move(tcp), make_tls(given, local));
-  mux::anytls_listener listener(std::move(tls), make_options(given));
   service by{transport::tcp_dialer(context.get_executor())};
+  auto options = make_options(given);
+  if (!given.fallback.empty()) {
+    const auto where = value_or_exit(transport::target::parse(given.fallback), "-fallback");
+    options.fallback = [&by, where](std::unique_ptr<transport::stream> client) {
+      const auto executor = client->get_executor();
+      asio::co_spawn(executor, serve_elsewhere(std::move(client), where, by), asio::detached);
+    };
+  }
+  mux::anytls_listener listener(std::move(tls), std::move(options));
   asio::co_spawn(context, accept_all(listener, by), asio::detached);
   std::cout << "listening on " << listener.local_address().string() << std::endl;
   context.run();

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""programs_test.py PORT-FORWARD: the program from the outside, both sides of it, between a client and a target in here."""
+"""programs_test.py PORT-FORWARD ANYTLS-CLIENT ANYTLS-SERVER: the programs from the outside, between a client and a target in here."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,9 @@ import os
 import pathlib
 import re
 import shutil
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,7 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from interop.runner import certificates  # noqa: E402  the path has to be set first
 
-PROGRAM = sys.argv[1]
+PROGRAM, CLIENT, SERVER = sys.argv[1:4]
 PATIENCE = 60
 
 
@@ -82,16 +85,16 @@ class Wire:
 
 
 class Side:
-    """One port-forward."""
+    """One program that listens."""
 
-    def __init__(self, *words):
-        self.words = words
+    def __init__(self, *words, program=PROGRAM):
+        self.words = (program, *words)
         self.hash = None
         self.lines = []
         self.news = asyncio.Event()
 
     async def start(self):
-        self.child = await asyncio.create_subprocess_exec(PROGRAM, *self.words, stdout=asyncio.subprocess.PIPE,
+        self.child = await asyncio.create_subprocess_exec(*self.words, stdout=asyncio.subprocess.PIPE,
                                                           stderr=asyncio.subprocess.PIPE)
         while line := (await self.child.stdout.readline()).decode():
             if found := re.search("certificate SHA-256 ([0-9a-f]{64})", line):
@@ -249,5 +252,157 @@ class PortForward(unittest.IsolatedAsyncioTestCase):
             self.assertIn("port-forward:", done.stderr)
 
 
+class Echo(asyncio.DatagramProtocol):
+    """Sends every datagram back, and knows where they came from."""
+
+    async def start(self):
+        self.ports = set()
+        self.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
+        self.port = self.transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data, addr):
+        self.ports.add(addr[1])
+        self.transport.sendto(b"echo " + data, addr)
+
+
+class Recorder:
+    """Keeps what comes, and sends it back if it is to."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    async def start(self):
+        self.had = bytearray()
+        self.news = asyncio.Event()
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.address = "127.0.0.1:%d" % self.server.sockets[0].getsockname()[1]
+
+    async def serve(self, reader, writer):
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                self.had += piece
+                self.news.set()
+                if self.answers:
+                    writer.write(piece)
+        writer.close()
+
+    async def until(self, holds):
+        while not holds():
+            self.news.clear()
+            await asyncio.wait_for(self.news.wait(), PATIENCE)
+
+
+def payload_of(session):
+    """What an anytls client has sent on its first stream, as far as it is there."""
+    at = 34 + int.from_bytes(session[32:34], "big")
+    out = b""
+    while at + 7 <= len(session):
+        command, _, size = struct.unpack_from("!BIH", session, at)
+        if command == 2:
+            out += session[at + 7:at + 7 + size]
+        at += 7 + size
+    return out
+
+
+class Anytls(unittest.IsolatedAsyncioTestCase):
+    async def start(self, thing):
+        await thing.start()
+        return thing
+
+    async def side(self, program, *words):
+        started = await Side(*words, program=program).start()
+        self.addAsyncCleanup(started.end)
+        return started
+
+    async def proxy(self, *words, password="right", fallback=()):
+        server = await self.side(SERVER, "-l", "127.0.0.1:0", "-p", "right", *fallback)
+        return await self.side(CLIENT, "-l", "127.0.0.1:0", "-s", server.address, "-p", password, "-pin", server.hash, *words)
+
+    async def associate(self, proxy):
+        """Where datagrams go, and the connection that keeps the association."""
+        host, port = proxy.address.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        self.addCleanup(writer.close)
+        writer.write(b"\5\1\0")
+        self.assertEqual(await reader.readexactly(2), b"\5\0")
+        writer.write(b"\5\3\0\1" + bytes(6))
+        reply = await asyncio.wait_for(reader.readexactly(10), PATIENCE)
+        self.assertEqual(reply[:4], b"\5\0\0\1")
+        near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(near.close)
+        near.setblocking(False)
+        near.bind(("127.0.0.1", 0))
+        return near, ("127.0.0.1", int.from_bytes(reply[8:], "big"))
+
+    async def test_datagrams_by_one_stream_or_one_for_each_target(self):
+        loop = asyncio.get_running_loop()
+        for words, sockets in (([], 1), (["--uot", "1"], 1), (["--uot", "2"], 1), (["--uot", "2", "--uot-connect"], 2)):
+            with self.subTest(words=words):
+                targets = [await self.start(Echo()) for _ in range(2)]
+                near, there = await self.associate(await self.proxy(*words))
+                for number in range(3):
+                    for target in targets:
+                        head = b"\0\0\0\1\x7f\0\0\1" + target.port.to_bytes(2, "big")
+                        await loop.sock_sendto(near, head + b"%d" % number, there)
+                        answer = await asyncio.wait_for(loop.sock_recv(near, 2000), PATIENCE)
+                        self.assertEqual(answer, head + b"echo %d" % number)
+                self.assertEqual(len(targets[0].ports | targets[1].ports), sockets)
+                for target in targets:
+                    self.assertEqual(len(target.ports), 1)
+                    target.transport.close()
+
+    async def test_what_udp_over_tcp_looks_like_to_the_server(self):
+        where = b"\x7f\0\0\1\0\x09"
+        for words, name, request in (([], b"sp.v2.udp-over-tcp.arpa", b"\0"), (["--uot", "1"], b"sp.udp-over-tcp.arpa", b"\0" + where),
+                                     (["--uot-connect"], b"sp.v2.udp-over-tcp.arpa", b"\1\1" + where)):
+            with self.subTest(words=words):
+                fallback = await self.start(Recorder(answers=False))
+                # A password that the server does not know: what the client says is shown to us.
+                proxy = await self.proxy(*words, password="wrong", fallback=("--fallback", fallback.address))
+                near, there = await self.associate(proxy)
+                near.sendto(b"\0\0\0\1" + where + b"hello", there)
+                await fallback.until(lambda: payload_of(fallback.had).endswith(b"hello"))
+                self.assertEqual(fallback.had[:32], hashlib.sha256(b"wrong").digest())
+                said = payload_of(fallback.had)
+                self.assertEqual(said[:2 + len(name)], b"\3" + bytes([len(name)]) + name)
+                self.assertEqual(said[4 + len(name):][:len(request)], request)
+
+    async def test_what_is_not_anytls_is_relayed(self):
+        fallback = await self.start(Recorder(answers=True))
+        server = await self.side(SERVER, "-l", "127.0.0.1:0", "-p", "right", "--fallback", fallback.address)
+        host, port = server.address.split(":")
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=trusting)
+        content = b"GET / HTTP/1.1\r\nHost: somebody.test\r\n\r\n" + os.urandom(100_000)
+        writer.write(content)
+        self.assertEqual(await asyncio.wait_for(reader.readexactly(len(content)), PATIENCE), content)
+        writer.close()
+        self.assertEqual(bytes(fallback.had), content)
+
+    async def test_a_fallback_that_is_away_ends_the_connection(self):
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            server = await self.side(SERVER, "-l", "127.0.0.1:0", "-p", "right", "--fallback", "127.0.0.1:%d" % closed.getsockname()[1])
+            host, port = server.address.split(":")
+            trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=trusting)
+            writer.write(b"GET / HTTP/1.1\r\nHost: somebody.test\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                self.assertEqual(await asyncio.wait_for(reader.read(), PATIENCE), b"")
+            writer.close()
+
+    async def test_usage(self):
+        for program, *words in ((CLIENT, "-s", "a:1", "-p", "x", "--uot", "3"), (CLIENT, "-s", "a:1", "-p", "x", "--uot", "1", "--uot-connect"),
+                                (CLIENT, "-s", "a:1", "-p", "x", "--uot"), (SERVER, "-p", "x", "--fallback")):
+            done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 2, words)
+        done = subprocess.run([SERVER, "-l", "127.0.0.1:0", "-p", "x", "--fallback", "nonsense"], capture_output=True, text=True,
+                              check=False, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("-fallback", done.stderr)
+
+
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1] + sys.argv[2:], warnings="ignore")  # a transport that is aborted stays open
+    unittest.main(argv=sys.argv[:1] + sys.argv[4:], warnings="ignore")  # a transport that is aborted stays open
