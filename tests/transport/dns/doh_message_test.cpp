@@ -40,6 +40,7 @@ TEST_CASE("doh_message: requests of HTTP/1.1", "[transport][dns][doh]") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error() == errc::invalid_argument);
   CHECK_FALSE(append_doh_request(out, {"dns.test", "no path"}, {}));
+  CHECK_FALSE(append_doh_request(out, {"dns.test", "no path"}, as_bytes("abc")));
   CHECK(out.empty());
 }
 
@@ -108,6 +109,9 @@ TEST_CASE("doh_message: a reply without content, and one that ends with its conn
   CHECK(empty.is_done());
   CHECK(empty.receive_end());
   CHECK(empty.message().empty());
+  doh_reply_reader at_once;
+  CHECK(at_once.receive(as_bytes(head + "Content-Length: 0\r\n\r\n")));
+  CHECK(at_once.is_done());
   doh_reply_reader open;
   CHECK(open.receive(as_bytes(head + "\r\nab")) == head.size() + 4);
   CHECK_FALSE(open.is_done());

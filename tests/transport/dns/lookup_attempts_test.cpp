@@ -216,3 +216,32 @@ TEST_CASE("lookup attempts: the case of names where it is shuffled, and where no
                            })
                   .error());
 }
+
+TEST_CASE("lookup attempts: what failed of both families says more than a silence",
+          "[transport][dns]") {
+  simple_world world;
+  world.wanted = {.https = false};
+  const auto fails = [](const asked& query) {
+    return said{dns_world::message(with_code(query, dns_response_code::refused))};
+  };
+  for (const dns_type family : {dns_type::a, dns_type::aaaa}) {
+    // At once, and when the other has long been given up.
+    CHECK(world.ask([&](const asked& query) {
+      return query.query.question->type == family ? fails(query) : said{};
+    }) == message_of(errc::name_server_failed));
+    std::size_t asked_for = 0;
+    CHECK(world.ask([&](const asked& query) {
+      if (query.query.question->type != family) return said{};
+      if (query.route.by_stream) return said{{1s, make_error_code(errc::unreachable)}};
+      if (++asked_for < 3) return said{};
+      return said{world.changed(query, cut_short, 5900ms)};
+    }) == message_of(errc::unreachable));
+  }
+}
+
+TEST_CASE("lookup attempts: an address that is there twice", "[transport][dns]") {
+  simple_world world;
+  world.zone.ip("example.org", "192.0.2.1").ip("example.org", "192.0.2.2");
+  CHECK(world.ask([&](const asked& query) { return said{world.honest(query)}; }) ==
+        "192.0.2.1 192.0.2.2");
+}

@@ -317,6 +317,54 @@ TEST_CASE("lookup: as many services and as many names as the limits", "[transpor
   CHECK(names(limits::max_dns_targets + 1) == limits::max_dns_targets);
 }
 
+TEST_CASE("lookup: the owner as target is the prefixed name where there is one",
+          "[transport][dns]") {
+  // RFC 9460 section 2.5: "." stands for the owner of the record, prefix and all.
+  dns_world world;
+  world.wanted.port = 8443;
+  world.zone.ip("example.org", "192.0.2.1").ip("_8443._https.example.org", "192.0.2.7");
+  world.zone.https("_8443._https.example.org", {.priority = 1}).soa(".", 60);
+  CHECK(text(world.resolve("example.org").found().services) ==
+        "1 _8443._https.example.org. @192.0.2.7");
+}
+
+TEST_CASE("lookup: of two aliases one is followed, by chance", "[transport][dns]") {
+  dns_world world;
+  world.zone.ip("a.example", "192.0.2.1").ip("b.example", "192.0.2.2").soa(".", 60);
+  for (const char* each : {"a.example", "b.example"})
+    world.zone.https("example.org", {.priority = 0, .target = name(each)});
+  std::set<std::string> followed;
+  for (int i = 0; i < 40; ++i) followed.insert(text(world.resolve("example.org").found().services));
+  CHECK(followed ==
+        std::set<std::string>{"65535 a.example. @192.0.2.1", "65535 b.example. @192.0.2.2"});
+}
+
+TEST_CASE("lookup: hints of the families that are wanted", "[transport][dns]") {
+  dns_world world;
+  world.zone.ip("example.org", "192.0.2.1").ip("example.org", "2001:db8::1").soa(".", 60);
+  world.zone.https("example.org", {.priority = 1,
+                                   .target = name("away.example"),
+                                   .ipv4_hints = {address::parse_ip("198.51.100.9", 0).value()},
+                                   .ipv6_hints = {address::parse_ip("2001:db8::9", 0).value()}});
+  const auto hinted = [&](bool ipv4, bool ipv6) {
+    world.wanted = {.ipv4 = ipv4, .ipv6 = ipv6};
+    return text(world.resolve("example.org").found().services.at(0).addresses);
+  };
+  CHECK(hinted(true, true) == "2001:db8::9 198.51.100.9");
+  CHECK(hinted(true, false) == "198.51.100.9");
+  CHECK(hinted(false, true) == "2001:db8::9");
+}
+
+TEST_CASE("lookup: one name of two services is asked about once", "[transport][dns]") {
+  dns_world world;
+  world.zone.ip("example.org", "192.0.2.1").ip("t.example", "192.0.2.2").soa(".", 60);
+  for (const std::uint16_t priority : {std::uint16_t{1}, std::uint16_t{2}})
+    world.zone.https("example.org", {.priority = priority, .target = name("t.example")});
+  CHECK(text(world.resolve("example.org").found().services) ==
+        "1 t.example. @192.0.2.2; 2 t.example. @192.0.2.2");
+  CHECK(world.count(dns_type::a) == 2);
+}
+
 TEST_CASE("lookup: the patience with what is late", "[transport][dns]") {
   dns_world world;
   world.zone.ip("example.org", "192.0.2.1").ip("example.org", "2001:db8::1").soa(".", 60);

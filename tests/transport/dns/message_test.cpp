@@ -156,10 +156,10 @@ TEST_CASE("dns_message: a pointer has fourteen bits", "[transport][dns]") {
   auto message = octets("0000 8180 0000 0003 0000 0000 00 0101 0001 00000000 2f00");
   message.resize(message.size() + 0x2f00);
   const std::size_t at = message.size();
-  for (const auto& part : {octets("01'a'00 0101 0001 00000000 0000"),
-                           std::vector{static_cast<std::byte>(0xc0 | at >> 8),
-                                       static_cast<std::byte>(at)},
-                           octets("0101 0001 00000000 0000")})
+  for (const auto& part :
+       {octets("01'a'00 0101 0001 00000000 0000"),
+        std::vector{static_cast<std::byte>(0xc0 | at >> 8), static_cast<std::byte>(at)},
+        octets("0101 0001 00000000 0000")})
     message.insert(message.end(), part.begin(), part.end());
   const auto decoded = decode_dns_message(message);
   REQUIRE(decoded);
