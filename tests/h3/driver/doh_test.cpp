@@ -40,6 +40,10 @@ struct doh_world : tests::world {
     if (visit.method == "GET") visit.query = testkit::query_in_path(visit.path);
     authority = on.authority();
     log.push_back(visit);
+    if (rejects != 0) {
+      --rejects;
+      co_return on.reset(rejects_with);
+    }
     if (held) co_await held->async_wait(tests::use_tuple);
     const doh_reply reply = says ? says(visit) : testkit::answer_doh(zone, visit);
     h3::field_section fields;
@@ -81,7 +85,9 @@ struct doh_world : tests::world {
   std::function<doh_reply(const doh_visit&)> says;
   std::vector<doh_visit> log;
   std::optional<asio::steady_timer> held;  ///< Answers wait for it.
-  bool cuts = false;                       ///< The server stops in the middle of an answer.
+  h3::error_code rejects_with = h3::error_code::request_rejected;
+  unsigned rejects = 0;  ///< So many requests, untouched.
+  bool cuts = false;     ///< The server stops in the middle of an answer.
   std::optional<transport::address> way_there;
   std::string authority;
   std::shared_ptr<h3::doh_exchange> exchange;
@@ -187,6 +193,9 @@ class crossroads {
     return transport::address::loopback_v4(front_.local_endpoint().port());
   }
 
+  /// Sockets that have sent so far: each connection has its own.
+  std::size_t clients() const noexcept { return ways_.size(); }
+
   std::uint16_t port_of_server = 0;
 
  private:
@@ -257,6 +266,7 @@ struct changing_world : doh_world {
     std::error_code error;
     bool is_over = false;
     std::size_t size = 0;
+    std::chrono::seconds age{0};
   };
   /// To the server as the one who asks sees it, without a resolver that would ask again.
   std::shared_ptr<query> begin() {
@@ -266,7 +276,9 @@ struct changing_world : doh_world {
     exchange->async_exchange(std::move(message), [out](std::error_code error, auto reply) {
       out->error = error;
       out->is_over = true;
-      if (reply) out->size = reply->message.size();
+      if (!reply) return;
+      out->size = reply->message.size();
+      out->age = reply->age;
     });
     return out;
   }
@@ -298,7 +310,7 @@ TEST_CASE("h3 doh: a server that ended between two queries", "[h3][dns][doh]") {
 }
 
 TEST_CASE("h3 doh: a connection that was idle for too long", "[h3][dns][doh]") {
-  changing_world on(50ms);
+  changing_world on(500ms);
   CHECK_FALSE(on.end_of(on.begin()));
   CHECK(on.server.connection_count() == 1);
   on.run_until([&] { return on.server.connection_count() == 0; });
@@ -367,6 +379,48 @@ TEST_CASE("h3 doh: a connection that is lost under a query", "[h3][dns][doh]") {
     on.replace_server();
     CHECK_FALSE(on.end_of(on.begin()));
   }
+}
+
+TEST_CASE("h3 doh: a query that the server rejects is asked once more, elsewhere",
+          "[h3][dns][doh]") {
+  changing_world on;
+  on.rejects = 1;
+  CHECK_FALSE(on.end_of(on.begin()));
+  CHECK(on.log.size() == 2);
+  CHECK(on.roads.clients() == 2);
+  on.rejects = 2;
+  CHECK(on.end_of(on.begin()) == transport::condition::refused);
+  CHECK(on.log.size() == 4);
+  // What ends the request alone says nothing about the connection.
+  CHECK_FALSE(on.end_of(on.begin()));
+  on.rejects = 1;
+  on.rejects_with = h3::error_code::internal_error;
+  CHECK(on.end_of(on.begin()));
+  CHECK(on.log.size() == 6);
+}
+
+TEST_CASE("h3 doh: the age of an answer", "[h3][dns][doh][attack][P19]") {
+  changing_world on;
+  on.says = [&](const doh_visit& visit) {
+    auto reply = testkit::answer_doh(on.zone, visit);
+    reply.age = "100";
+    return reply;
+  };
+  const auto aged = on.begin();
+  CHECK_FALSE(on.end_of(aged));
+  CHECK(aged->age == 100s);
+}
+
+TEST_CASE("h3 doh: as many exchanges under way as the limit", "[h3][dns][doh]") {
+  changing_world on;
+  CHECK_FALSE(on.end_of(on.begin()));
+  on.hold();
+  std::vector<std::shared_ptr<changing_world::query>> all;
+  while (all.size() < transport::limits::max_dns_exchanges_in_line) all.push_back(on.begin());
+  CHECK(on.end_of(on.begin()) == errc::limit_exceeded);
+  for (const auto& each : all) CHECK_FALSE(each->is_over);
+  on.held.reset();
+  for (const auto& each : all) CHECK_FALSE(on.end_of(each));
 }
 
 TEST_CASE("h3 doh: a resolver asks again where the exchange gives up", "[h3][dns][doh]") {
