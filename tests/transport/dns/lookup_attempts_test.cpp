@@ -245,3 +245,14 @@ TEST_CASE("lookup attempts: an address that is there twice", "[transport][dns]")
   CHECK(world.ask([&](const asked& query) { return said{world.honest(query)}; }) ==
         "192.0.2.1 192.0.2.2");
 }
+
+TEST_CASE("lookup attempts: a host without addresses is that, whatever befell a service's",
+          "[transport][dns]") {
+  dns_world world;
+  world.zone.https("example.org", {.priority = 1, .target = name("t.example")}).soa(".", 60);
+  const auto& done = world.resolve("example.org", [&](const asked& query) {
+    if (query.query.question->name == name("example.org")) return said{world.honest(query)};
+    return said{dns_world::message(with_code(query, dns_response_code::refused))};
+  });
+  CHECK(done.error() == errc::name_not_found);
+}

@@ -7,6 +7,7 @@
 #include <asio/as_tuple.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -40,6 +41,7 @@ class scripted_server {
   struct step {
     std::size_t waits_for = 1;  ///< Octets from the client, at least.
     std::string says;
+    bool is_late = false;  ///< Not before the gate is opened.
   };
   struct script {
     std::vector<step> steps;
@@ -47,12 +49,14 @@ class scripted_server {
   };
 
   scripted_server(asio::io_context& context, std::vector<script> connections)
-      : connections_(std::move(connections)),
+      : gate_(context, asio::steady_timer::time_point::max()),
+        connections_(std::move(connections)),
         listener_(
             *transport::tcp_listener::listen(context.get_executor(), address::loopback_v4(0))) {
     asio::co_spawn(context, serve(), asio::detached);
   }
   address where() const { return listener_->local_address(); }
+  void open_gate() { gate_.expires_at(asio::steady_timer::time_point::min()); }
 
   std::size_t accepted = 0;
   std::size_t left = 0;  ///< Connections that the client ended.
@@ -71,6 +75,7 @@ class scripted_server {
           if (cut) co_return;
           had += size;
         }
+        if (next.is_late) co_await gate_.async_wait(quietly);
         const auto out = asio::buffer(next.says);
         const auto [failed, written] = co_await asio::async_write(*client, out, quietly);
         if (failed) co_return;
@@ -84,6 +89,7 @@ class scripted_server {
     }
   }
 
+  asio::steady_timer gate_;
   std::vector<script> connections_;
   std::unique_ptr<transport::stream_listener> listener_;
 };
@@ -170,10 +176,11 @@ TEST_CASE("doh: what nobody has asked for answers no later question",
     CHECK(server.left == 1);
   }
   SECTION("while nothing is asked") {
-    scripted_server server(on.context, scripts{{{{1, http("a")}, {0, http("evil")}}, false},
+    scripted_server server(on.context, scripts{{{{1, http("a")}, {0, http("evil"), true}}, false},
                                                {{{1, http("b")}}, false}});
     const auto exchange = doh_to(on, server);
     CHECK(carried(on, *exchange) == "a");
+    server.open_gate();
     on.run_until([&] { return server.left == 1; });
     CHECK(carried(on, *exchange) == "b");
   }
@@ -205,6 +212,17 @@ TEST_CASE("dns by stream: the length before a message", "[transport][dns]") {
   transport::stream_dns_exchange exchange(
       std::make_shared<transport::tcp_dialer>(on.context.get_executor()), address::loopback_v4(9));
   CHECK(carried(on, exchange, largest.size() + 1) == brackets(errc::message_too_large));
+}
+
+TEST_CASE("dns by stream: each query has a stream of its own", "[transport][dns]") {
+  world on;
+  using namespace std::string_literals;
+  scripted_server server(on.context, scripts{{{{22, "\0\1a"s}}, false}, {{{22, "\0\1b"s}}, false}});
+  transport::stream_dns_exchange exchange(
+      std::make_shared<transport::tcp_dialer>(on.context.get_executor()), server.where());
+  CHECK(carried(on, exchange) == "a");
+  CHECK(carried(on, exchange) == "b");
+  CHECK(server.accepted == 2);
 }
 
 TEST_CASE("dns by stream: as many streams to one server as the limit", "[transport][dns]") {

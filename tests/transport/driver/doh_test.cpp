@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/doh.hpp"
 
+#include <algorithm>
 #include <asio/bind_cancellation_slot.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <string>
@@ -119,6 +120,7 @@ TEST_CASE("doh: as many exchanges in line as the limit", "[transport][dns][doh]"
   on.names.reset();
   on.exchange.reset();
   on.run_until([&] { return ends.size() == room + 1; });
+  CHECK(std::ranges::count(ends, make_error_code(errc::limit_exceeded)) == 1);
 }
 
 TEST_CASE("doh: the age of an answer counts", "[transport][dns][doh][attack][P19]") {
