@@ -8,6 +8,7 @@
 #include <map>
 #include <string_view>
 
+#include "program/program.hpp"
 #include "strata/mux/core/anytls_uri.hpp"
 
 namespace {
@@ -44,19 +45,6 @@ std::size_t number_of(std::string_view flag, const std::string& text) {
   if (failure != std::errc() || end != text.data() + text.size())
     give_up(std::string(flag) + ": what is '" + text + "'?");
   return value;
-}
-
-strata::transport::certificate_hash hash_of(const std::string& text) {
-  strata::transport::certificate_hash made{};
-  const bool fits = text.size() == 2 * made.size();
-  for (std::size_t i = 0; fits && i < made.size(); ++i) {
-    unsigned value = 0;
-    const char* const at = text.data() + 2 * i;
-    if (std::from_chars(at, at + 2, value, 16).ptr != at + 2) give_up("-pin: not a SHA-256");
-    made[i] = static_cast<std::byte>(value);
-  }
-  if (!fits) give_up("-pin: not a SHA-256");
-  return made;
 }
 
 /// What a URI says; flags on the command line win.
@@ -112,7 +100,8 @@ arguments parse_arguments(int count, char** values) {
     }
   }
   if (out.server.starts_with("anytls://")) apply_uri(out);
-  if (!pin.empty()) out.pin = hash_of(pin);
+  if (!pin.empty()) out.pin = program::hash_of(pin);
+  if (!pin.empty() && !out.pin) give_up("-pin: not a SHA-256");
   if (!min_idle.empty()) out.min_idle = number_of("-min-idle", min_idle);
   if (!check.empty()) out.idle_check = std::chrono::seconds(number_of("-idle-check", check));
   if (!timeout.empty())

@@ -12,6 +12,7 @@
 #include <iostream>
 
 #include "arguments.hpp"
+#include "program/program.hpp"
 #include "relay/relay.hpp"
 #include "socks5/socks5.hpp"
 #include "strata/mux/anytls.hpp"
@@ -26,21 +27,10 @@ namespace {
 
 using namespace strata;
 using namespace std::chrono_literals;
+using program::value_or_exit;
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 constexpr auto greeting_limit = 10s;
-
-template <class Result>
-auto value_or_exit(Result result, const std::string& what) {
-  if (result) return std::move(*result);
-  const auto& error = result.error();
-  if constexpr (requires { error.text; }) {
-    std::cerr << "anytls-client: " << what << ": " << error.text << "\n";
-  } else {
-    std::cerr << "anytls-client: " << what << ": " << error.message() << "\n";
-  }
-  std::exit(1);
-}
 
 transport::tls_context make_tls(const arguments& given) {
   transport::tls_client_options options;
@@ -132,6 +122,7 @@ asio::awaitable<void> accept_all(transport::tcp_listener& listener, proxy& throu
 }  // namespace
 
 int main(int count, char** values) {
+  program::name = "anytls-client";
   const arguments given = parse_arguments(count, values);
   asio::io_context context(1);
   // Before anybody is told that the proxy is there: a signal from then on ends it in order.

@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "arguments.hpp"
+#include "program/program.hpp"
 #include "relay/relay.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/transport/core/error.hpp"
@@ -25,31 +26,10 @@ namespace {
 
 using namespace strata;
 using namespace std::chrono_literals;
+using program::value_or_exit;
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 constexpr auto dial_limit = 10s;
-
-template <class Result>
-auto value_or_exit(Result result, const std::string& what) {
-  if (result) return std::move(*result);
-  const auto& error = result.error();
-  if constexpr (requires { error.text; }) {
-    std::cerr << "anytls-server: " << what << ": " << error.text << "\n";
-  } else {
-    std::cerr << "anytls-server: " << what << ": " << error.message() << "\n";
-  }
-  std::exit(1);
-}
-
-void print_hash(const transport::certificate_hash& hash) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const std::byte each : hash) {
-    text += digits[std::to_integer<unsigned>(each) >> 4];
-    text += digits[std::to_integer<unsigned>(each) & 15];
-  }
-  std::cout << "certificate SHA-256 " << text << "\n";
-}
 
 transport::tls_context make_tls(const arguments& given, const transport::address& listen) {
   transport::tls_server_options options;
@@ -62,7 +42,7 @@ transport::tls_context make_tls(const arguments& given, const transport::address
     const auto made = value_or_exit(
         transport::make_self_signed_certificate(std::span(names).first(count)), "certificate");
     options.credentials.push_back(made.credential());
-    print_hash(made.sha256);
+    program::print_hash(made.sha256);
   }
   if (!given.keylog.empty())
     options.keylog = value_or_exit(transport::make_keylog_file(given.keylog), "-keylog");
@@ -133,6 +113,7 @@ asio::awaitable<void> accept_all(mux::anytls_listener& listener, service& by) {
 }  // namespace
 
 int main(int count, char** values) {
+  program::name = "anytls-server";
   const arguments given = parse_arguments(count, values);
   asio::io_context context(1);
   // Before anybody is told that the server is there: a signal from then on ends it in order.
