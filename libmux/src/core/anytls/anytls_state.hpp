@@ -149,6 +149,8 @@ class anytls_state {
   void announce_room();
   void report(stream& of, std::string_view refusal);
   void start_opening(stream& of, bool was_silent);
+  void hold_end(stream& of);
+  void stop_holding(stream& of) noexcept;
 
   // Their ends.
   void let_reading_go(stream& of);
@@ -206,6 +208,7 @@ class anytls_state {
   intrusive_ring<stream, anytls::silent_tag> silent_;  ///< Nothing came since the peer was told.
   intrusive_ring<stream, anytls::report_tag> unreported_;
   intrusive_ring<stream, anytls::hold_tag> holding_;
+  intrusive_ring<stream, anytls::hold_tag> holding_answered_;  ///< Those that were answered.
   intrusive_ring<stream, anytls::planned_tag> planned_;  ///< Named by the list that is out.
 
   // The frame that is coming in.

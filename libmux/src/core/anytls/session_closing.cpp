@@ -120,6 +120,7 @@ std::optional<time_point> anytls_state::next_timeout() const {
   if (!settings_done_) consider(first_packet_deadline_);
   if (!unreported_.empty()) consider(unreported_.first()->report_deadline);
   if (!holding_.empty()) consider(holding_.first()->hold_deadline);
+  if (!holding_answered_.empty()) consider(holding_answered_.first()->hold_deadline);
   if (idle_since_ && config_.idle_timeout.count() != 0)
     consider(*idle_since_ + config_.idle_timeout);
   return next;
@@ -182,10 +183,12 @@ void anytls_state::expire_streams() {
     fail_stream(*opening_.first(), transport::errc::timed_out);
   while (!unreported_.empty() && unreported_.first()->report_deadline <= now_)
     report(*unreported_.first(), {});
-  while (!holding_.empty() && holding_.first()->hold_deadline <= now_) {
-    stream& of = *holding_.pop_front();
-    of.fin_due = of.cut_short = true;
-    update_output(of);
+  for (auto* ring : {&holding_, &holding_answered_}) {
+    while (!ring->empty() && ring->first()->hold_deadline <= now_) {
+      stream& of = *ring->pop_front();
+      of.fin_due = of.cut_short = true;
+      update_output(of);
+    }
   }
   const bool is_idle = idle_since_ && config_.idle_timeout.count() != 0 &&
                        now_ >= *idle_since_ + config_.idle_timeout;
@@ -204,7 +207,7 @@ void anytls_state::give_up(stream& of) {
   of.stopped = true;
   drop_unread(of);
   if (of.fin_asked) {
-    holding_.erase(of);
+    stop_holding(of);
     of.fin_due = true;
     update_output(of);
     return;
@@ -230,7 +233,7 @@ void anytls_state::leave_timers(stream& of) noexcept {
   opening_.erase(of);
   silent_.erase(of);
   unreported_.erase(of);
-  holding_.erase(of);
+  stop_holding(of);
 }
 
 void anytls_state::fail_stream(stream& of, std::error_code cause) {
@@ -304,6 +307,7 @@ void anytls_state::end_streams() {
   }
   while (untold_.pop_front() != nullptr) {}
   while (holding_.pop_front() != nullptr) {}
+  while (holding_answered_.pop_front() != nullptr) {}
   intrusive_ring<stream, anytls::hold_tag> all;
   streams_.for_each([&all](stream& of) { all.push_back(of); });
   while (stream* const of = all.pop_front()) {

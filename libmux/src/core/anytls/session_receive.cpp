@@ -338,10 +338,10 @@ bool anytls_state::is_overrun(const stream& of) const noexcept {
 void anytls_state::deliver(stream& to, bytes piece) {
   statistics_.payload_received += piece.size();
   glitches_.pay_back();
-  if (holding_.holds(to) && config_.finish_hold.count() != 0) {
-    holding_.erase(to);
-    to.hold_deadline = now_ + config_.finish_hold;
-    holding_.push_back(to);
+  if (holding_.holds(to)) {
+    hold_end(to);
+  } else if (!to.fin_asked) {
+    to.answered = to.unsent.size() == 0;
   }
   if (to.stopped) return;
   const std::size_t before = to.unread.size();

@@ -90,6 +90,7 @@ result<std::size_t> anytls_state::write(std::uint32_t id, std::span<const bytes>
   }
   const std::size_t taken = of->unsent.size() - before;
   copied_ += taken;
+  if (taken != 0) of->answered = false;
   if (taken != 0 && !of->has_written) {
     of->has_written = true;
     of->first_write = taken;
@@ -222,12 +223,24 @@ result<void> anytls_state::finish(std::uint32_t id, time_point now) {
   report(*of, {});
   if (!is_client()) {
     of->fin_due = true;
-  } else if (config_.finish_hold.count() != 0) {
-    of->hold_deadline = now_ + config_.finish_hold;
-    holding_.push_back(*of);
+  } else {
+    hold_end(*of);
   }
   update_output(*of);
   return {};
+}
+
+/// The end waits for the peer's, from now on; or the wait begins anew.
+void anytls_state::hold_end(stream& of) {
+  stop_holding(of);
+  const auto patience = of.answered ? config_.answered_hold : config_.finish_hold;
+  if (patience.count() == 0) return;
+  of.hold_deadline = now_ + patience;
+  (of.answered ? holding_answered_ : holding_).push_back(of);
+}
+
+void anytls_state::stop_holding(stream& of) noexcept {
+  (of.answered ? holding_answered_ : holding_).erase(of);
 }
 
 void anytls_state::reset(std::uint32_t id) {

@@ -37,6 +37,7 @@ struct stream : ring_link<struct accept_tag>,
   // Ends. Each of them ends both directions.
   bool fin_received = false;
   bool fin_asked = false;  ///< The application writes no more.
+  bool answered = false;   ///< Until then: the last bytes that went either way were the peer's.
   bool fin_due = false;    ///< The peer is to be told, behind what was written.
   bool fin_sent = false;   ///< It was, or need not be.
   bool given_up = false;   ///< By the application, before it had finished.

@@ -108,8 +108,11 @@ struct anytls_config {
   std::chrono::milliseconds synack_timeout = limits::anytls::synack_timeout;
 
   /// A client that has finished waits for the end of what it reads before it says so, because that
-  /// ends both directions; but only for so long since the last byte.
+  /// ends both directions; but only for so long since the last byte, ...
   std::chrono::milliseconds finish_hold = limits::anytls::finish_hold;
+  /// ... and only for so long when the last bytes before it finished were the peer's: whoever
+  /// finishes behind an answer has gone, as a rule, and who finishes before it waits for it.
+  std::chrono::milliseconds answered_hold = limits::anytls::answered_hold;
 };
 
 }  // namespace core

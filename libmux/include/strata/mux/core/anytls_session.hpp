@@ -95,7 +95,8 @@ class STRATA_MUX_API anytls_stream_view {
 
   /// Writes no more. A server ends the stream at once, behind what was written. A client does so
   /// when the peer has ended it or has sent nothing for anytls_config::finish_hold, since the end
-  /// cuts off what the peer still has to say. Again is not an error.
+  /// cuts off what the peer still has to say; or for answered_hold, if the peer had answered all
+  /// that was written. Again is not an error.
   result<void> finish(time_point now);
   /// Ends the stream at once; what was not sent is dropped. The peer cannot tell it from an end.
   void reset();

@@ -119,6 +119,8 @@ inline constexpr std::chrono::milliseconds liveness_timeout{3'000};
 inline constexpr std::chrono::milliseconds synack_timeout{10'000};
 inline constexpr std::chrono::milliseconds report_timeout{2'000};
 inline constexpr std::chrono::milliseconds finish_hold{30'000};
+/// The same when the peer had answered what was written.
+inline constexpr std::chrono::milliseconds answered_hold{1'000};
 inline constexpr std::chrono::milliseconds idle_timeout{600'000};
 inline constexpr std::chrono::milliseconds flush_timeout{5'000};
 /// A carrier that takes longer to be dialled is given up, and counts as dead on arrival.
