@@ -20,7 +20,7 @@ class page_store {
   static constexpr std::size_t page_size = 16 * 1024;
   using page = std::array<std::byte, page_size>;
 
-  explicit page_store(std::size_t kept = 64) : kept_(kept) { free_.reserve(kept); }
+  explicit page_store(std::size_t kept = 16) : kept_(kept) { free_.reserve(kept); }
 
   /// Throws std::bad_alloc when there is no memory.
   std::unique_ptr<page> take() {

@@ -94,7 +94,7 @@ void tls_connection::on_state(const SSL* ssl, int where, int value) {
 
 void tls_connection::receive(time_point now, bytes input) {
   now_ = now;
-  touch();
+  touch(input.size());
   if (is_over() || read_end_) return;
   io_.lend(input);
   drive();
@@ -207,13 +207,16 @@ std::optional<time_point> tls_connection::next_timeout() const {
   return next;
 }
 
-void tls_connection::touch() {
+void tls_connection::touch(std::size_t moved) {
   holds_memory_ = true;
-  quiet_at_ = now_ + limits::tls_memory_kept_when_idle;
+  moved_ += moved;
+  quiet_at_ = now_ + (moved_ < tls_little_traffic ? tls_memory_kept_after_little
+                                                  : limits::tls_memory_kept_when_idle);
 }
 
 void tls_connection::release_memory() {
   holds_memory_ = false;
+  moved_ = 0;
   if (ssl_) [[maybe_unused]]
     const int freed = SSL_free_buffers(ssl_.get());  // Not those that hold something.
   forget_errors();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,6 +20,12 @@
 
 namespace strata::transport {
 inline namespace v0 {
+
+/// A connection that has moved less than so much since its buffers were taken keeps them only for
+/// this long, not for limits::tls_memory_kept_when_idle: most are set up and wait then, and those
+/// that are set up together would all hold theirs at once.
+inline constexpr std::size_t tls_little_traffic = 64 * 1024;
+inline constexpr std::chrono::milliseconds tls_memory_kept_after_little{50};
 
 struct tls_connection_options {
   /// A client's: whom to ask for and to verify, a DNS name or an IP literal.
@@ -118,7 +125,7 @@ class tls_connection {
   std::unique_ptr<page_store::page> take_page();
   std::size_t seal_all(std::span<const bytes> pieces, std::size_t most);
   void renew_key();
-  void touch();
+  void touch(std::size_t moved = 0);
   void fail(tls_failure failure);
   void fail_as_openssl_says();
   void signal(event what) { events_ |= 1u << static_cast<unsigned>(what); }
@@ -144,6 +151,7 @@ class tls_connection {
   time_point now_{};
   time_point handshake_deadline_{};
   time_point quiet_at_{};
+  std::size_t moved_ = 0;  ///< Bytes, either way, since memory was released.
   time_point control_window_{};
   unsigned control_records_ = 0;
   unsigned idle_calls_ = 0;

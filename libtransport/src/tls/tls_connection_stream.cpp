@@ -123,7 +123,7 @@ result<std::size_t> tls_connection::write(std::span<const bytes> pieces) {
   }
   renew_key();
   const std::size_t done = seal_all(pieces, std::min(total, room));
-  touch();
+  touch(done);
   if (done < total) wants_writable_ = true;
   if (done == 0) return std::unexpected(write_end_);
   return done;

@@ -480,12 +480,26 @@ TEST_CASE("tls_stream: buffers go when it is quiet and come back", "[transport][
     REQUIRE(pair.client.write("tick") == 4);
     pair.run();
     REQUIRE(pair.client.core.next_timeout().has_value());
-    CHECK(*pair.client.core.next_timeout() == pair.now + limits::tls_memory_kept_when_idle);
-    pair.advance(limits::tls_memory_kept_when_idle - 1ns);
+    CHECK(*pair.client.core.next_timeout() == pair.now + tls_memory_kept_after_little);
+    pair.advance(tls_memory_kept_after_little - 1ns);
     CHECK(pair.client.core.next_timeout().has_value());
     pair.advance(1ns);
     CHECK_FALSE(pair.client.core.next_timeout().has_value());
     CHECK_FALSE(pair.server.core.next_timeout().has_value());
   }
   CHECK(pair.server.received == "tickticktick");
+}
+
+TEST_CASE("tls_stream: buffers stay longer behind more traffic", "[transport][tls]") {
+  for (const std::size_t size : {tls_little_traffic - 1, tls_little_traffic}) {
+    auto pair = connected();
+    pair.advance(limits::tls_memory_kept_when_idle);  // What the handshake moved is forgotten.
+    const bool is_little = size < tls_little_traffic;
+    REQUIRE(pair.client.write(std::string(size, 'x')) == size);
+    pair.run();
+    CHECK(*pair.client.core.next_timeout() ==
+          pair.now + (is_little ? tls_memory_kept_after_little : duration(1s)));
+    pair.advance(limits::tls_memory_kept_when_idle);
+    CHECK_FALSE(pair.client.core.next_timeout().has_value());
+  }
 }
