@@ -19,6 +19,11 @@ namespace {
 constexpr unsigned lists_per_flush = 4;
 constexpr std::size_t most_pieces = buffer_list<asio::const_buffer>::capacity;
 
+/// A deadline handled so long after its time tells of this process, not of the peer; then what
+/// waits in the carrier has so long to be read.
+constexpr duration late = std::chrono::milliseconds(250);
+constexpr duration grace = std::chrono::milliseconds(100);
+
 time_point clock_now() noexcept { return std::chrono::steady_clock::now(); }
 
 }  // namespace
@@ -85,11 +90,12 @@ void carrier_driver::read_later() {
 void carrier_driver::on_read(std::error_code error, std::size_t size) {
   if (dead_) return;
   reading_ = false;
-  const page input = std::move(page_);
+  page input = std::move(page_);
   if (carrier_ == nullptr) return;
   if (error) return lose_input(error);
   const time_point now = clock_now();
-  core_.receive(now, bytes(input.span()).first(size));
+  lent_ = std::move(input);
+  core_.receive(now, bytes(lent_.span()).first(size));
   end_turn(now);
 }
 
@@ -115,7 +121,6 @@ void carrier_driver::lose_carrier(std::error_code error) {
 
 void carrier_driver::end_turn(time_point now) {
   on_turn(now);
-  core_.release_input();
   schedule_flush();
 }
 
@@ -127,7 +132,12 @@ void carrier_driver::schedule_flush() {
 
 void carrier_driver::flush() {
   flush_scheduled_ = false;
-  if (dead_ || carrier_ == nullptr) return;
+  if (dead_) return;
+  if (lent_) {
+    core_.release_input();
+    lent_ = page();
+  }
+  if (carrier_ == nullptr) return;
   read_on();
   write_out();
   if (carrier_ == nullptr) return;
@@ -192,6 +202,7 @@ void carrier_driver::end_output() {
 
 void carrier_driver::arm_timer() {
   auto next = core_.next_timeout();
+  if (next && next == excused_) next = judged_at_;
   if (let_go_at_ && (!next || *let_go_at_ < *next)) next = let_go_at_;
   if (!next || (timer_armed_at_ && *timer_armed_at_ <= *next)) return;
   timer_armed_at_ = *next;
@@ -214,6 +225,12 @@ void carrier_driver::on_timer() {
   }
   const auto next = core_.next_timeout();
   if (!next || *next > now) return arm_timer();
+  if (now - *next > late && next != excused_) {
+    excused_ = next;
+    judged_at_ = now + grace;
+  }
+  if (next == excused_ && now < judged_at_) return arm_timer();
+  excused_.reset();
   core_.handle_timeout(now);
   end_turn(now);
 }
@@ -248,6 +265,7 @@ void carrier_driver::shutdown() noexcept {
   on_shutdown();
   const auto last = std::move(carrier_);
   page_ = page();
+  lent_ = page();
   timer_.reset();
 }
 

@@ -76,10 +76,14 @@ class carried final : public carried_core {
 /// write at a time, one timer. It is the turn of a driver on a byte stream (core.md), and decides
 /// nothing:
 ///   1. one clock reading, receive; 2. on_turn(): the derived driver drains events and serves what
-///   waits; 3. release_input; 4. handlers run from the ready list, then one flush writes.
+///   waits; 3. handlers run from the ready list; 4. release_input, then one flush writes.
+/// So whoever was told that there is something to read still reads it where the carrier put it.
 ///
 /// Reading waits for readability first, so that a quiet connection pins no memory. The carrier
 /// belongs to the same serial executor.
+///
+/// A deadline that this process handles late, because it did not run, is judged a moment later:
+/// what the peer sent in time is in the carrier, and is read first.
 class STRATA_TRANSPORT_API carrier_driver : public driver {
  public:
   const asio::any_io_executor& executor() const noexcept { return ready_.executor(); }
@@ -146,12 +150,15 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   page_pool pages_;
   carried_core& core_;
   page page_;
+  page lent_;  ///< Where the core's input is, until it is released.
   handler_memory read_memory_, write_memory_, timer_memory_;
   last_job flush_{[](driver& of) { static_cast<carrier_driver&>(of).flush(); }};
   asio::cancellation_slot stop_reading_;
   std::optional<asio::steady_timer> timer_;
   std::optional<time_point> timer_armed_at_;
   std::optional<time_point> let_go_at_;
+  std::optional<time_point> excused_;  ///< A deadline of the core's that was handled late, ...
+  time_point judged_at_{};             ///< ... and when it counts.
   bool reading_ = false;
   bool input_ended_ = false;
   bool writing_ = false;
