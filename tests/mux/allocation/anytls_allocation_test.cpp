@@ -75,5 +75,5 @@ TEST_CASE("anytls: what idle sessions weigh", "[mux][anytls][allocation]") {
   REQUIRE(world.dialer->statistics().idle == 101);
   const std::size_t each = ((held_bytes() - before) / 100 - 2 * carrier) / 2;
   WARN("one end of an idle session: " << each << " bytes");
-  CHECK(each < 32 * 1024);
+  CHECK(each < 8 * 1024);
 }

@@ -177,6 +177,7 @@ class anytls_state {
   void queue_alert(std::string_view text);
   void lose_carrier(const close_reason& reason);
   void out_of_memory();
+  void release_memory() noexcept;
   /// What commands and input have made due: at the end of each.
   void conclude();
 
@@ -209,7 +210,7 @@ class anytls_state {
   intrusive_ring<stream, anytls::report_tag> unreported_;
   intrusive_ring<stream, anytls::hold_tag> holding_;
   intrusive_ring<stream, anytls::hold_tag> holding_answered_;  ///< Those that were answered.
-  intrusive_ring<stream, anytls::planned_tag> planned_;  ///< Named by the list that is out.
+  intrusive_ring<stream, anytls::planned_tag> planned_;        ///< Named by the list that is out.
 
   // The frame that is coming in.
   std::array<std::byte, frame_header::encoded_size> header_{};

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 
 #include "core/anytls/frame.hpp"
 #include "core/anytls/stream.hpp"
@@ -24,7 +25,7 @@ class output_plan {
   };
 
   std::size_t size() const noexcept { return count_; }
-  const entry& operator[](std::size_t index) const noexcept { return entries_[index]; }
+  const entry& operator[](std::size_t index) const noexcept { return frames_->entries[index]; }
   void clear() noexcept {
     count_ = 0;
     rest = control = 0;
@@ -32,31 +33,40 @@ class output_plan {
 
   /// There is room for a frame with payload, in here and in `pieces`.
   bool has_room(const piece_list& pieces) const noexcept {
-    return count_ != entries_.size() && pieces.room() >= 2 &&
+    return count_ != limits::anytls::max_batch_frames && pieces.room() >= 2 &&
            pieces.size() < limits::anytls::max_batch_bytes;
   }
   /// Adds a frame and its header, which may still be changed by set_length(). Needs has_room().
-  entry& add(const entry& added, piece_list& pieces) noexcept {
+  /// Throws std::bad_alloc.
+  entry& add(const entry& added, piece_list& pieces) {
+    if (!frames_) frames_ = std::make_unique<frames>();
     std::byte* const place = place_of(count_);
     encode(added.header, place);
     pieces.add({place, frame_header::encoded_size});
-    return entries_[count_++] = added;
+    return frames_->entries[count_++] = added;
   }
   void set_length(entry& of, std::size_t length) noexcept {
     of.header.length = static_cast<std::uint16_t>(length);
-    encode(of.header, place_of(static_cast<std::size_t>(&of - entries_.data())));
+    encode(of.header, place_of(static_cast<std::size_t>(&of - frames_->entries.data())));
   }
+
+  /// Nothing is planned, and nothing will be for a while.
+  void release_memory() noexcept { frames_.reset(); }
 
   std::size_t rest = 0;     ///< Bytes of the frame that had begun.
   std::size_t control = 0;  ///< Bytes of the session's frames.
 
  private:
   std::byte* place_of(std::size_t index) noexcept {
-    return encoded_.data() + index * frame_header::encoded_size;
+    return frames_->encoded.data() + index * frame_header::encoded_size;
   }
 
-  std::array<entry, limits::anytls::max_batch_frames> entries_;
-  std::array<std::byte, limits::anytls::max_batch_frames * frame_header::encoded_size> encoded_;
+  struct frames {
+    std::array<entry, limits::anytls::max_batch_frames> entries;
+    std::array<std::byte, limits::anytls::max_batch_frames * frame_header::encoded_size> encoded;
+  };
+
+  std::unique_ptr<frames> frames_;
   std::size_t count_ = 0;
 };
 

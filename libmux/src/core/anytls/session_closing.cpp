@@ -336,8 +336,19 @@ bool anytls_state::finished() const noexcept {
   return closed_ && !fallback_ && (carrier_ended_ || !flush_waits_);
 }
 
+/// Sessions wait in pools for most of their lives: what one without streams holds for those to come
+/// is given back, and taken again by the next stream. No stream has unread bytes, so none are lent.
+void anytls_state::release_memory() noexcept {
+  if (listed_ || records_.active() || !control_.empty()) return;
+  pages_.trim();
+  lent_.release_memory();
+  plan_.release_memory();
+  records_.release_memory();
+}
+
 /// The end of the last stream, and its bytes, may be in a packet that is still being sent.
 void anytls_state::conclude() {
+  if (live_ == 0) release_memory();
   if (closed_ || !draining_ || live_ != 0) return;
   if (!records_.active() && control_.empty() && begun_.is_complete()) close(now_);
 }

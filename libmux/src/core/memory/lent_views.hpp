@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 
 #include "strata/mux/core/limits.hpp"
 #include "strata/transport/core/bytes.hpp"
@@ -23,18 +23,24 @@ class lent_views {
     std::uint32_t next;
   };
 
-  bool full() const noexcept { return count_ == views_.size(); }
-  /// Not when full().
-  std::uint32_t add(transport::bytes lent) noexcept {
+  bool full() const noexcept { return count_ == limits::max_lent_views; }
+  /// Not when full(). Throws std::bad_alloc.
+  std::uint32_t add(transport::bytes lent) {
+    if (!views_) views_ = std::make_unique<view[]>(limits::max_lent_views);
     views_[count_] = {lent, none};
     return count_++;
   }
   view& operator[](std::uint32_t index) noexcept { return views_[index]; }
   const view& operator[](std::uint32_t index) const noexcept { return views_[index]; }
   void clear() noexcept { count_ = 0; }
+  /// Nothing is lent, and nothing will be for a while.
+  void release_memory() noexcept {
+    clear();
+    views_.reset();
+  }
 
  private:
-  std::array<view, limits::max_lent_views> views_;
+  std::unique_ptr<view[]> views_;
   std::uint32_t count_ = 0;
 };
 
