@@ -73,7 +73,7 @@ mux::anytls_dialer make_dialer(const asio::any_io_executor& executor, const argu
 struct proxy {
   mux::anytls_dialer dialer;
   bool udp_connect = false;
-  transport::page_pool pages{relay::page_size};
+  transport::page_pool pages{relay::page_size, relay::kept_pages};
 };
 
 asio::awaitable<void> serve_connect(std::unique_ptr<transport::stream> client, proxy& through,

@@ -65,7 +65,7 @@ mux::anytls_options make_options(const arguments& given) {
 
 struct service {
   transport::tcp_dialer dialer;
-  transport::page_pool pages{relay::page_size};
+  transport::page_pool pages{relay::page_size, relay::kept_pages};
 };
 
 asio::awaitable<void> serve(std::unique_ptr<mux::anytls_request> asked, service& by) {

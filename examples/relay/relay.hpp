@@ -20,8 +20,9 @@ struct options {
   std::shared_ptr<void> held = nullptr;
 };
 
-/// Pages of this size are borrowed while there is something to carry.
+/// Pages of this size are borrowed while there is something to carry; so few are kept for the next.
 inline constexpr std::size_t page_size = 128 * 1024;
+inline constexpr std::size_t kept_pages = 4;
 
 /// Carries bytes between the two, which run on one executor, until both directions have ended. An
 /// end in order is handed on and the other direction goes on; anything else resets both.
