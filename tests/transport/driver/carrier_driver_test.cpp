@@ -57,7 +57,7 @@ class tardy_stream final : public stream {
   std::vector<completion<io_signature>> waiting_;
 };
 
-/// Writes down what it is told; `most` steps end the run.
+/// Writes down what it is told, the first `most` steps, which end the run.
 struct watched_core final : carried_core {
   asio::io_context context;
   std::vector<std::string> steps;
@@ -66,6 +66,7 @@ struct watched_core final : carried_core {
   std::optional<time_point> next_deadline;  ///< After the first was judged.
 
   void note(std::string step) {
+    if (steps.size() == most) return;
     steps.push_back(std::move(step));
     if (steps.size() == most) context.stop();
   }
