@@ -37,20 +37,22 @@ class Proxy(targets.Accepting):
             return None
         with out:
             made.sendall(b"\5\0\0" + socks.encode("0.0.0.0", 0))
-            back = threading.Thread(target=self._copy, args=(out, made), daemon=True)
+            # Only the way back is changed: two changes of the same byte would undo each other in an echo.
+            back = threading.Thread(target=self._copy, args=(out, made, self.fault == "changes a byte"), daemon=True)
+            if self.fault == "ends both":
+                self._copy(made, out)
+                return None  # before a byte of the answer, however late that was noticed
             back.start()
             self._copy(made, out)
             back.join()
         return None
 
-    def _copy(self, source, sink):
+    def _copy(self, source, sink, changed=False):
         try:
             for piece in targets.pieces_of(source):
-                if self.fault == "changes a byte" and len(piece) > 100:
+                if changed and len(piece) > 100:
                     piece = piece[:50] + bytes((piece[50] ^ 1,)) + piece[51:]
                 sink.sendall(piece)
-            if self.fault == "ends both":
-                self._shut(source)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the scenario has gone
