@@ -12,12 +12,14 @@
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/stub_resolver.hpp"
 #include "testkit/dns_servers.hpp"
+#include "testkit/error_text.hpp"
 #include "world.hpp"
 
 using namespace strata;
 using namespace std::chrono_literals;
 using testkit::doh_reply;
 using testkit::doh_visit;
+using testkit::message_of;
 using transport::errc;
 
 namespace {
@@ -93,8 +95,6 @@ struct doh_world : tests::world {
   std::shared_ptr<h3::doh_exchange> exchange;
   std::unique_ptr<transport::stub_resolver> names;
 };
-
-std::string message_of(errc code) { return make_error_code(code).message(); }
 
 }  // namespace
 

@@ -18,6 +18,7 @@
 #include "mux/driver/memory_network.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/transport/core/digest.hpp"
+#include "testkit/run_awaitable.hpp"
 
 namespace strata::mux::testing {
 
@@ -47,20 +48,7 @@ struct anytls_world {
             network.dialer(), transport::target("server.test", 443), client_options(of_client))) {}
 
   /// Runs `what` until it is done; fails the test when it throws or takes too long.
-  void run(asio::awaitable<void> what) {
-    bool done = false;
-    asio::co_spawn(context, std::move(what), [&](std::exception_ptr failure) {
-      done = true;
-      if (failure) std::rethrow_exception(failure);
-    });
-    const auto until = std::chrono::steady_clock::now() + 20s;
-    context.restart();
-    while (!done && std::chrono::steady_clock::now() < until) {
-      if (context.stopped()) context.restart();
-      context.run_one_for(1s);
-    }
-    REQUIRE(done);
-  }
+  void run(asio::awaitable<void> what) { testkit::run_awaitable(context, std::move(what)); }
   /// Lets everything happen that needs no time.
   void settle() {
     do {

@@ -15,6 +15,7 @@
 #include "strata/mux/yamux.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/tcp.hpp"
+#include "testkit/run_awaitable.hpp"
 
 using namespace strata;
 using namespace std::chrono_literals;
@@ -37,16 +38,7 @@ struct session_pair {
   }
 
   /// Runs `what` until it is done; fails the test when it throws.
-  void run(asio::awaitable<void> what) {
-    bool done = false;
-    asio::co_spawn(context, std::move(what), [&](std::exception_ptr failure) {
-      done = true;
-      if (failure) std::rethrow_exception(failure);
-    });
-    const auto until = std::chrono::steady_clock::now() + 20s;
-    while (!done && std::chrono::steady_clock::now() < until) context.run_one_for(1s);
-    REQUIRE(done);
-  }
+  void run(asio::awaitable<void> what) { testkit::run_awaitable(context, std::move(what)); }
 
   asio::awaitable<void> connect() {
     asio::co_spawn(

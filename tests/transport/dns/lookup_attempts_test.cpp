@@ -7,10 +7,12 @@
 #include "dns_world.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/core/limits.hpp"
+#include "testkit/error_text.hpp"
 
 using namespace strata::transport;
 using namespace std::chrono_literals;
 using strata::testkit::dns_world;
+using strata::testkit::message_of;
 using strata::testkit::name;
 using strata::testkit::simple_world;
 using strata::testkit::with_code;
@@ -18,8 +20,6 @@ using asked = dns_world::asked;
 using said = std::vector<dns_world::said>;
 
 namespace {
-
-std::string message_of(errc code) { return make_error_code(code).message(); }
 
 /// How the queries went: 'd'atagram or 's'tream.
 std::string routes(const dns_world& world) {

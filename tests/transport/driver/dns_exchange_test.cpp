@@ -23,8 +23,8 @@
 
 using namespace strata;
 using namespace std::chrono_literals;
+using testkit::message_of;
 using testkit::name_server;
-using tests::message_of;
 using tests::server_tls;
 using tests::tls_to_server;
 using transport::address;

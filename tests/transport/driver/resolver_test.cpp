@@ -15,8 +15,8 @@
 
 using namespace strata;
 using namespace std::chrono_literals;
+using testkit::message_of;
 using testkit::name_server;
-using tests::message_of;
 using transport::address;
 using transport::errc;
 using world = tests::resolver_world;

@@ -9,6 +9,7 @@
 
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/resolver.hpp"
+#include "testkit/error_text.hpp"
 
 namespace strata::tests {
 
@@ -47,7 +48,5 @@ struct resolver_world {
 
   asio::io_context context;
 };
-
-inline std::string message_of(transport::errc code) { return make_error_code(code).message(); }
 
 }  // namespace strata::tests

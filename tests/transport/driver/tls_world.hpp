@@ -16,6 +16,7 @@
 #include "strata/transport/tcp.hpp"
 #include "strata/transport/tls_stream.hpp"
 #include "testkit/certificates.hpp"
+#include "testkit/run_awaitable.hpp"
 
 namespace strata::transport::tests {
 
@@ -82,16 +83,7 @@ struct tls_world {
   transport::target where(const std::string& host = "localhost") const {
     return {host, listener->local_address().port()};
   }
-  void run(asio::awaitable<void> what) {
-    bool done = false;
-    asio::co_spawn(context, std::move(what), [&](std::exception_ptr failure) {
-      done = true;
-      if (failure) std::rethrow_exception(failure);
-    });
-    const auto until = std::chrono::steady_clock::now() + 20s;
-    while (!done && std::chrono::steady_clock::now() < until) context.run_one_for(1s);
-    REQUIRE(done);
-  }
+  void run(asio::awaitable<void> what) { testkit::run_awaitable(context, std::move(what)); }
 
   asio::io_context context;
   std::unique_ptr<tls_listener> listener;
