@@ -1,65 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes over a finished handshake: order, back pressure, records, keys, and every way to end.
+// Bytes over a finished handshake: order, back pressure, records, keys, memory.
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "strata/transport/core/error.hpp"
-#include "tls_pair.hpp"
-
-namespace {
+#include "connected_pair.hpp"
 
 using namespace strata::transport;
 using namespace strata::transport::tests;
 using namespace std::chrono_literals;
 using event = tls_connection::event;
-
-struct contexts {
-  tls_context client;
-  tls_context server;
-};
-
-contexts both(tls_version version, std::size_t record_size = limits::tls_record_size) {
-  auto client = trusting_client();
-  auto server = test_server();
-  client.minimum_version = server.minimum_version = version;
-  client.maximum_version = server.maximum_version = version;
-  client.record_size = server.record_size = record_size;
-  return {made(make_tls_client_context(client)), made(make_tls_server_context(server))};
-}
-
-const contexts& tls13() {
-  static const contexts made_once = both(tls_version::tls13);
-  return made_once;
-}
-
-const contexts& tls12() {
-  static const contexts made_once = both(tls_version::tls12);
-  return made_once;
-}
-
-struct connected : tls_pair {
-  explicit connected(const contexts& of = tls13(), tls_pair_options options = {})
-      : tls_pair(of.client, of.server, std::move(options)) {
-    REQUIRE(shake_hands());
-    to_server.clear();
-    to_client.clear();
-  }
-};
-
-std::error_code read_error(tls_connection& core) {
-  std::byte octet{};
-  const auto count = core.read({&octet, 1});
-  return count ? std::error_code() : count.error();
-}
-
-std::error_code write_error(tls_connection& core) {
-  const bytes piece = as_bytes("x");
-  const auto count = core.write({&piece, 1});
-  return count ? std::error_code() : count.error();
-}
-
-}  // namespace
 
 TEST_CASE("tls_stream: bytes arrive in order, whatever the sizes", "[transport][tls]") {
   const bool old = GENERATE(false, true);
@@ -245,156 +195,6 @@ TEST_CASE("tls_stream: readable is an edge", "[transport][tls]") {
   CHECK(read_error(pair.server.core) == errc::eof);
 }
 
-TEST_CASE("tls_stream: an end on one side leaves the other direction open", "[transport][tls]") {
-  auto pair = connected();
-  REQUIRE(pair.client.write("last words") == 10);
-  REQUIRE(pair.client.core.finish().has_value());
-  CHECK(pair.client.core.finish().has_value());
-  CHECK(write_error(pair.client.core) == errc::write_finished);
-  pair.run();
-  CHECK(pair.server.received == "last words");
-  CHECK(pair.server.read_end == errc::eof);
-  CHECK(read_error(pair.server.core) == errc::eof);
-  CHECK(pair.client.core.output_ended());
-  CHECK_FALSE(pair.client.core.finished());
-  CHECK_FALSE(pair.server.core.finished());
-  const std::string answer = pattern(200'000);
-  for (std::size_t written = 0; written < answer.size();) {
-    written += pair.server.write(std::string_view(answer).substr(written));
-    pair.run();
-  }
-  CHECK(pair.client.received == answer);
-  REQUIRE(pair.server.core.finish().has_value());
-  pair.run();
-  CHECK(pair.client.read_end == errc::eof);
-  CHECK(pair.client.core.finished());
-  CHECK(pair.server.core.finished());
-  CHECK_FALSE(pair.client.saw(event::failed));
-}
-
-TEST_CASE("tls_stream: with TLS 1.2 the peer's end is both ends", "[transport][tls]") {
-  auto pair = connected(tls12());
-  REQUIRE(pair.client.write("last words") == 10);
-  REQUIRE(pair.client.core.finish().has_value());
-  pair.run();
-  CHECK(pair.server.received == "last words");
-  CHECK(pair.server.read_end == errc::eof);
-  CHECK(write_error(pair.server.core) == errc::closed_by_peer);
-  CHECK(pair.client.read_end == errc::eof);
-  CHECK(pair.client.core.finished());
-  CHECK(pair.server.core.finished());
-}
-
-TEST_CASE("tls_stream: an end of the carrier alone is truncation, and never an end",
-          "[transport][tls]") {
-  auto pair = connected();
-  REQUIRE(pair.client.write("some") == 4);
-  pair.run();
-  pair.end_carrier(pair.server);
-  CHECK(pair.server.received == "some");
-  CHECK(pair.server.read_end == errc::truncated);
-  CHECK_FALSE(pair.server.core.wants_input());
-  // The peer may still be reading.
-  REQUIRE(pair.server.write("answer") == 6);
-  pair.run();
-  CHECK(pair.client.received == "answer");
-  REQUIRE(pair.server.core.finish().has_value());
-  pair.run();
-  CHECK(pair.server.core.finished());
-}
-
-TEST_CASE("tls_stream: a record cut short is truncation too", "[transport][tls]") {
-  auto pair = connected();
-  REQUIRE(pair.client.write("whole") == 5);
-  REQUIRE(pair.client.write("half") == 4);
-  std::vector<std::byte> wire = take_output(pair.client.core, pair.now);
-  pair.server.core.receive(pair.now, bytes(wire).first(wire.size() - 1));
-  pair.server.core.release_input();
-  pair.end_carrier(pair.server);
-  CHECK(pair.server.received == "whole");
-  CHECK(pair.server.read_end == errc::truncated);
-}
-
-TEST_CASE("tls_stream: an end that comes while bytes are unread follows them", "[transport][tls]") {
-  auto pair = connected();
-  pair.server.reads = false;
-  REQUIRE(pair.client.write(pattern(30'000)) == 30'000);
-  const bool proven = GENERATE(true, false);
-  if (proven) REQUIRE(pair.client.core.finish().has_value());
-  pair.run();
-  pair.end_carrier(pair.server);
-  CHECK(pair.server.read_end == std::error_code());
-  pair.server.read_all();
-  CHECK(pair.server.received == pattern(30'000));
-  CHECK(pair.server.read_end == (proven ? errc::eof : errc::truncated));
-}
-
-TEST_CASE("tls_stream: a carrier that is lost lets what arrived be read", "[transport][tls]") {
-  const std::error_code reset = std::make_error_code(std::errc::connection_reset);
-  auto pair = connected();
-  pair.server.reads = false;
-  REQUIRE(pair.client.write("some") == 4);
-  pair.run();
-  REQUIRE(pair.server.write("never sent") == 10);
-  pair.server.core.carrier_lost(reset);
-  pair.server.read_all();
-  CHECK(pair.server.received == "some");
-  CHECK(pair.server.read_end == reset);
-  CHECK(write_error(pair.server.core) == reset);
-  CHECK(pair.server.core.finished());
-  CHECK(take_output(pair.server.core, pair.now).empty());
-  // What had ended in order stays so.
-  auto ended = connected();
-  REQUIRE(ended.client.core.finish().has_value());
-  ended.run();
-  ended.server.core.carrier_lost(reset);
-  CHECK(read_error(ended.server.core) == errc::eof);
-  CHECK(write_error(ended.server.core) == reset);
-}
-
-TEST_CASE("tls_stream: nothing is said to a carrier that is lost", "[transport][tls]") {
-  for (const bool old : {false, true}) {
-    auto pair = connected(old ? tls12() : tls13());
-    pair.server.reads = false;
-    REQUIRE(pair.client.write("some") == 4);
-    if (!old) REQUIRE(pair.client.core.update_keys(true).has_value());
-    REQUIRE(pair.client.core.finish().has_value());
-    pair.run();
-    pair.server.core.carrier_lost(std::make_error_code(std::errc::connection_reset));
-    pair.server.read_all();
-    CHECK(pair.server.received == "some");
-    CHECK(pair.server.read_end == errc::eof);
-    CHECK(pair.server.core.finished());
-    CHECK(take_output(pair.server.core, pair.now).empty());
-  }
-}
-
-TEST_CASE("tls_stream: reset gives up without a word", "[transport][tls]") {
-  auto pair = connected();
-  REQUIRE(pair.client.write("never sent") == 10);
-  pair.client.core.reset();
-  CHECK(pair.client.core.finished());
-  CHECK(read_error(pair.client.core) == errc::closed);
-  CHECK(write_error(pair.client.core) == errc::closed);
-  CHECK(pair.client.core.finish().error() == errc::closed);
-  CHECK(take_output(pair.client.core, pair.now).empty());
-  pair.client.core.reset();
-  pair.client.core.receive(pair.now, as_bytes("ignored"));
-  pair.client.core.release_input();
-  CHECK(read_error(pair.client.core) == errc::closed);
-}
-
-TEST_CASE("tls_stream: a write of the carrier that ended before a reset may be told after it",
-          "[transport][tls]") {
-  auto pair = connected();
-  REQUIRE(pair.client.write("on its way") == 10);
-  std::array<bytes, 4> pieces;
-  REQUIRE(pair.client.core.poll_output(pair.now, pieces) == 1);
-  pair.client.core.reset();
-  pair.client.core.sent(pieces[0].size());
-  CHECK(pair.client.core.finished());
-}
-
 TEST_CASE("tls_stream: a record that was changed on the way ends it for both", "[transport][tls]") {
   auto pair = connected();
   REQUIRE(pair.client.write("good") == 4);
@@ -480,8 +280,8 @@ TEST_CASE("tls_stream: buffers go when it is quiet and come back", "[transport][
     REQUIRE(pair.client.write("tick") == 4);
     pair.run();
     REQUIRE(pair.client.core.next_timeout().has_value());
-    CHECK(*pair.client.core.next_timeout() == pair.now + tls_memory_kept_after_little);
-    pair.advance(tls_memory_kept_after_little - 1ns);
+    CHECK(*pair.client.core.next_timeout() == pair.now + limits::tls_memory_kept_after_little);
+    pair.advance(limits::tls_memory_kept_after_little - 1ns);
     CHECK(pair.client.core.next_timeout().has_value());
     pair.advance(1ns);
     CHECK_FALSE(pair.client.core.next_timeout().has_value());
@@ -491,14 +291,14 @@ TEST_CASE("tls_stream: buffers go when it is quiet and come back", "[transport][
 }
 
 TEST_CASE("tls_stream: buffers stay longer behind more traffic", "[transport][tls]") {
-  for (const std::size_t size : {tls_little_traffic - 1, tls_little_traffic}) {
+  for (const std::size_t size : {limits::tls_little_traffic - 1, limits::tls_little_traffic}) {
     auto pair = connected();
     pair.advance(limits::tls_memory_kept_when_idle);  // What the handshake moved is forgotten.
-    const bool is_little = size < tls_little_traffic;
+    const bool is_little = size < limits::tls_little_traffic;
     REQUIRE(pair.client.write(std::string(size, 'x')) == size);
     pair.run();
     CHECK(*pair.client.core.next_timeout() ==
-          pair.now + (is_little ? tls_memory_kept_after_little : duration(1s)));
+          pair.now + (is_little ? limits::tls_memory_kept_after_little : duration(1s)));
     pair.advance(limits::tls_memory_kept_when_idle);
     CHECK_FALSE(pair.client.core.next_timeout().has_value());
   }
