@@ -201,8 +201,7 @@ anytls_request::anytls_request(std::shared_ptr<detail::anytls_server_session> se
       id_(id),
       destination_(std::move(destination)),
       user_(session_->user()),
-      client_(session_->carrying() ? session_->carrying()->remote_address()
-                                   : transport::address()) {}
+      client_(session_->remote_address()) {}
 
 anytls_request::~anytls_request() { refuse({}); }
 

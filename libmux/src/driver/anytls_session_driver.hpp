@@ -83,9 +83,6 @@ class anytls_session_driver : public transport::carrier_driver {
 
   /// No more streams; those that are open go on, and the last one ends the session.
   void retire();
-  const transport::stream* carrying() const noexcept {
-    return const_cast<anytls_session_driver*>(this)->carrier();
-  }
 
  protected:
   anytls_session_driver(const anytls_setting& setting, const core::anytls_config& config,

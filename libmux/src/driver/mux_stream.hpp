@@ -27,14 +27,10 @@ class mux_stream final : public transport::stream {
   void reset(std::uint64_t code) noexcept override { driver_->reset(id_, code); }
   transport::stream_traits traits() const noexcept override { return Driver::traits; }
   std::optional<transport::connection_security> security() const override {
-    return driver_->carrying() ? driver_->carrying()->security() : std::nullopt;
+    return driver_->carrier_security();
   }
-  transport::address remote_address() const override {
-    return driver_->carrying() ? driver_->carrying()->remote_address() : transport::address();
-  }
-  transport::address local_address() const override {
-    return driver_->carrying() ? driver_->carrying()->local_address() : transport::address();
-  }
+  transport::address remote_address() const override { return driver_->remote_address(); }
+  transport::address local_address() const override { return driver_->local_address(); }
 
  private:
   using io_completion = transport::completion<transport::io_signature>;

@@ -23,14 +23,10 @@ class yamux_connection final : public transport::connection {
   void close(std::uint64_t code, std::string_view) override { driver_->close(code); }
   std::optional<transport::close_reason> closed() const override { return driver_->closed(); }
   std::optional<transport::connection_security> security() const override {
-    return driver_->carrying() ? driver_->carrying()->security() : std::nullopt;
+    return driver_->carrier_security();
   }
-  transport::address remote_address() const override {
-    return driver_->carrying() ? driver_->carrying()->remote_address() : transport::address();
-  }
-  transport::address local_address() const override {
-    return driver_->carrying() ? driver_->carrying()->local_address() : transport::address();
-  }
+  transport::address remote_address() const override { return driver_->remote_address(); }
+  transport::address local_address() const override { return driver_->local_address(); }
 
  private:
   asio::any_io_executor do_executor() noexcept override { return driver_->executor(); }

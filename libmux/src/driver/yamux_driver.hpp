@@ -86,10 +86,6 @@ class yamux_driver final : public transport::carrier_driver {
   void reset(std::uint32_t id, std::uint64_t code) noexcept;
   void abandon_stream(std::uint32_t id) noexcept;
 
-  const transport::stream* carrying() const noexcept {
-    return const_cast<yamux_driver*>(this)->carrier();
-  }
-
  private:
   struct open_wait {
     std::uint64_t number = 0;  ///< What its cancellation finds it by.

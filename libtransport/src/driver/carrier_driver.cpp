@@ -40,6 +40,16 @@ carrier_driver::carrier_driver(const ready_list& ready, std::unique_ptr<stream> 
 
 carrier_driver::~carrier_driver() = default;
 
+std::optional<connection_security> carrier_driver::carrier_security() const {
+  return carrier_ ? carrier_->security() : std::nullopt;
+}
+address carrier_driver::remote_address() const {
+  return carrier_ ? carrier_->remote_address() : address();
+}
+address carrier_driver::local_address() const {
+  return carrier_ ? carrier_->local_address() : address();
+}
+
 void carrier_driver::start() {
   if (dead_) return;
   schedule_flush();

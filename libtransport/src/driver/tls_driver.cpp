@@ -117,12 +117,8 @@ stream_traits tls_stream::traits() const noexcept {
 std::optional<connection_security> tls_stream::security() const {
   return driver_->connection().security();
 }
-address tls_stream::remote_address() const {
-  return driver_->carrying() != nullptr ? driver_->carrying()->remote_address() : address();
-}
-address tls_stream::local_address() const {
-  return driver_->carrying() != nullptr ? driver_->carrying()->local_address() : address();
-}
+address tls_stream::remote_address() const { return driver_->remote_address(); }
+address tls_stream::local_address() const { return driver_->local_address(); }
 const tls_failure* tls_stream::failure() const noexcept { return driver_->connection().failure(); }
 
 asio::any_io_executor tls_stream::do_executor() noexcept { return driver_->executor(); }

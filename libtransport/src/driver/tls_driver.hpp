@@ -58,7 +58,6 @@ class tls_driver final : private tls_pages, public carried_stream_driver<tls_con
   void handshake(completion<tls_signature> waiting);
   const tls_connection& connection() const noexcept { return core(); }
   duration linger() const noexcept { return options_.linger; }
-  const stream* carrying() const noexcept { return const_cast<tls_driver*>(this)->carrier(); }
 
  private:
   void on_turn(time_point now) override;

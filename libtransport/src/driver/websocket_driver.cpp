@@ -136,14 +136,10 @@ stream_traits websocket_stream::traits() const noexcept {
   return {.half_close = false, .reset_visible = true, .reset_code = false, .proves_end = true};
 }
 std::optional<connection_security> websocket_stream::security() const {
-  return driver_->carrying() != nullptr ? driver_->carrying()->security() : std::nullopt;
+  return driver_->carrier_security();
 }
-address websocket_stream::remote_address() const {
-  return driver_->carrying() != nullptr ? driver_->carrying()->remote_address() : address();
-}
-address websocket_stream::local_address() const {
-  return driver_->carrying() != nullptr ? driver_->carrying()->local_address() : address();
-}
+address websocket_stream::remote_address() const { return driver_->remote_address(); }
+address websocket_stream::local_address() const { return driver_->local_address(); }
 std::string_view websocket_stream::subprotocol() const noexcept {
   return driver_->connection().subprotocol();
 }

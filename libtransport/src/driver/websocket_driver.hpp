@@ -42,7 +42,6 @@ class websocket_driver final : public carried_stream_driver<websocket_core, webs
   void handshake(completion<websocket_signature> waiting);
   const websocket_core& connection() const noexcept { return core(); }
   duration linger() const noexcept { return linger_; }
-  const stream* carrying() const noexcept { return const_cast<websocket_driver*>(this)->carrier(); }
 
  private:
   void on_turn(time_point now) override;

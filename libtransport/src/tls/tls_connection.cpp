@@ -210,8 +210,8 @@ std::optional<time_point> tls_connection::next_timeout() const {
 void tls_connection::touch(std::size_t moved) {
   holds_memory_ = true;
   moved_ += moved;
-  quiet_at_ = now_ + (moved_ < tls_little_traffic ? tls_memory_kept_after_little
-                                                  : limits::tls_memory_kept_when_idle);
+  quiet_at_ = now_ + (moved_ < limits::tls_little_traffic ? limits::tls_memory_kept_after_little
+                                                          : limits::tls_memory_kept_when_idle);
 }
 
 void tls_connection::release_memory() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -20,12 +19,6 @@
 
 namespace strata::transport {
 inline namespace v0 {
-
-/// A connection that has moved less than so much since its buffers were taken keeps them only for
-/// this long, not for limits::tls_memory_kept_when_idle: most are set up and wait then, and those
-/// that are set up together would all hold theirs at once.
-inline constexpr std::size_t tls_little_traffic = 64 * 1024;
-inline constexpr std::chrono::milliseconds tls_memory_kept_after_little{50};
 
 struct tls_connection_options {
   /// A client's: whom to ask for and to verify, a DNS name or an IP literal.

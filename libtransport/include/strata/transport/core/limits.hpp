@@ -73,6 +73,11 @@ inline constexpr std::chrono::seconds tls_control_window{10};
 inline constexpr std::uint64_t tls_records_per_key = std::uint64_t{1} << 23;
 /// How long the buffers of a connection that has become quiet are kept.
 inline constexpr std::chrono::seconds tls_memory_kept_when_idle{1};
+/// A connection that has moved less than so much since its buffers were taken keeps them only for
+/// this long: most are set up and wait then, and those that are set up together would all hold
+/// theirs at once.
+inline constexpr std::size_t tls_little_traffic = 64 * 1024;
+inline constexpr std::chrono::milliseconds tls_memory_kept_after_little{50};
 /// One session as bytes, and all those of a store; what is larger or too many is not kept.
 inline constexpr std::size_t tls_session_bytes = 16 * 1024;
 inline constexpr std::size_t tls_sessions = 1024;

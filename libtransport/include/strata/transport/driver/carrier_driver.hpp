@@ -87,6 +87,10 @@ class carried final : public carried_core {
 class STRATA_TRANSPORT_API carrier_driver : public driver {
  public:
   const asio::any_io_executor& executor() const noexcept { return ready_.executor(); }
+  /// What the carrier says of itself, while it is there: for handles that stand on it.
+  std::optional<connection_security> carrier_security() const;
+  address remote_address() const;
+  address local_address() const;
 
  protected:
   /// `pages` may be shared by the drivers of one executor. `served` must live as long as this.
