@@ -81,8 +81,7 @@ class resolving_dialer::state final : public driver {
       if (!options_.admits || options_.admits(where)) admitted.push_back(where);
     }
     if (admitted.empty()) {
-      return ready_.complete(std::move(waiting), make_error_code(errc::refused),
-                             std::unique_ptr<stream>());
+      return ready_.complete(std::move(waiting), options_.not_admitted, std::unique_ptr<stream>());
     }
     std::erase_if(dials_, [](const std::weak_ptr<tcp_dial>& dial) { return dial.expired(); });
     const auto dial = make_driver<tcp_dial>(ready_.executor(), ready_, options_.tcp);

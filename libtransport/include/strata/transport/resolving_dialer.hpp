@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "strata/transport/core/error.hpp"
 #include "strata/transport/resolver.hpp"
 #include "strata/transport/tcp.hpp"
 
@@ -14,8 +15,9 @@ struct resolving_dialer_options {
   tcp_dialer_options tcp;
   /// Which addresses may be connected to; without it all. It is asked about the very address that
   /// is dialled next, of targets with a name and without, so that a name cannot be checked and then
-  /// lead elsewhere. When it admits none, the dial fails with errc::refused.
+  /// lead elsewhere. When it admits none, the dial fails with `not_admitted`.
   std::function<bool(const address&)> admits;
+  std::error_code not_admitted = make_error_code(errc::refused);
 };
 
 /// Opens TCP connections as tcp_dialer does, to names that a resolver knows instead of the system.
