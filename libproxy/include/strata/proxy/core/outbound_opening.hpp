@@ -39,7 +39,9 @@ class STRATA_PROXY_API socks_client_opening {
   void sent(std::size_t size);
   std::size_t receive(transport::bytes input);
   void receive_end();
-  /// What the proxy named in its answer; the empty address when that was a name.
+  /// What the proxy named in its answer; the empty address when that was a name. A BIND is answered
+  /// twice: done after the second time, and receive() stops between both, where this says where the
+  /// connection is expected.
   const transport::address& bound() const noexcept;
 
  private:
