@@ -173,8 +173,8 @@ asio::awaitable<step> splice_burst(direction& along) {
 
 /// One direction, until its end; an error unless that was in order.
 asio::awaitable<std::error_code> carry(direction& along) {
-  const bool can_splice =
-      along.in.how.splice && along.in.pipes && along.from.native() && along.to.native();
+  // A stream may have bytes of its own before its socket's: native() says when it has no more.
+  const bool can_splice = along.in.how.splice && along.in.pipes;
   step last;
   for (;;) {
     const auto [waited] = co_await along.from.async_wait_readable(quietly);

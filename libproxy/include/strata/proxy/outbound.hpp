@@ -9,8 +9,10 @@
 #include "strata/proxy/core/error.hpp"
 #include "strata/proxy/export.hpp"
 #include "strata/transport/completion.hpp"
+#include "strata/transport/core/result.hpp"
 #include "strata/transport/datagram_socket.hpp"
 #include "strata/transport/stream_dialer.hpp"
+#include "strata/transport/stream_listener.hpp"
 
 namespace strata::proxy {
 inline namespace v0 {
@@ -31,6 +33,11 @@ class STRATA_PROXY_API outbound : public transport::stream_dialer {
   auto async_associate(Token&& token = Token()) {
     return asio::async_initiate<Token, associate_signature>(initiate_associate{this}, token);
   }
+
+  /// A port on which a connection from `expected` may come (BIND of SOCKS). command_not_supported
+  /// where there is no such thing.
+  virtual transport::result<std::unique_ptr<transport::stream_listener>> listen(
+      const transport::target& expected);
 
  protected:
   outbound() = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 /// Every bound of libproxy on what a peer can make it hold or do. Each has a test at the limit, one
@@ -12,6 +13,26 @@ namespace core::limits {
 /// SOCKS4 and 4a, whose texts have no length: bytes of the user id and of the name.
 inline constexpr std::size_t max_socks4_text = 255;
 inline constexpr unsigned max_connect_interim_responses = 8;  ///< 1xx before that to a CONNECT.
+
+/// From the first byte of a client to its whole request: who is slower holds a descriptor for
+/// nothing (slowloris).
+inline constexpr std::chrono::seconds opening_timeout{10};
+/// Until a target is connected.
+inline constexpr std::chrono::seconds connect_timeout{15};
+/// How long the answer to a wrong password waits.
+inline constexpr std::chrono::seconds refusal_delay{1};
+/// How long one direction of a tunnel may be silent after the other has ended.
+inline constexpr std::chrono::seconds half_closed_timeout{30};
+/// How long a plain HTTP connection may wait for another request.
+inline constexpr std::chrono::seconds keep_alive_timeout{60};
+/// How long an association may carry no datagram.
+inline constexpr std::chrono::seconds association_idle{300};
+/// How long a BIND waits for its connection.
+inline constexpr std::chrono::seconds bind_timeout{60};
+inline constexpr std::size_t max_connections = 16384;
+inline constexpr std::size_t max_connections_per_source = 4096;
+/// Outbounds that one association sends through at a time.
+inline constexpr std::size_t max_association_paths = 16;
 
 }  // namespace core::limits
 }  // namespace v0

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/server_driver.hpp"
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "strata/transport/core/error.hpp"
+
+namespace strata::proxy {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+constexpr auto rest_time = std::chrono::milliseconds(100);
+
+}  // namespace
+
+server_driver::server_driver(const transport::ready_list& ready,
+                             std::unique_ptr<transport::stream_listener> clients,
+                             std::shared_ptr<const session_settings> settings)
+    : ready_(ready),
+      clients_(std::move(clients)),
+      settings_(std::move(settings)),
+      rest_(std::in_place, ready.executor()),
+      drain_deadline_(std::in_place, ready.executor()) {}
+
+transport::address server_driver::local_address() const noexcept {
+  return clients_ ? clients_->local_address() : transport::address();
+}
+
+std::shared_ptr<server_driver> server_driver::self() {
+  return std::static_pointer_cast<server_driver>(shared_from_this());
+}
+
+void server_driver::shutdown() noexcept {
+  dead_ = true;
+  const auto waiting = draining_.take();
+  const auto clients = std::move(clients_);
+  const auto sessions = std::move(sessions_);
+  rest_.reset();
+  drain_deadline_.reset();
+}
+
+void server_driver::accept_next() {
+  if (dead_ || closed_) return;
+  clients_->async_accept(
+      [self = self()](std::error_code error, std::unique_ptr<transport::stream> client) {
+        self->accepted(error, std::move(client));
+      });
+}
+
+void server_driver::accepted(std::error_code error, std::unique_ptr<transport::stream> client) {
+  if (dead_ || closed_) return;
+  if (error == transport::errc::closed || error == transport::errc::aborted) return;
+  if (error) {
+    rest_->expires_after(rest_time);
+    return rest_->async_wait([self = self()](std::error_code) { self->accept_next(); });
+  }
+  begin(std::move(client));
+  accept_next();
+}
+
+void server_driver::begin(std::unique_ptr<transport::stream> client) {
+  ++statistics_.accepted;
+  const proxy_server_options& options = settings_->options;
+  const transport::address from = client->remote_address();
+  const std::string source = from.ip_string();
+  std::size_t& of_source = by_source_[source];
+  if (statistics_.active >= options.max_connections || of_source >= options.max_per_source) {
+    ++statistics_.refused_by_limits;
+    if (of_source == 0) by_source_.erase(source);
+    return;
+  }
+  ++of_source;
+  ++statistics_.active;
+  const auto made = std::make_shared<session>(*this, settings_, from);
+  sessions_.push_back(made);
+  asio::co_spawn(ready_.executor(), serve(made, std::move(client)),
+                 asio::bind_cancellation_slot(
+                     made->stop.slot(), [self = self(), made, source](std::exception_ptr thrown) {
+                       self->ended(made, source);
+                       // Cancelled, or out of memory: then this client has gone, and others go on.
+                       try {
+                         if (thrown) std::rethrow_exception(thrown);
+                       } catch (const std::system_error&) {
+                       } catch (const std::bad_alloc&) {}
+                     }));
+}
+
+void server_driver::ended(const std::shared_ptr<session>& which,
+                          const std::string& source) noexcept {
+  if (dead_) return;
+  which->end_request(make_error_code(transport::errc::aborted));
+  sessions_.remove(which);
+  --statistics_.active;
+  const auto found = by_source_.find(source);
+  if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
+  if (draining_ && sessions_.empty()) finish_drain({});
+}
+
+bool server_driver::admit_user(const std::string& user) {
+  if (user.empty() || settings_->options.max_per_user == 0) return true;
+  std::size_t& count = by_user_[user];
+  if (count >= settings_->options.max_per_user) {
+    ++statistics_.refused_by_limits;
+    return false;
+  }
+  ++count;
+  return true;
+}
+
+void server_driver::release_user(const std::string& user) noexcept {
+  const auto found = by_user_.find(user);
+  if (found != by_user_.end() && --found->second == 0) by_user_.erase(found);
+}
+
+void server_driver::report(const session_report& of) {
+  of.error ? ++statistics_.failed : ++statistics_.succeeded;
+  statistics_.moved.forth += of.moved.forth;
+  statistics_.moved.back += of.moved.back;
+  if (settings_->options.on_ended) settings_->options.on_ended(of);
+}
+
+std::vector<session_report> server_driver::sessions() const {
+  std::vector<session_report> made;
+  for (const auto& each : sessions_)
+    if (each->has_request) made.push_back(each->current());
+  return made;
+}
+
+void server_driver::use(std::shared_ptr<const proxy_routes> routes) {
+  auto changed = std::make_shared<session_settings>(*settings_);
+  changed->routes = std::move(routes);
+  settings_ = std::move(changed);
+}
+
+void server_driver::use(std::shared_ptr<const core::user_table> users) {
+  auto changed = std::make_shared<session_settings>(*settings_);
+  changed->options.inbound.users = std::move(users);
+  settings_ = std::move(changed);
+}
+
+void server_driver::close() noexcept {
+  if (dead_ || std::exchange(closed_, true)) return;
+  clients_->close();
+  rest_->cancel();
+}
+
+void server_driver::drain(transport::duration limit,
+                          transport::completion<transport::status_signature> waiting) {
+  if (dead_) return;
+  close();
+  if (sessions_.empty()) return ready_.complete(std::move(waiting), std::error_code());
+  draining_.start(std::move(waiting), [weak = weak_from_this()] {
+    const auto held = std::static_pointer_cast<server_driver>(weak.lock());
+    if (held) held->finish_drain(make_error_code(transport::errc::aborted));
+  });
+  drain_deadline_->expires_after(limit);
+  drain_deadline_->async_wait([self = self()](std::error_code error) {
+    if (error || self->dead_ || !self->draining_) return;
+    self->finish_drain(make_error_code(transport::errc::timed_out));
+    self->end_all();
+  });
+}
+
+void server_driver::finish_drain(std::error_code error) noexcept {
+  if (!draining_) return;
+  drain_deadline_->cancel();
+  ready_.complete(draining_.take(), error);
+}
+
+void server_driver::end_all() noexcept {
+  const auto all = sessions_;
+  for (const auto& each : all) each->stop.emit(asio::cancellation_type::terminal);
+}
+
+}  // namespace detail
+
+proxy_server::proxy_server(std::shared_ptr<detail::server_driver> driver) noexcept
+    : driver_(std::move(driver)) {}
+
+transport::result<std::unique_ptr<proxy_server>> proxy_server::start(
+    std::unique_ptr<transport::stream_listener> clients, std::shared_ptr<const proxy_routes> routes,
+    proxy_server_options options) {
+  const bool has_users = options.inbound.users && !options.inbound.users->empty();
+  const transport::address local = clients->local_address();
+  const bool is_local = local.octets().empty() || local.is_loopback();
+  if (!is_local && !has_users && !options.open_to_strangers)
+    return std::unexpected(make_error_code(errc::authentication_required));
+  const transport::ready_list ready(clients->get_executor());
+  auto settings = std::make_shared<const detail::session_settings>(
+      detail::session_settings{std::move(options), std::move(routes), transport::relay_pool()});
+  auto driver = transport::make_driver<detail::server_driver>(
+      ready.executor(), ready, std::move(clients), std::move(settings));
+  driver->accept_next();
+  return std::unique_ptr<proxy_server>(new proxy_server(std::move(driver)));
+}
+
+proxy_server::~proxy_server() {
+  driver_->close();
+  driver_->end_all();
+}
+
+proxy_server::executor_type proxy_server::get_executor() noexcept { return driver_->executor(); }
+transport::address proxy_server::local_address() const noexcept { return driver_->local_address(); }
+const std::string& proxy_server::name() const noexcept { return driver_->name(); }
+void proxy_server::use(std::shared_ptr<const proxy_routes> routes) {
+  driver_->use(std::move(routes));
+}
+void proxy_server::use(std::shared_ptr<const core::user_table> users) {
+  driver_->use(std::move(users));
+}
+proxy_statistics proxy_server::statistics() const { return driver_->statistics(); }
+std::vector<session_report> proxy_server::sessions() const { return driver_->sessions(); }
+void proxy_server::close() noexcept { driver_->close(); }
+void proxy_server::drain(transport::duration deadline,
+                         transport::completion<transport::status_signature> waiting) {
+  driver_->drain(deadline, std::move(waiting));
+}
+
+}  // namespace v0
+}  // namespace strata::proxy
