@@ -17,6 +17,12 @@ using datagram_operations = spawned_operations<transport::datagram_socket>;
 namespace {
 
 using transport::stream;
+/// A proxy that cannot be reached is not a target that cannot: a group asks another one then.
+std::error_code of_upstream(const std::error_code& error) {
+  if (!error || error == transport::errc::aborted) return error;
+  return errc::upstream_failed;
+}
+
 /// The carrier to the proxy, on which the opening was done.
 template <class Opening>
 asio::awaitable<std::error_code> open_on(opened& on, Opening& opening) {
@@ -29,7 +35,7 @@ template <class Opening, class State>
 asio::awaitable<made<stream>> dial_through(std::shared_ptr<State> in, transport::target where) {
   made<stream> result;
   auto [failed, carrier] = co_await in->carriers->async_dial(in->options.server, quietly);
-  result.error = failed;
+  result.error = of_upstream(failed);
   if (failed) co_return result;
   opened on{std::move(carrier)};
   Opening opening = State::opening_for(where, in->options);
@@ -78,7 +84,7 @@ asio::awaitable<made<transport::datagram_socket>> socks_outbound::state::associa
     std::shared_ptr<state> in) {
   made<transport::datagram_socket> result;
   auto [failed, carrier] = co_await in->carriers->async_dial(in->options.server, quietly);
-  result.error = failed;
+  result.error = of_upstream(failed);
   if (failed) co_return result;
   opened on{std::move(carrier)};
   const transport::target anywhere(transport::address::any_v4(0));

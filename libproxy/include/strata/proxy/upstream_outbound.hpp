@@ -57,12 +57,13 @@ class STRATA_PROXY_API anytls_outbound final : public outbound {
   ~anytls_outbound() override;
 
  private:
+  struct state;
   asio::any_io_executor do_executor() noexcept override;
   void do_dial(const transport::target& where,
                transport::completion<transport::stream_signature> waiting) override;
   void do_associate(transport::completion<associate_signature> waiting) override;
 
-  std::shared_ptr<mux::anytls_dialer> dialer_;
+  std::shared_ptr<state> state_;
 };
 
 }  // namespace v0
