@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/ascii_case.hpp"
+
 namespace strata::proxy {
 inline namespace v0 {
 namespace core {
@@ -11,7 +13,6 @@ namespace {
 
 constexpr std::string_view base64_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view basic_scheme = "basic";
 
 void encode_base64(std::string& out, std::string_view input) {
   for (std::size_t at = 0; at < input.size(); at += 3) {
@@ -45,13 +46,6 @@ std::optional<std::string> decode_base64(std::string_view input) {
   return out;
 }
 
-bool is_basic_scheme(std::string_view text) noexcept {
-  return text.size() == basic_scheme.size() &&
-         std::equal(text.begin(), text.end(), basic_scheme.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-         });
-}
-
 bool has_control(std::string_view text) noexcept {
   return std::ranges::any_of(
       text, [](char letter) { return static_cast<unsigned char>(letter) < ' ' || letter == 0x7f; });
@@ -61,7 +55,7 @@ bool has_control(std::string_view text) noexcept {
 
 std::optional<basic_credentials> decode_basic_credentials(std::string_view field_value) {
   const std::size_t space = field_value.find(' ');
-  if (space == field_value.npos || !is_basic_scheme(field_value.substr(0, space)))
+  if (space == field_value.npos || !equal_ignoring_case(field_value.substr(0, space), "basic"))
     return std::nullopt;
   const std::size_t token = field_value.find_first_not_of(' ', space);
   if (token == field_value.npos) return std::nullopt;

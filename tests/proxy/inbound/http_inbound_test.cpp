@@ -245,6 +245,15 @@ TEST_CASE("http inbound: credentials of RFC 7617", "[proxy][http]") {
   CHECK(outcome_of(request_of("GET http://a/", good_login)).user.empty());
 }
 
+TEST_CASE("http inbound: a head that was refused is answered once", "[proxy][http]") {
+  opening_run run;
+  run.send("x\n");
+  const std::string answer = run.take_answer();
+  CHECK(answer.starts_with("HTTP/1.1 400 "));
+  CHECK(run.opening.receive(transport::as_bytes("x\n")) == 0);
+  CHECK(run.take_answer().empty());
+}
+
 TEST_CASE("inbound: the first byte says the protocol, and only one that is offered",
           "[proxy][inbound]") {
   for (unsigned first = 0; first < 256; ++first) {

@@ -92,6 +92,14 @@ TEST_CASE("socks4 inbound: BIND where it is offered, and no other command", "[pr
   CHECK(run.at() == kind::failed);
 }
 
+TEST_CASE("socks4 inbound: port 0, and names that are none", "[proxy][socks]") {
+  const auto why = transport::errc::not_supported;
+  check_rejected(octets("\4\1\0\0\xc0\0\2\7\0"), why);
+  check_rejected(octets("\4\1\0\0\0\0\0\1\0a\0"), why);
+  for (const std::string_view name : {"", "a b", "a\x7f", "a:80", "fe80::1%2", "a/b"})
+    check_rejected(named(name), why);
+}
+
 TEST_CASE("socks4 inbound: refused where users have passwords", "[proxy][socks]") {
   check_rejected(v4 + octets("user\0"), errors::errc::authentication_failed, with_users());
   check_rejected(named("a", "user"), errors::errc::authentication_failed, with_users());

@@ -174,6 +174,8 @@ TEST_CASE("socks5 inbound: other versions behind the greeting", "[proxy][socks]"
   CHECK(login.error == transport::errc::protocol_error);
   CHECK(login.answer == octets("\5\2"));
   CHECK(login.taken == password_method.size() + 2);
+  // Read no further than its version.
+  check_refused(no_methods_but_none + octets("\4\1\0\3"), '\1', transport::errc::protocol_error);
   check_refused(no_methods_but_none + octets("\4\1\0\1\1\1\1\1\0\x50"), '\1',
                 transport::errc::protocol_error);
 }

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <string_view>
+#include <optional>
+
+#include "strata/transport/core/http1_head.hpp"
+#include "strata/transport/target.hpp"
 
 namespace strata::proxy {
 inline namespace v0 {
 namespace core {
 
-inline constexpr std::uint16_t default_http_port = 80;
-
-/// Schemes are compared without case (RFC 3986 section 3.1).
-constexpr bool is_http_scheme(std::string_view scheme) noexcept {
-  constexpr std::string_view http = "http";
-  if (scheme.size() != http.size()) return false;
-  for (std::size_t i = 0; i < http.size(); ++i)
-    if ((scheme[i] | 0x20) != http[i]) return false;
-  return true;
-}
+/// Where a request with an absolute target goes; nothing, and a static text in `problem`, for one
+/// that is not fetched.
+std::optional<transport::target> target_of_forward(const transport::http1_target& named,
+                                                   transport::http1_problem& problem);
 
 }  // namespace core
 }  // namespace v0

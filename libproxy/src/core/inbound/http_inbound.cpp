@@ -24,7 +24,6 @@ namespace {
 
 constexpr http1_problem tunnel_with_content{400, "a CONNECT has no content"};
 constexpr http1_problem not_for_a_proxy{400, "a proxy wants a whole URI, or CONNECT"};
-constexpr http1_problem other_scheme{400, "only http is fetched: use CONNECT for others"};
 constexpr http1_problem not_a_page{405, "pages of the proxy are for GET and HEAD"};
 
 /// A reader of content and one of a tunnel see two different things behind such a head. Old clients
@@ -60,15 +59,20 @@ void http_inbound::read_tunnel(const http1_target& named) {
   if (!is_authorized()) return;
   if (announces_content(parser_.head()))
     return refuse_with(tunnel_with_content, transport::errc::malformed);
-  ask_for(named, named.port.value_or(0));
+  const auto where = target_of_name(named.host, named.port.value_or(0));
+  if (!where || where->port() == 0) return refuse(refusal::address_not_supported);
+  wanted_.where = *where;
+  ask();
 }
 
 void http_inbound::read_forward(const http1_target& named) {
   wanted_.asked = command::forward;
   if (!is_authorized()) return;
-  if (!is_http_scheme(named.scheme))
-    return refuse_with(other_scheme, transport::errc::not_supported);
-  ask_for(named, named.port.value_or(default_http_port));
+  http1_problem problem{};
+  const auto where = target_of_forward(named, problem);
+  if (!where) return refuse_with(problem, transport::errc::not_supported);
+  wanted_.where = *where;
+  ask();
 }
 
 /// Without credentials: a browser has none for a page (Proxy-Authorization is for proxying), and a
@@ -93,13 +97,6 @@ bool http_inbound::is_authorized() {
   else
     fail(errc::authentication_failed);
   return false;
-}
-
-void http_inbound::ask_for(const http1_target& named, std::uint16_t port) {
-  const auto where = target_of_name(named.host, port);
-  if (!where || port == 0) return refuse(refusal::address_not_supported);
-  wanted_.where = *where;
-  ask();
 }
 
 void http_inbound::refuse_with(const http1_problem& problem, std::error_code why) {

@@ -33,7 +33,6 @@ class http_inbound final : public inbound_protocol {
   void read_forward(const transport::http1_target& named);
   void read_page(const transport::http1_target& named);
   bool is_authorized();
-  void ask_for(const transport::http1_target& named, std::uint16_t port);
   void refuse_with(const transport::http1_problem& problem, std::error_code why);
   bool is_head_request() const noexcept;
 

@@ -43,8 +43,11 @@ class STRATA_PROXY_API http_forwarder {
 
   /// A request whose origin is to be dialled: connected(), or refuse() with what it failed with.
   /// Null while there is none. When `where` and `user` are those of the last request and the
-  /// origin's carrier is still there and origin_reusable(), that carrier serves.
+  /// origin's carrier is still there and origin_reusable(), that carrier serves. A request may be
+  /// wanted a second time, when such a carrier ends before a byte of its response.
   const request* wanted() const noexcept;
+  /// to_origin() is for a new carrier, or for that one; what was lent for one that ended stays
+  /// where it is, but sent_to_origin() is not for it.
   void connected();
   void refuse(refusal why);
   /// Another request may go to the origin's carrier.
@@ -52,6 +55,7 @@ class STRATA_PROXY_API http_forwarder {
 
   bool wants_client() const noexcept;
   std::size_t receive_client(transport::bytes input);  ///< How many it took: all that it can.
+  /// Behind all that it sent, and nothing of that is left untaken.
   void end_client();
   bool wants_origin() const noexcept;
   std::size_t receive_origin(transport::bytes input);
@@ -66,7 +70,8 @@ class STRATA_PROXY_API http_forwarder {
 
   /// All is answered and sent, and nothing may follow: end the client's carrier.
   bool finished() const noexcept;
-  /// Reset the client's carrier instead of ending it: it lacks something that was announced.
+  /// When finished(): reset the client's carrier instead of ending it. It lacks something that was
+  /// announced.
   bool broken() const noexcept;
   /// The password of a later request was wrong: an owner may let to_client() wait.
   bool rejects_credentials() const noexcept;
