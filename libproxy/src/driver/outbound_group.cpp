@@ -26,8 +26,8 @@ bool is_of_target(const std::error_code& error) {
 
 struct outbound_group::state {
   struct member {
-    group_member of;
-    group_member_state seen;
+    outbound_member of;
+    member_state seen;
     transport::duration rest{0};
     clock::time_point rests_until{};
   };
@@ -93,14 +93,14 @@ struct outbound_group::state {
 };
 
 outbound_group::outbound_group(const asio::any_io_executor& executor,
-                               std::vector<group_member> members, outbound_group_options options)
+                               std::vector<outbound_member> members, outbound_group_options options)
     : state_(std::make_shared<state>()) {
   const transport::ready_list ready(executor);
   state_->options = options;
   state_->dials = transport::make_driver<spawned_operations<transport::stream>>(executor, ready);
   state_->associations =
       transport::make_driver<spawned_operations<transport::datagram_socket>>(executor, ready);
-  for (group_member& each : members) {
+  for (outbound_member& each : members) {
     state::member& made = state_->members.emplace_back();
     made.seen.name = each.name;
     made.of = std::move(each);
@@ -112,8 +112,8 @@ outbound_group::~outbound_group() {
   state_->associations->abort_all();
 }
 
-std::vector<group_member_state> outbound_group::members() const {
-  std::vector<group_member_state> made;
+std::vector<member_state> outbound_group::members() const {
+  std::vector<member_state> made;
   for (const state::member& each : state_->members) made.push_back(each.seen);
   return made;
 }

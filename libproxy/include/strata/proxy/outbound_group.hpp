@@ -32,13 +32,13 @@ struct outbound_group_options {
   transport::duration dial_timeout = std::chrono::seconds(10);
 };
 
-struct group_member {
+struct outbound_member {
   std::string name;
   std::shared_ptr<outbound> by;
 };
 
 /// What a group thinks of a member.
-struct group_member_state {
+struct member_state {
   std::string name;
   bool alive = true;
   transport::duration latency{0};  ///< Of dials, smoothed; zero before the first.
@@ -52,11 +52,11 @@ struct group_member_state {
 /// errc::no_outbound is told if there is none.
 class STRATA_PROXY_API outbound_group final : public outbound {
  public:
-  outbound_group(const asio::any_io_executor& executor, std::vector<group_member> members,
+  outbound_group(const asio::any_io_executor& executor, std::vector<outbound_member> members,
                  outbound_group_options options = {});
   ~outbound_group() override;
 
-  std::vector<group_member_state> members() const;
+  std::vector<member_state> members() const;
 
  private:
   struct state;
