@@ -75,6 +75,7 @@ def shared_object(shop, library):
     needed = re.findall(r"Shared library: \[(.*)\]", dynamic)
     for wanted in {"transport": ["libssl.so", "libcrypto.so"], "quic": ["libssl.so", "libstrata-transport.so.0.1"],
                    "mux": ["libstrata-transport.so.0.1"],
+                   "proxy": ["libstrata-mux.so.0.1", "libstrata-transport.so.0.1"],
                    "h3": ["libstrata-quic.so.0.1", "libstrata-transport.so.0.1"]}[library]:
         if not any(name.startswith(wanted) for name in needed):
             raise Failure(f"{path} does not need {wanted}, but {needed}: it has OpenSSL or a sibling in itself")

@@ -15,6 +15,7 @@ EXAMPLES = {
     "quic-echo": "echo: hello, QUIC, by echo",
     "mux-echo": "echo: hello, yamux",
     "h3-hello": "200: you asked for /hello",
+    "socks-proxy": "connected through the proxy to 127.0.0.1:",
 }
 
 

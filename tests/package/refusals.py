@@ -114,7 +114,7 @@ def one_library(shop, kind):
         shop.run(shop["cmake"], "--install", shop.build_folder(kind), "--prefix", part, "--component", component)
     shop.run(*asking(shop, "umbrella", part, "find_package(strata CONFIG REQUIRED)\n" + uses("transport"), **openssl))
     shop.refused("strata's component 'h3' is not installed here", *asking(shop, "umbrella-h3", part, **openssl))
-    shop.refused("strata has no component 'smtp'; it has: transport;quic;mux;h3",
+    shop.refused("strata has no component 'smtp'; it has: transport;quic;mux;h3;proxy",
                  *asking(shop, "umbrella-smtp", part, "find_package(strata CONFIG REQUIRED COMPONENTS smtp)\n", **openssl))
     other_version(shop, kind, openssl)
 

@@ -29,7 +29,7 @@ package_of() {
 
 # Packages without a command to look for, and more of them.
 wanted_libraries() {
-  echo libfmt-dev libspdlog-dev ca-certificates "$@"
+  echo libfmt-dev libspdlog-dev libtomlplusplus-dev ca-certificates "$@"
   [[ $codename == bookworm ]] || echo libasio-dev libcatch2-dev libssl-dev
 }
 

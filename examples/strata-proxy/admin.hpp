@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon tells of itself, over HTTP on an address of this host alone.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "service.hpp"
+#include "strata/transport/tcp.hpp"
+
+class admin {
+ public:
+  admin(const service& of, std::function<bool()> is_ready)
+      : service_(of), is_ready_(std::move(is_ready)) {}
+
+  /// Empty, or why it cannot.
+  std::string listen(const asio::any_io_executor& executor, const strata::transport::address& at);
+  strata::transport::address local_address() const;
+
+ private:
+  struct answer {
+    unsigned status = 200;
+    std::string type;
+    std::string content;
+  };
+  asio::awaitable<void> accept_all(std::shared_ptr<strata::transport::tcp_listener> listener);
+  asio::awaitable<void> serve(std::unique_ptr<strata::transport::stream> client);
+  answer answer_to(std::string_view path) const;
+  std::string metrics() const;
+  std::string sessions() const;
+
+  const service& service_;
+  std::function<bool()> is_ready_;
+  std::shared_ptr<strata::transport::tcp_listener> listener_;
+};

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "configuration.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <sstream>
+
+#include "program/program.hpp"
+#include "toml_reader.hpp"
+
+namespace {
+
+using namespace strata;
+using namespace strata::proxy;
+using problems = std::vector<configuration_problem>;
+
+constexpr std::int64_t many = 1'000'000;
+
+transport::address address_of(toml_reader& from, std::string_view key, const std::string& text) {
+  const auto made = transport::address::parse(text);
+  if (made) return *made;
+  from.complain_about(key, std::string(key) + ": '" + text +
+                               "' is no address; write it as \"127.0.0.1:1080\" or \"[::1]:1080\"");
+  return {};
+}
+
+std::vector<core::ip_network> networks_of(toml_reader& from, std::string_view key) {
+  std::vector<core::ip_network> made;
+  for (const std::string& text : from.texts(key)) {
+    const auto parsed = core::ip_network::parse(text);
+    if (parsed)
+      made.push_back(*parsed);
+    else
+      from.complain_about(
+          key, std::string(key) + ": '" + text +
+                   "' is no network; write it as \"10.0.0.0/8\", no bits set behind its length");
+  }
+  return made;
+}
+
+std::optional<core::port_range> port_range_of(std::string_view text) {
+  core::port_range made;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto first = std::from_chars(at, end, made.first);
+  if (first.ec != std::errc()) return std::nullopt;
+  made.last = made.first;
+  if (first.ptr == end) return made;
+  if (*first.ptr != '-') return std::nullopt;
+  const auto last = std::from_chars(first.ptr + 1, end, made.last);
+  if (last.ec != std::errc() || last.ptr != end || made.last < made.first) return std::nullopt;
+  return made;
+}
+
+std::shared_ptr<const core::user_table> users_of(toml_reader& from, problems& wrong) {
+  const auto all = from.tables("user");
+  if (all.empty()) return nullptr;
+  auto made = std::make_shared<core::user_table>();
+  for (const toml::table* each : all) {
+    toml_reader user(*each, "a user", wrong);
+    const std::string name = user.text("name"), password = user.text("password");
+    if (!made->add(name, password))
+      user.complain_about("name",
+                          "a user needs a name without colon and a password, 1 to 255 bytes each, "
+                          "and no name twice");
+  }
+  return made;
+}
+
+inbound_settings inbound_of(const toml::table& table, problems& wrong) {
+  toml_reader from(table, "an inbound", wrong);
+  inbound_settings made;
+  made.name = from.text("name", "default");
+  made.listen = address_of(from, "listen", from.text("listen", "127.0.0.1:1080"));
+  std::vector<std::string> spoken = from.texts("protocols");
+  if (spoken.empty()) spoken = {"socks4", "socks5", "http"};
+  made.protocols.socks4 = made.protocols.socks5 = made.protocols.http = false;
+  for (const std::string& each : spoken) {
+    if (each == "socks4")
+      made.protocols.socks4 = true;
+    else if (each == "socks5")
+      made.protocols.socks5 = true;
+    else if (each == "http")
+      made.protocols.http = true;
+    else
+      from.complain_about("protocols",
+                          "protocols: '" + each + "' is none of \"socks4\", \"socks5\", \"http\"");
+  }
+  made.protocols.bind = from.flag("bind");
+  made.protocols.udp_associate = from.flag("udp", true);
+  made.protocols.users = users_of(from, wrong);
+  made.open_to_strangers = from.flag("open_to_strangers");
+  made.max_connections = static_cast<std::size_t>(from.number("max_connections", 0, many));
+  made.max_per_source = static_cast<std::size_t>(from.number("max_per_source", 0, many));
+  made.max_per_user = static_cast<std::size_t>(from.number("max_per_user", 0, many));
+  made.idle_timeout = std::chrono::seconds(from.number("idle_timeout", 0, many));
+  const bool open = !made.protocols.users && !made.open_to_strangers;
+  if (open && !made.listen.octets().empty() && !made.listen.is_loopback())
+    from.complain_about("listen", "listen: other hosts reach " + made.listen.string() +
+                                      ", so anybody could use this proxy; add [[inbound.user]], or "
+                                      "open_to_strangers = true if that is wanted");
+  return made;
+}
+
+tls_settings tls_of(const toml::table& table, problems& wrong) {
+  toml_reader from(table, "tls", wrong);
+  tls_settings made;
+  made.server_name = from.text("server_name");
+  made.authority = from.text("ca");
+  made.pin = from.text("pin");
+  made.insecure = from.flag("insecure");
+  if (!made.pin.empty() && !program::hash_of(made.pin))
+    from.complain_about("pin", "pin: write the certificate's SHA-256 as 64 hexadecimal digits");
+  return made;
+}
+
+upstream_settings upstream_of(toml_reader& from, const std::string& type, problems& wrong) {
+  upstream_settings made;
+  made.kind = type == "socks"  ? upstream_settings::kind_type::socks
+              : type == "http" ? upstream_settings::kind_type::http
+                               : upstream_settings::kind_type::anytls;
+  const std::string server = from.text("server");
+  const auto where = transport::target::parse(server);
+  if (where && where->is_valid() && where->port() != 0)
+    made.server = *where;
+  else
+    from.complain_about(
+        "server",
+        "server: '" + server + "' is no host with a port; write it as \"proxy.example:1080\"");
+  made.via = from.text("via");
+  if (made.kind == upstream_settings::kind_type::anytls) {
+    made.password = from.text("password");
+    if (made.password.empty()) from.complain_about("password", "an anytls server needs a password");
+    made.tls.emplace();
+  } else if (const std::string user = from.text("user"), password = from.text("password");
+             !user.empty()) {
+    made.credentials = core::credentials{user, password};
+  }
+  if (const toml::table* tls = from.table("tls")) made.tls = tls_of(*tls, wrong);
+  return made;
+}
+
+group_settings group_of(toml_reader& from) {
+  static const std::map<std::string, group_policy> policies{
+      {"first_alive", group_policy::first_alive},
+      {"round_robin", group_policy::round_robin},
+      {"least_latency", group_policy::least_latency}};
+  group_settings made;
+  made.members = from.texts("members");
+  if (made.members.empty())
+    from.complain_about("members", "a group needs members: the names of outbounds above it");
+  const std::string policy = from.text("policy", "first_alive");
+  const auto found = policies.find(policy);
+  if (found != policies.end())
+    made.options.policy = found->second;
+  else
+    from.complain_about(
+        "policy", "policy: '" + policy + "' is none of first_alive, round_robin, least_latency");
+  return made;
+}
+
+outbound_settings outbound_of(const toml::table& table, problems& wrong) {
+  toml_reader from(table, "an outbound", wrong);
+  outbound_settings made;
+  made.line = from.line();
+  made.name = from.text("name");
+  if (made.name.empty()) from.complain_about("name", "an outbound needs a name");
+  const std::string type = from.text("type");
+  if (type == "direct") {
+    direct_settings direct;
+    direct.filter.allowed = networks_of(from, "allow");
+    direct.filter.denied = networks_of(from, "deny");
+    direct.filter.special_purpose = from.flag("special_purpose");
+    made.how = std::move(direct);
+  } else if (type == "socks" || type == "http" || type == "anytls") {
+    made.how = upstream_of(from, type, wrong);
+  } else if (type == "group") {
+    made.how = group_of(from);
+  } else {
+    from.complain_about("type",
+                        "type: '" + type + "' is none of direct, socks, http, anytls, group");
+  }
+  return made;
+}
+
+core::rule rule_of(const toml::table& table, problems& wrong) {
+  toml_reader from(table, "a rule", wrong);
+  core::rule made;
+  made.name = from.text("name", "rule of line " + std::to_string(from.line()));
+  made.domains = from.texts("domains");
+  made.suffixes = from.texts("suffixes");
+  made.keywords = from.texts("keywords");
+  made.networks = networks_of(from, "networks");
+  made.resolve = from.flag("resolve");
+  for (const std::string& text : from.texts("ports")) {
+    const auto range = port_range_of(text);
+    if (range)
+      made.ports.push_back(*range);
+    else
+      from.complain_about("ports",
+                          "ports: '" + text + "' is no port; write \"443\" or \"1000-2000\"");
+  }
+  made.inbounds = from.texts("inbounds");
+  made.users = from.texts("users");
+  const std::string what = from.text("what");
+  if (what == "stream")
+    made.what = core::carried::stream;
+  else if (what == "datagrams")
+    made.what = core::carried::datagrams;
+  else if (!what.empty())
+    from.complain_about("what", "what: '" + what + "' is neither \"stream\" nor \"datagrams\"");
+  made.outbound = from.text("outbound");
+  const bool reject = from.flag("reject");
+  if (reject == !made.outbound.empty())
+    from.complain_about("outbound", "a rule needs either an outbound or reject = true");
+  return made;
+}
+
+/// Names must be there before they are used, so nothing goes through itself.
+void check_names(const configuration& all, const toml::table& file, problems& wrong) {
+  std::vector<std::string> known;
+  const auto is_known = [&](const std::string& name) {
+    return std::ranges::find(known, name) != known.end();
+  };
+  const auto complain = [&](std::size_t line, const std::string& text) {
+    wrong.push_back({line, text});
+  };
+  for (const outbound_settings& each : all.outbounds) {
+    std::vector<std::string> uses;
+    if (const auto* upstream = std::get_if<upstream_settings>(&each.how)) uses = {upstream->via};
+    if (const auto* group = std::get_if<group_settings>(&each.how)) uses = group->members;
+    for (const std::string& name : uses)
+      if (!name.empty() && !is_known(name))
+        complain(each.line,
+                 "outbound '" + each.name + "' goes through '" + name + "', which is not above it");
+    if (is_known(each.name)) complain(each.line, "there are two outbounds '" + each.name + "'");
+    known.push_back(each.name);
+  }
+  for (std::size_t i = 0; i < all.rules.size(); ++i) {
+    const core::rule& rule = all.rules[i];
+    if (rule.outbound.empty() || is_known(rule.outbound)) continue;
+    const auto* const list = file["rule"].as_array();
+    complain(
+        list != nullptr ? list->get(i)->source().begin.line : 0,
+        "rule '" + rule.name + "' names the outbound '" + rule.outbound + "', which there is not");
+  }
+  if (!all.fallback.empty() && !is_known(all.fallback))
+    complain(0, "default names the outbound '" + all.fallback + "', which there is not");
+}
+
+configuration_result read_tables(const toml::table& file) {
+  configuration_result made;
+  configuration& all = made.value;
+  {
+    toml_reader from(file, "the file", made.problems);
+    for (const toml::table* each : from.tables("inbound"))
+      all.inbounds.push_back(inbound_of(*each, made.problems));
+    for (const toml::table* each : from.tables("outbound"))
+      all.outbounds.push_back(outbound_of(*each, made.problems));
+    for (const toml::table* each : from.tables("rule"))
+      all.rules.push_back(rule_of(*each, made.problems));
+    all.fallback = from.text("default", "direct");
+    if (all.fallback == "reject") all.fallback.clear();
+    for (const std::string& each : from.texts("dns_servers"))
+      all.dns.servers.push_back(address_of(from, "dns_servers", each));
+    if (const std::string admin = from.text("admin"); !admin.empty()) {
+      all.admin = address_of(from, "admin", admin);
+      if (!all.admin->is_loopback())
+        from.complain_about(
+            "admin",
+            "admin: only an address of this host alone will do, such as \"127.0.0.1:9090\"");
+    }
+    all.access_log = from.text("access_log");
+    all.pac = from.text("pac");
+    all.drain = std::chrono::seconds(from.number("drain", 30, 86'400));
+  }
+  if (all.inbounds.empty()) {
+    inbound_settings one;
+    one.name = "default";
+    one.listen = transport::address::loopback_v4(1080);
+    all.inbounds.push_back(one);
+  }
+  const bool has_direct =
+      std::ranges::find(all.outbounds, "direct", &outbound_settings::name) != all.outbounds.end();
+  if (!has_direct)
+    all.outbounds.insert(all.outbounds.begin(), {.name = "direct", .how = direct_settings()});
+  check_names(all, file, made.problems);
+  std::ranges::stable_sort(made.problems, {}, &configuration_problem::line);
+  return made;
+}
+
+}  // namespace
+
+configuration_result parse_configuration(std::string_view text) {
+  try {
+    return read_tables(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    configuration_result made;
+    made.problems.push_back(
+        {.line = error.source().begin.line, .text = std::string(error.description())});
+    return made;
+  }
+}
+
+configuration_result read_configuration(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file) return parse_configuration(text.str());
+  configuration_result made;
+  made.problems.push_back({.text = "the file cannot be read"});
+  return made;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a configuration file says, checked as far as it can be without acting on it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "strata/proxy/core/address_filter.hpp"
+#include "strata/proxy/core/inbound_opening.hpp"
+#include "strata/proxy/core/outbound_opening.hpp"
+#include "strata/proxy/core/routing_table.hpp"
+#include "strata/proxy/core/user_table.hpp"
+#include "strata/proxy/outbound_group.hpp"
+#include "strata/transport/core/address.hpp"
+#include "strata/transport/target.hpp"
+
+/// What is wrong with a file, where, and what to write instead.
+struct configuration_problem {
+  std::size_t line = 0;  ///< Zero where no line is to blame.
+  std::string text;
+};
+
+struct inbound_settings {
+  std::string name;
+  strata::transport::address listen;
+  strata::proxy::core::inbound_config protocols;
+  bool open_to_strangers = false;
+  std::size_t max_connections = 0;  ///< Zero: the library's.
+  std::size_t max_per_source = 0;
+  std::size_t max_per_user = 0;
+  std::chrono::seconds idle_timeout{0};
+};
+
+/// TLS towards a server.
+struct tls_settings {
+  std::string server_name;  ///< Empty: the server's.
+  std::string authority;    ///< A file; empty: the system's.
+  std::string pin;          ///< SHA-256 of the certificate.
+  bool insecure = false;
+};
+
+struct direct_settings {
+  strata::proxy::core::address_filter_config filter;
+};
+struct upstream_settings {
+  enum class kind_type { socks, http, anytls };
+  kind_type kind = kind_type::socks;
+  strata::transport::target server{strata::transport::address()};
+  std::optional<strata::proxy::core::credentials> credentials;
+  std::string password;             ///< anytls.
+  std::optional<tls_settings> tls;  ///< Always of anytls.
+  std::string via;                  ///< Another outbound to dial it through.
+};
+struct group_settings {
+  std::vector<std::string> members;
+  strata::proxy::outbound_group_options options;
+};
+
+struct outbound_settings {
+  std::string name;
+  std::variant<direct_settings, upstream_settings, group_settings> how;
+  std::size_t line = 0;
+};
+
+struct dns_settings {
+  /// Empty: the system's own.
+  std::vector<strata::transport::address> servers;
+};
+
+struct configuration {
+  std::vector<inbound_settings> inbounds;
+  std::vector<outbound_settings> outbounds;  ///< Each after those that it goes through.
+  std::vector<strata::proxy::core::rule> rules;
+  std::string fallback = "direct";  ///< Empty: refuse.
+  dns_settings dns;
+  std::optional<strata::transport::address> admin;
+  std::string access_log;  ///< Empty: none; "-": standard output.
+  std::string pac;         ///< A file that is served as /proxy.pac; empty: none.
+  std::chrono::seconds drain{30};
+};
+
+struct configuration_result {
+  configuration value;
+  std::vector<configuration_problem> problems;  ///< Nothing may be used when there is one.
+};
+
+configuration_result parse_configuration(std::string_view text);
+configuration_result read_configuration(const std::string& path);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Servers and outbounds as a configuration says, exchanged without a connection lost.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "configuration.hpp"
+#include "strata/proxy/proxy_server.hpp"
+
+/// What has been carried by one rule.
+struct rule_figures {
+  std::uint64_t requests = 0;
+  std::uint64_t failures = 0;
+  strata::transport::relay_counters moved{};
+};
+
+class service {
+ public:
+  using report_sink = std::function<void(const strata::proxy::session_report&)>;
+
+  service(const asio::any_io_executor& executor, report_sink reports);
+
+  /// Brings everything to what the configuration says; empty, or why not, and then everything is as
+  /// it was. Ports that stay are not closed, and sessions under way go on.
+  std::string apply(const configuration& wanted);
+  /// Stops accepting; `done` is called when all sessions have ended, with whether by themselves.
+  void drain(std::chrono::seconds limit, std::function<void(bool)> done);
+
+  const std::vector<std::unique_ptr<strata::proxy::proxy_server>>& servers() const {
+    return servers_;
+  }
+  /// Those that are not wanted any more and still have sessions.
+  std::size_t retiring() const { return retiring_.size(); }
+  const std::map<std::string, rule_figures>& figures() const { return figures_; }
+  const std::shared_ptr<const strata::proxy::proxy_routes>& routes() const { return routes_; }
+
+ private:
+  std::string start(const inbound_settings& wanted, const configuration& all,
+                    std::vector<std::unique_ptr<strata::proxy::proxy_server>>& into);
+  void retire(std::unique_ptr<strata::proxy::proxy_server> server, std::chrono::seconds limit);
+  void note(const strata::proxy::session_report& of);
+
+  asio::any_io_executor executor_;
+  report_sink reports_;
+  std::shared_ptr<const strata::proxy::proxy_routes> routes_;
+  std::vector<std::unique_ptr<strata::proxy::proxy_server>> servers_;
+  std::vector<std::shared_ptr<strata::proxy::proxy_server>> retiring_;
+  std::map<std::string, rule_figures> figures_;
+  std::shared_ptr<std::string> pac_ = std::make_shared<std::string>();
+};
