@@ -174,6 +174,32 @@ ANYTLS_RECIPES = {
         environment=GO_ENVIRONMENT, product="sing-box", keep=("sing-box",), command=("{product}",)),
 }
 
+
+def debian_recipe(name, *packages):
+    """A program of Debian's, unpacked; the first package's version is the peer's."""
+    return Recipe(
+        name=name, folder="proxy-programs", tool=("dpkg-deb", "--version"), least=(1, 18), sources=("debian.py",),
+        fetch=(("sh", "-c", f"cd {{build}} && apt-get download -o APT::Sandbox::User=root {' '.join(packages)} && "
+                "for each in *.deb; do dpkg-deb -x $each tree || exit 1; done && "
+                f"dpkg-deb -f {packages[0]}_*.deb Version >tree/version"),),
+        compile=(), environment={}, product="tree", keep=("tree",), command=(sys.executable, "-B", "{sources}/debian.py", "{product}", name))
+
+
+PROXY_CLIENT_RECIPES = {
+    "curl": lambda: Recipe(
+        name="curl", folder="proxy-programs", tool=("curl", "--version"), least=(7, 80), sources=("curl.py",),
+        fetch=(("touch", "{build}/none"),), compile=(), environment={}, product="none", keep=("none",),
+        command=(sys.executable, "-B", "{sources}/curl.py")),
+    "pysocks": lambda: venv_recipe("pysocks"),
+    "proxychains4": lambda: debian_recipe("proxychains4", "proxychains4", "libproxychains4"),
+}
+PROXY_SERVER_RECIPES = {
+    "microsocks": lambda: debian_recipe("microsocks", "microsocks"),
+    "tinyproxy": lambda: debian_recipe("tinyproxy", "tinyproxy-bin"),
+    "danted": lambda: debian_recipe("danted", "dante-server", "libwrap0"),
+    "sing-box": ANYTLS_RECIPES["sing-box"],
+}
+
 HTTP1_RECIPES = {
     "llhttp": lambda: Recipe(
         name="llhttp", tool=("node", "--version"), least=(20, 18), sources=("package.json", "package-lock.json"),

@@ -46,6 +46,8 @@ class Suite:
     """What a peer is."""
     only_clients: frozenset = frozenset()
     """Peers that are no servers."""
+    only_servers: frozenset = frozenset()
+    """And those that are no clients."""
     with_ourselves: bool = False
     """Whether our own client meets our own server, too."""
 
@@ -131,7 +133,7 @@ class Suite:
         pairs += [(OURS, name) for name in names] + [(name, OURS) for name in names]
         if options.among_peers:
             pairs = [(client, server) for client in names for server in names]
-        pairs = [(client, server) for client, server in pairs if server not in self.only_clients]
+        pairs = [(client, server) for client, server in pairs if server not in self.only_clients and client not in self.only_servers]
         verdicts = {}
         for scenario in scenarios:
             for pair in pairs:
