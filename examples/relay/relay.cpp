@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "relay/relay.hpp"
 
+#include <array>
 #include <asio/as_tuple.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "strata/transport/buffer_list.hpp"
 #include "strata/transport/core/error.hpp"
 
 namespace relay {
@@ -16,6 +18,9 @@ namespace {
 
 using namespace strata;
 using transport::errc;
+
+/// Of one write, as asio hands them over.
+constexpr std::size_t most_pieces = transport::buffer_list<asio::const_buffer>::capacity;
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 
@@ -58,6 +63,43 @@ asio::awaitable<std::error_code> write_all(transport::stream& to, const std::byt
   co_return std::error_code();
 }
 
+enum class lending : std::uint8_t {
+  wait,  ///< All that was there is on its way.
+  copy,  ///< What is there has to wait for the reader, or cannot be lent.
+  end,   ///< The end comes next.
+  stop,  ///< `error` says why; none when only the reader takes no more.
+};
+
+struct lending_outcome {
+  lending what;
+  std::error_code error;
+};
+
+/// Hands on what `from` lends, without a copy of ours, as long as `to` takes it at once.
+lending_outcome hand_on(joined& in, transport::stream& from, transport::stream& to) {
+  std::array<transport::bytes, most_pieces> pieces;
+  std::array<asio::const_buffer, most_pieces> buffers;
+  for (;;) {
+    const auto shown = from.try_peek(pieces);
+    if (!shown && shown.error() == errc::would_block) return {lending::wait, {}};
+    if (!shown && shown.error() == errc::not_supported) return {lending::copy, {}};
+    if (!shown && shown.error() == errc::eof) return {lending::end, {}};
+    if (!shown) return {lending::stop, shown.error()};
+    for (std::size_t i = 0; i < *shown; ++i)
+      buffers[i] = asio::buffer(pieces[i].data(), pieces[i].size());
+    const auto taken = to.try_write_some(std::span(buffers).first(*shown));
+    if (taken) {
+      from.consume(*taken);
+      in.moved += *taken;
+      continue;
+    }
+    if (taken.error() == errc::would_block || taken.error() == errc::not_supported)
+      return {lending::copy, {}};
+    if (taken.error() == errc::write_stopped) return {lending::stop, {}};
+    return {lending::stop, taken.error()};
+  }
+}
+
 /// One direction, until its end; an error unless that was in order.
 asio::awaitable<std::error_code> carry(joined& in, transport::stream& from, transport::stream& to) {
   bool expects_more = false;
@@ -66,6 +108,11 @@ asio::awaitable<std::error_code> carry(joined& in, transport::stream& from, tran
       const auto [waited] = co_await from.async_wait_readable(quietly);
       if (waited) co_return waited;
     }
+    const lending_outcome lent = hand_on(in, from, to);
+    if (lent.what == lending::stop) co_return lent.error;
+    if (lent.what == lending::end) break;
+    expects_more = false;
+    if (lent.what == lending::wait) continue;
     const transport::page page = in.pages.borrow();
     const auto room = asio::buffer(page.span().data(), page.span().size());
     const auto [error, size] = co_await from.async_read_some(room, quietly);

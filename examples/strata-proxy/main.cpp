@@ -18,14 +18,16 @@ using program::say;
 
 constexpr std::string_view usage = R"(strata-proxy: SOCKS4, SOCKS4a, SOCKS5 and HTTP on one port.
 
-  -c, --config FILE     what to do, in TOML (examples/strata-proxy/example.toml); without it: everything directly
+  -c, --config FILE     what to do, in TOML (see example.toml); without it: everything directly
   -l, --listen ADDRESS  where to listen instead (127.0.0.1:1080); port 0: a free one
-      --allow NETWORK   without a file: also connect to addresses of this network that is not public, such as 127.0.0.0/8
+      --allow NETWORK   without a file: connect to this network, too, though it is not public,
+                        such as 127.0.0.0/8
       --check           says what is wrong with the file, and ends
   -h, --help            this text
 
-SIGHUP reads the file again: what is wrong is told, and nothing changes; else connections under way go on.
-SIGUSR1 opens the access log anew. SIGTERM and SIGINT stop accepting and wait for connections (drain); a second one does not wait.
+SIGHUP reads the file again: what is wrong is told, and nothing changes; else connections under
+way go on. SIGUSR1 opens the access log anew. SIGTERM and SIGINT stop accepting and wait for
+connections (drain); a second one does not wait.
 )";
 
 struct arguments {

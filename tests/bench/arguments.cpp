@@ -41,6 +41,7 @@ const std::map<std::string_view, setter>& setters() {
       {"--segments", number(&arguments::segments)},
       {"--borrowed", number(&arguments::borrowed)},
       {"--read-size", number(&arguments::read_size)},
+      {"--peek", number(&arguments::peek)},
       {"--watermark", number(&arguments::watermark)},
       {"--seconds",
        [](arguments& out, const std::string& value) {

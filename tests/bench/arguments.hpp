@@ -27,6 +27,7 @@ struct arguments {
   // Only ours: how the application uses the library.
   bool borrowed = false;                 ///< The server sends from its own memory.
   std::size_t read_size = 256 * 1024;    ///< What a client reads into.
+  bool peek = true;                      ///< Streams of yamux are read where their bytes lie.
   std::uint64_t watermark = 128 * 1024;  ///< connection_config::write_watermark.
   std::chrono::nanoseconds time{std::chrono::seconds(1)};
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our side of ./dev bench mux: yamux over TCP on loopback, cubic on the sockets of both sides.
+#include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/read.hpp>
@@ -32,15 +33,51 @@ using stream_pointer = std::unique_ptr<transport::stream>;
 
 constexpr auto quietly = asio::as_tuple(use_awaitable);
 constexpr std::size_t write_size = 256 * 1024;
+constexpr std::size_t most_pieces = 64;
 constexpr std::string_view algorithm = "cubic";
+
+/// How a server reads.
+struct manner {
+  bool peek;
+  std::size_t read_size;
+};
 
 double seconds_since(clock::time_point began) {
   return std::chrono::duration<double>(clock::now() - began).count();
 }
 
+/// Reads to the end and says how much it was.
+asio::awaitable<std::uint64_t> count_copies(transport::stream& from, std::size_t read_size) {
+  std::vector<std::byte> memory(read_size);
+  const auto room = asio::buffer(memory);
+  for (std::uint64_t got = 0;;) {
+    const auto [error, size] = co_await from.async_read_some(room, quietly);
+    if (error) co_return got;
+    got += size;
+  }
+}
+
+/// The same where the bytes lie.
+asio::awaitable<std::uint64_t> count_lent(transport::stream& from) {
+  std::array<transport::bytes, most_pieces> pieces;
+  for (std::uint64_t got = 0;;) {
+    const auto shown = from.try_peek(pieces);
+    if (!shown && shown.error() != transport::errc::would_block) co_return got;
+    if (!shown) {
+      const auto [error] = co_await from.async_wait_readable(quietly);
+      if (error) co_return got;
+      continue;
+    }
+    std::size_t size = 0;
+    for (const transport::bytes piece : std::span(pieces).first(*shown)) size += piece.size();
+    from.consume(size);
+    got += size;
+  }
+}
+
 /// A stream begins with a kind: 'U' and everything is read and counted, then the count comes back;
 /// 'E' and one byte comes back.
-asio::awaitable<void> serve(stream_pointer stream, std::size_t read_size) {
+asio::awaitable<void> serve(stream_pointer stream, manner how) {
   char kind = 0;
   const auto first = asio::buffer(&kind, 1);
   co_await asio::async_read(*stream, first, use_awaitable);
@@ -49,33 +86,27 @@ asio::awaitable<void> serve(stream_pointer stream, std::size_t read_size) {
     co_await stream->async_finish(use_awaitable);
     co_return;
   }
-  std::vector<std::byte> memory(read_size);
-  const auto room = asio::buffer(memory);
-  std::uint64_t got = 0;
-  for (;;) {
-    const auto [error, size] = co_await stream->async_read_some(room, quietly);
-    if (error) break;
-    got += size;
-  }
+  const std::uint64_t got =
+      how.peek ? co_await count_lent(*stream) : co_await count_copies(*stream, how.read_size);
   const auto answer = asio::buffer(&got, sizeof got);
   co_await asio::async_write(*stream, answer, use_awaitable);
   co_await stream->async_finish(use_awaitable);
 }
 
-asio::awaitable<void> serve_all(connection_pointer connection, std::size_t read_size) {
+asio::awaitable<void> serve_all(connection_pointer connection, manner how) {
   for (;;) {
     auto [error, stream] = co_await connection->async_accept_stream(quietly);
     if (error) co_return;
-    asio::co_spawn(co_await asio::this_coro::executor, serve(std::move(stream), read_size),
+    asio::co_spawn(co_await asio::this_coro::executor, serve(std::move(stream), how),
                    asio::detached);
   }
 }
 
-asio::awaitable<void> accept_all(mux::yamux_listener& listener, std::size_t read_size) {
+asio::awaitable<void> accept_all(mux::yamux_listener& listener, manner how) {
   for (;;) {
     auto [error, connection] = co_await listener.async_accept(quietly);
     if (error) co_return;
-    asio::co_spawn(co_await asio::this_coro::executor, serve_all(std::move(connection), read_size),
+    asio::co_spawn(co_await asio::this_coro::executor, serve_all(std::move(connection), how),
                    asio::detached);
   }
 }
@@ -90,7 +121,7 @@ asio::awaitable<void> run_server(const arguments& chosen) {
   mux::yamux_listener listener(std::move(*carriers));
   std::printf("listening on %s\n", listener.local_address().string().c_str());
   std::fflush(stdout);
-  asio::co_spawn(executor, accept_all(listener, chosen.read_size), asio::detached);
+  asio::co_spawn(executor, accept_all(listener, {chosen.peek, chosen.read_size}), asio::detached);
   input_lines lines(executor);
   while (co_await lines.next()) figures().print(totals());
 }

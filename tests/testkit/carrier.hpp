@@ -35,6 +35,8 @@ struct carrier_row {
   bool peer_holds_finish = false;
   /// try_read_some and try_write_some work.
   bool tries = false;
+  /// try_peek and consume work.
+  bool peeks = false;
 };
 
 /// Makes the streams of one carrier for the conformance suite. One is made per case.

@@ -129,6 +129,19 @@ transport::result<std::size_t> anytls_session_driver::try_write(
   return find(id)->try_write(view(id), buffers);
 }
 
+transport::result<std::size_t> anytls_session_driver::try_peek(std::uint32_t id,
+                                                               std::span<transport::bytes> pieces) {
+  if (is_dead()) return std::unexpected(make_error_code(errc::aborted));
+  return find(id)->try_peek(view(id), pieces);
+}
+
+void anytls_session_driver::consume(std::uint32_t id, std::size_t size) {
+  if (is_dead()) return;
+  find(id)->consume(view(id), size);
+  on_turn(clock_now());  // it may have been the last of the stream
+  schedule_flush();
+}
+
 void anytls_session_driver::finish(std::uint32_t id, completion<status_signature> waiting) {
   if (is_dead()) return;
   find(id)->finish(view(id), std::move(waiting));

@@ -28,6 +28,10 @@ class anytls_view {
     return view_.read(to);
   }
   std::optional<std::error_code> ahead() { return look_ahead(view_); }
+  transport::result<std::size_t> peek(std::span<transport::bytes> pieces) {
+    return show(view_, pieces);
+  }
+  void consume(std::size_t size) { view_.consume(size); }
   transport::result<std::size_t> write(std::span<const transport::bytes> from) {
     return view_.write(from);
   }
@@ -76,6 +80,8 @@ class anytls_session_driver : public transport::carrier_driver {
                                           std::span<const asio::mutable_buffer> buffers);
   transport::result<std::size_t> try_write(std::uint32_t id,
                                            std::span<const asio::const_buffer> buffers);
+  transport::result<std::size_t> try_peek(std::uint32_t id, std::span<transport::bytes> pieces);
+  void consume(std::uint32_t id, std::size_t size);
   void finish(std::uint32_t id, completion<status_signature> waiting);
   void wait_stream_closed(std::uint32_t id, completion<status_signature> waiting);
   void reset(std::uint32_t id, std::uint64_t code) noexcept;

@@ -50,6 +50,10 @@ class mux_stream final : public transport::stream {
   byte_count do_try_write(std::span<const asio::const_buffer> from) override {
     return driver_->try_write(id_, from);
   }
+  byte_count do_try_peek(std::span<transport::bytes> pieces) override {
+    return driver_->try_peek(id_, pieces);
+  }
+  void do_consume(std::size_t size) override { driver_->consume(id_, size); }
   void do_finish(status_completion waiting) override { driver_->finish(id_, std::move(waiting)); }
   void do_wait_closed(status_completion waiting) override {
     driver_->wait_stream_closed(id_, std::move(waiting));
@@ -58,6 +62,15 @@ class mux_stream final : public transport::stream {
   std::shared_ptr<Driver> driver_;
   std::uint32_t id_;
 };
+
+/// transport::peeking_stream_view::peek() for a core's view.
+template <class View>
+transport::result<std::size_t> show(View& view, std::span<transport::bytes> pieces) {
+  bool end = false;
+  const auto shown = view.peek(pieces, end);
+  if (shown && end) return std::unexpected(make_error_code(transport::errc::eof));
+  return shown;
+}
 
 /// transport::stream_view::ahead() for a core's view that has peek().
 template <class View>

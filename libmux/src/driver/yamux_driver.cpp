@@ -296,6 +296,18 @@ transport::result<std::size_t> yamux_driver::try_write(
   return find(id)->try_write(view(id), buffers);
 }
 
+transport::result<std::size_t> yamux_driver::try_peek(std::uint32_t id,
+                                                      std::span<transport::bytes> pieces) {
+  if (is_dead()) return std::unexpected(make_error_code(errc::aborted));
+  return find(id)->try_peek(view(id), pieces);
+}
+
+void yamux_driver::consume(std::uint32_t id, std::size_t size) {
+  if (is_dead()) return;
+  find(id)->consume(view(id), size);
+  schedule_flush();
+}
+
 void yamux_driver::finish(std::uint32_t id, completion<status_signature> waiting) {
   if (is_dead()) return;
   find(id)->finish(view(id), std::move(waiting));

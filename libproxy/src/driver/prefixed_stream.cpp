@@ -53,6 +53,16 @@ class prefixed_stream final : public stream {
   result<std::size_t> do_try_write(std::span<const asio::const_buffer> from) override {
     return inner_->try_write_some(from);
   }
+  result<std::size_t> do_try_peek(std::span<bytes> pieces) override {
+    if (prefix_.empty()) return inner_->try_peek(pieces);
+    pieces.front() = bytes(prefix_).subspan(begin_);
+    return 1;
+  }
+  void do_consume(std::size_t size) override {
+    if (prefix_.empty()) return inner_->consume(size);
+    begin_ += size;
+    if (begin_ == prefix_.size()) drop();
+  }
   void do_finish(completion<status_signature> waiting) override {
     inner_->async_finish(std::move(waiting.handler));
   }

@@ -87,13 +87,13 @@ asio::awaitable<void> serve_connect(session& in, opened& on, core::inbound_openi
     in.end_request(make_error_code(transport::errc::closed_by_peer));
     co_return;
   }
-  transport::relay_options how;
+  transport::relay_options how{.pool = in.settings->pool};
   how.half_closed = in.options().half_closed;
   how.idle = in.options().idle_timeout;
   how.counters = in.counters;
   auto client = with_prefix(std::move(on.carrier), std::move(on.unread));
-  const auto [ended, moved] = co_await transport::async_relay(std::move(client), std::move(there),
-                                                              in.settings->pool, how, quietly);
+  const auto [ended, moved] =
+      co_await transport::async_relay(std::move(client), std::move(there), how, quietly);
   in.end_request(ended);
 }
 

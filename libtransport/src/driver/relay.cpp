@@ -9,8 +9,11 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <new>
+#include <optional>
+#include <span>
 
-#include "driver/relay_splice.hpp"
+#include "driver/tcp_splice.hpp"
+#include "strata/transport/buffer_list.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/pending_operation.hpp"
 #include "strata/transport/driver/ready_list.hpp"
@@ -23,18 +26,19 @@ constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 
 /// So much in one go without waiting says that there is more to come than a pipe costs.
 constexpr std::size_t bulk_size = std::size_t{256} * 1024;
+/// Of one write, as a stream takes them.
+constexpr std::size_t most_pieces = buffer_list<asio::const_buffer>::capacity;
 /// Moves in a row before others get their turn.
 constexpr unsigned burst = 8;
 
 /// Both streams, for as long as one direction lives.
 struct joined {
-  joined(std::unique_ptr<stream> a, std::unique_ptr<stream> b, const relay_pool& from,
-         const relay_options& chosen)
+  joined(std::unique_ptr<stream> a, std::unique_ptr<stream> b, const relay_options& chosen)
       : one(std::move(a)),
         other(std::move(b)),
         ready(one->get_executor()),
-        pages(from.pages()),
-        pipes(from.pipes()),
+        pages(chosen.pool.pages()),
+        pipes(chosen.pool.pipes()),
         how(chosen),
         counters(chosen.counters ? chosen.counters : std::make_shared<relay_counters>()),
         timer(one->get_executor()) {}
@@ -110,8 +114,32 @@ struct step {
   std::error_code error{};
 };
 
+/// Hands on what the reading side lends, without a copy of ours, as long as the writing side takes
+/// it at once; nothing when what is there has to be copied.
+std::optional<step> lend_burst(direction& along) {
+  std::array<bytes, most_pieces> pieces;
+  std::array<asio::const_buffer, most_pieces> buffers;
+  for (unsigned i = 0; i < burst; ++i) {
+    const auto shown = along.from.try_peek(pieces);
+    if (!shown && shown.error() == errc::not_supported) return std::nullopt;
+    if (!shown && shown.error() == errc::would_block) return step{};
+    if (!shown && shown.error() == errc::eof) return step{.what = carried::end};
+    if (!shown) return step{.error = shown.error()};
+    for (std::size_t k = 0; k < *shown; ++k)
+      buffers[k] = asio::buffer(pieces[k].data(), pieces[k].size());
+    const auto taken = along.to.try_write_some(std::span(buffers).first(*shown));
+    if (!taken && taken.error() != errc::would_block && taken.error() != errc::not_supported)
+      return step{.error = taken.error()};
+    if (!taken) return std::nullopt;
+    along.from.consume(*taken);
+    along.moved += *taken;
+  }
+  return step{};
+}
+
 /// What is there now, by way of a page.
 asio::awaitable<step> copy_burst(direction& along) {
+  if (const auto lent = lend_burst(along)) co_return *lent;
   const page memory = along.in.pages.borrow();
   std::size_t together = 0;
   for (unsigned i = 0; i < burst; ++i) {
@@ -238,11 +266,11 @@ relay_pool::relay_pool(std::size_t page_size, std::size_t kept_pages, std::size_
 
 namespace detail {
 
-void start_relay(std::unique_ptr<stream> one, std::unique_ptr<stream> other, const relay_pool& from,
+void start_relay(std::unique_ptr<stream> one, std::unique_ptr<stream> other,
                  const relay_options& options, completion<relay_signature> waiting) {
   const auto executor = one->get_executor();
   if (!executor) return;
-  const auto in = std::make_shared<joined>(std::move(one), std::move(other), from, options);
+  const auto in = std::make_shared<joined>(std::move(one), std::move(other), options);
   in->waiting.start(std::move(waiting), [weak = std::weak_ptr(in)] {
     if (const auto self = weak.lock()) self->reset(make_error_code(errc::aborted));
   });

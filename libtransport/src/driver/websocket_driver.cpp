@@ -23,6 +23,13 @@ result<std::size_t> websocket_view::read(std::span<const mutable_bytes> to) {
   return total;
 }
 
+result<std::size_t> websocket_view::peek(std::span<bytes> pieces) {
+  const auto first = of_->connection()->peek();
+  if (!first) return std::unexpected(first.error());
+  pieces.front() = *first;
+  return 1;
+}
+
 std::optional<std::error_code> websocket_view::ahead() {
   if (of_->connection() == nullptr) return std::nullopt;
   const auto there = of_->connection()->peek();
@@ -163,6 +170,10 @@ result<std::size_t> websocket_stream::do_try_read(std::span<const asio::mutable_
 result<std::size_t> websocket_stream::do_try_write(std::span<const asio::const_buffer> buffers) {
   return driver_->try_write(buffers);
 }
+result<std::size_t> websocket_stream::do_try_peek(std::span<bytes> pieces) {
+  return driver_->try_peek(pieces);
+}
+void websocket_stream::do_consume(std::size_t size) { driver_->consume(size); }
 void websocket_stream::do_finish(completion<status_signature> waiting) {
   driver_->finish(std::move(waiting));
 }

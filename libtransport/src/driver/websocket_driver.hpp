@@ -18,6 +18,8 @@ class websocket_view {
   explicit websocket_view(websocket_core& of) noexcept : of_(&of) {}
   result<std::size_t> read(std::span<const mutable_bytes> to);
   std::optional<std::error_code> ahead();
+  result<std::size_t> peek(std::span<bytes> pieces);
+  void consume(std::size_t size) { of_->connection()->consume(size); }
   result<std::size_t> write(std::span<const bytes> from) { return of_->connection()->write(from); }
   result<void> finish() { return of_->connection()->finish(std::chrono::steady_clock::now()); }
   void reset(std::uint32_t) { of_->reset(); }

@@ -89,6 +89,25 @@ TEST_CASE("streams: reading straight from the input, and of what was kept", "[mu
   CHECK(client.statistics().unread == 0);
 }
 
+TEST_CASE("streams: peek() shows all pieces at once, kept ones and input", "[mux][anytls]") {
+  session_end client = client_in_bulk();
+  client.receive(frame(command::psh, 1, "kept"));
+  const byte_vector input =
+      frame(command::psh, 1, "one") + frame(command::psh, 1, "two") + frame(command::fin, 1);
+  client.session.receive(client.now, input);
+  std::array<bytes, 4> pieces;
+  bool end = true;
+  REQUIRE(client.stream(1).peek(pieces, end) == 3u);
+  CHECK_FALSE(end);
+  CHECK(text_of(pieces[0]) == "kept");
+  CHECK(pieces[1].data() == input.data() + 7);
+  CHECK(text_of(pieces[2]) == "two");
+  client.stream(1).consume(4 + 3 + 3);
+  CHECK(client.stream(1).peek(pieces, end) == 0u);
+  CHECK(end);
+  client.session.release_input();
+}
+
 TEST_CASE("streams: reading in parts, into several pieces, with an end", "[mux][anytls]") {
   session_end client = client_in_bulk();
   client.receive(frame(command::psh, 1, "abcdef") + frame(command::fin, 1));

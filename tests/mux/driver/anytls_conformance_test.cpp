@@ -78,7 +78,7 @@ class anytls_carrier final : public testkit::carrier {
 
  private:
   testkit::carrier_row row_{
-      .name = "anytls", .traits = {false, false, false, false}, .tries = true};
+      .name = "anytls", .traits = {false, false, false, false}, .tries = true, .peeks = true};
   bool near_is_client_;
   asio::io_context context_;
   memory_network network_;

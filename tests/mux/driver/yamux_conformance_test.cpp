@@ -47,7 +47,8 @@ class yamux_carrier final : public testkit::carrier {
   testkit::carrier_row row_{.name = "yamux",
                             .traits = {true, true, false, true},
                             .reset_kills_connection = true,
-                            .tries = true};
+                            .tries = true,
+                            .peeks = true};
   asio::io_context context_;
   std::optional<transport::memory_link> link_;
   std::unique_ptr<transport::connection> dialled_, accepted_;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <deque>
 #include <string>
@@ -50,6 +51,29 @@ TEST_CASE("receive_queue: lends until it is settled, and then owns", "[mux][memo
   CHECK_FALSE(w.queue.has_lent());
   CHECK(w.queue.size() == 9);
   CHECK(w.read(9) == "st second");
+}
+
+TEST_CASE("receive_queue: gathers what is held, then what is lent", "[mux][memory]") {
+  world w;
+  const std::string pages(page::capacity + 3, 'p');
+  w.append(pages);
+  w.queue.settle(w.memory());
+  w.lent.clear();
+  const std::string input = "first second";
+  w.append(std::string_view(input).substr(0, 6));
+  w.append(std::string_view(input).substr(6));
+  w.queue.consume(w.memory(), 1);
+
+  std::array<bytes, 5> pieces;
+  REQUIRE(w.queue.gather(w.lent, pieces) == 4);
+  CHECK(pieces[0].size() == page::capacity - 1);
+  CHECK(transport::as_text(pieces[1]) == "ppp");
+  CHECK(transport::as_text(pieces[2]) == "first ");
+  CHECK(static_cast<const void*>(pieces[3].data()) == input.data() + 6);
+  CHECK(pieces[3].size() == 6);
+  for (const std::size_t fewer : {1u, 2u, 3u})
+    CHECK(w.queue.gather(w.lent, std::span(pieces).first(fewer)) == fewer);
+  CHECK(w.queue.size() == pages.size() - 1 + input.size());
 }
 
 TEST_CASE("receive_queue: what is read before it is settled is never copied", "[mux][memory]") {

@@ -65,6 +65,25 @@ TEST_CASE("reading: peek() and consume() go through pages and input, up to the e
   server.session.release_input();
 }
 
+TEST_CASE("reading: peek() shows all pieces at once, pages and input", "[mux][yamux]") {
+  session_end server = server_with_stream();
+  server.receive(data_frame(1, 0, "page"));
+  const byte_vector input = data_frame(1, 0, "one") + data_frame(1, flag::fin, "two");
+  server.session.receive(server.now, input);
+  std::array<bytes, 4> pieces;
+  bool end = true;
+  REQUIRE(server.stream(1).peek(pieces, end) == 3u);
+  CHECK_FALSE(end);
+  CHECK(as_text(pieces[0]) == "page");
+  CHECK(pieces[1].data() == input.data() + frame_header::encoded_size);
+  CHECK(as_text(pieces[2]) == "two");
+  CHECK(server.stream(1).peek(std::span(pieces).first(2), end) == 2u);
+  server.stream(1).consume(4 + 3 + 3);
+  CHECK(server.stream(1).peek(pieces, end) == 0u);
+  CHECK(end);
+  server.session.release_input();
+}
+
 TEST_CASE("reading: consume() takes no more than there is, of no more than there are",
           "[mux][yamux]") {
   session_end server = server_with_stream();

@@ -9,10 +9,16 @@ using namespace strata::proxy::core;
 
 namespace {
 
-std::string out(const routing_table& table, const char* where, std::string_view inbound = "",
-                std::string_view user = "", carried what = carried::stream) {
+struct client {
+  std::string_view inbound{};
+  std::string_view user{};
+};
+
+std::string out(const routing_table& table, const char* where, const client& from = {},
+                carried what = carried::stream) {
   const auto to = transport::target::parse(where).value();
-  const route found = table.find({.where = to, .inbound = inbound, .user = user, .what = what});
+  const route found =
+      table.find({.where = to, .inbound = from.inbound, .user = from.user, .what = what});
   return found.needs_addresses ? "?" : std::string(found.outbound);
 }
 
@@ -60,15 +66,15 @@ TEST_CASE("the first rule that matches decides, and all its conditions have to")
   first.what = carried::stream;
   second.suffixes = {"example"};
   const routing_table table({first, second}, "rest");
-  CHECK(out(table, "a.example:80", "home", "ann") == "first");
-  CHECK(out(table, "a.example:81", "home", "bob") == "first");
-  CHECK(out(table, "a.example:443", "home", "bob") == "first");
-  CHECK(out(table, "a.example:82", "home", "ann").empty());
-  CHECK(out(table, "a.example:79", "home", "ann").empty());
-  CHECK(out(table, "a.example:80", "other", "ann").empty());
-  CHECK(out(table, "a.example:80", "home", "eve").empty());
-  CHECK(out(table, "a.example:80", "home", "ann", carried::datagrams).empty());
-  CHECK(out(table, "b.test:80", "home", "ann") == "rest");
+  CHECK(out(table, "a.example:80", {"home", "ann"}) == "first");
+  CHECK(out(table, "a.example:81", {"home", "bob"}) == "first");
+  CHECK(out(table, "a.example:443", {"home", "bob"}) == "first");
+  CHECK(out(table, "a.example:82", {"home", "ann"}).empty());
+  CHECK(out(table, "a.example:79", {"home", "ann"}).empty());
+  CHECK(out(table, "a.example:80", {"other", "ann"}).empty());
+  CHECK(out(table, "a.example:80", {"home", "eve"}).empty());
+  CHECK(out(table, "a.example:80", {"home", "ann"}, carried::datagrams).empty());
+  CHECK(out(table, "b.test:80", {"home", "ann"}) == "rest");
 }
 
 TEST_CASE("networks match addresses, and names only where the rule looks them up") {

@@ -69,7 +69,7 @@ struct relayed {
     near = std::move(left.first);
     far = std::move(right.first);
     transport::async_relay(
-        std::move(left.second), std::move(right.second), pool, how,
+        std::move(left.second), std::move(right.second), how,
         asio::bind_cancellation_slot(stop.slot(),
                                      [this](std::error_code error, transport::relay_counters all) {
                                        result = error;
@@ -86,7 +86,6 @@ struct relayed {
 
   asio::io_context context;
   kind kind_;
-  transport::relay_pool pool;
   transport::relay_options how;
   std::shared_ptr<transport::relay_counters> counters =
       std::make_shared<transport::relay_counters>();

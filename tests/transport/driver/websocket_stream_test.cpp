@@ -61,6 +61,7 @@ class websocket_carrier final : public testkit::carrier {
       .reset_kills_connection = true,
       .holds_finish = true,
       .tries = true,
+      .peeks = true,
   };
   asio::io_context context_;
   std::optional<transport::memory_link> link_;

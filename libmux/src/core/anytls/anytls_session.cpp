@@ -56,7 +56,15 @@ result<std::size_t> anytls_stream_view::write(std::span<const bytes> pieces) {
 result<std::size_t> anytls_stream_view::read(std::span<const mutable_bytes> pieces) {
   return state_->read(id_, pieces);
 }
-result<bytes> anytls_stream_view::peek(bool& end) { return state_->peek(id_, end); }
+result<bytes> anytls_stream_view::peek(bool& end) {
+  bytes first;
+  const auto shown = state_->peek(id_, {&first, 1}, end);
+  if (!shown) return std::unexpected(shown.error());
+  return first;
+}
+result<std::size_t> anytls_stream_view::peek(std::span<bytes> pieces, bool& end) {
+  return state_->peek(id_, pieces, end);
+}
 void anytls_stream_view::consume(std::size_t size) { state_->consume(id_, size); }
 result<void> anytls_stream_view::finish(time_point now) { return state_->finish(id_, now); }
 void anytls_stream_view::reset() { state_->reset(id_); }

@@ -54,7 +54,7 @@ class anytls_state {
   std::optional<std::uint32_t> accept();
   result<std::size_t> write(std::uint32_t id, std::span<const bytes> pieces);
   result<std::size_t> read(std::uint32_t id, std::span<const mutable_bytes> pieces);
-  result<bytes> peek(std::uint32_t id, bool& end);
+  result<std::size_t> peek(std::uint32_t id, std::span<bytes> pieces, bool& end);
   void consume(std::uint32_t id, std::size_t size);
   result<void> finish(std::uint32_t id, time_point now);
   void reset(std::uint32_t id);

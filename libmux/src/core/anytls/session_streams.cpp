@@ -119,15 +119,15 @@ result<std::size_t> anytls_state::read(std::uint32_t id, std::span<const mutable
   return total;
 }
 
-result<bytes> anytls_state::peek(std::uint32_t id, bool& end) {
+result<std::size_t> anytls_state::peek(std::uint32_t id, std::span<bytes> pieces, bool& end) {
   stream* const of = find_owned(id);
   end = false;
   if (of == nullptr) return std::unexpected(make_error_code(transport::errc::closed));
-  if (of->unread.size() != 0) return of->unread.front(lent_);
+  if (of->unread.size() != 0) return of->unread.gather(lent_, pieces);
   const std::error_code error = read_error(*of);
   if (error != transport::errc::eof) return std::unexpected(error);
   end = true;
-  return bytes();
+  return 0;
 }
 
 void anytls_state::consume(std::uint32_t id, std::size_t size) {

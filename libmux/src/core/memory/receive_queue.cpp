@@ -30,6 +30,17 @@ bytes receive_queue::front(const lent_views& lent) const noexcept {
   return has_lent() ? lent[first_lent_].left : bytes();
 }
 
+std::size_t receive_queue::gather(const lent_views& lent, std::span<bytes> pieces) const noexcept {
+  std::size_t used = 0;
+  for (const page* at = held_.first(); at != nullptr && used < pieces.size(); at = at->next)
+    pieces[used++] = at->used();
+  if (!has_lent()) return used;
+  for (std::uint32_t at = first_lent_; at != lent_views::none && used < pieces.size();
+       at = lent[at].next)
+    pieces[used++] = lent[at].left;
+  return used;
+}
+
 std::size_t receive_queue::read(memory from,
                                 std::span<const transport::mutable_bytes> pieces) noexcept {
   std::size_t total = 0;

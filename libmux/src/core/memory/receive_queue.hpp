@@ -30,6 +30,8 @@ class receive_queue {
   void append(memory from, transport::bytes added);
   /// The next bytes in one piece, until the next call that changes the queue.
   transport::bytes front(const lent_views& lent) const noexcept;
+  /// The same for as many pieces as there are and the list holds; how many it filled.
+  std::size_t gather(const lent_views& lent, std::span<transport::bytes> pieces) const noexcept;
   /// Copies out, and consumes, as much as there is and `pieces` hold; says how much.
   std::size_t read(memory from, std::span<const transport::mutable_bytes> pieces) noexcept;
   /// `size` <= size().

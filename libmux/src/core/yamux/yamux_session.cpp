@@ -54,7 +54,15 @@ std::size_t yamux_stream_view::revoke() { return state_->revoke(id_); }
 result<std::size_t> yamux_stream_view::read(std::span<const mutable_bytes> pieces) {
   return state_->read(id_, pieces);
 }
-result<bytes> yamux_stream_view::peek(bool& end) { return state_->peek(id_, end); }
+result<bytes> yamux_stream_view::peek(bool& end) {
+  bytes first;
+  const auto shown = state_->peek(id_, {&first, 1}, end);
+  if (!shown) return std::unexpected(shown.error());
+  return first;
+}
+result<std::size_t> yamux_stream_view::peek(std::span<bytes> pieces, bool& end) {
+  return state_->peek(id_, pieces, end);
+}
 void yamux_stream_view::consume(std::size_t size) { state_->consume(id_, size); }
 result<void> yamux_stream_view::finish() { return state_->finish(id_); }
 void yamux_stream_view::reset(std::uint32_t code) { state_->reset(id_, code); }

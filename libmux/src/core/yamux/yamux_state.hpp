@@ -54,7 +54,7 @@ class yamux_state {
   result<std::size_t> lend(std::uint32_t id, std::span<const bytes> pieces);
   std::size_t revoke(std::uint32_t id);
   result<std::size_t> read(std::uint32_t id, std::span<const mutable_bytes> pieces);
-  result<bytes> peek(std::uint32_t id, bool& end);
+  result<std::size_t> peek(std::uint32_t id, std::span<bytes> pieces, bool& end);
   void consume(std::uint32_t id, std::size_t size);
   result<void> finish(std::uint32_t id);
   void reset(std::uint32_t id, std::uint32_t code);

@@ -43,6 +43,8 @@ struct relay_counters {
 };
 
 struct relay_options {
+  /// One for all relays of an executor; by default one for this relay alone.
+  relay_pool pool{};
   /// How long one direction may stay silent after the other has ended: peers that forget an end
   /// would hold descriptors for ever. Zero: for ever.
   duration half_closed = std::chrono::seconds(30);
@@ -58,7 +60,7 @@ using relay_signature = void(std::error_code, relay_counters);
 
 namespace detail {
 STRATA_TRANSPORT_API void start_relay(std::unique_ptr<stream> one, std::unique_ptr<stream> other,
-                                      const relay_pool& from, const relay_options& options,
+                                      const relay_options& options,
                                       completion<relay_signature> waiting);
 
 struct initiate_relay {
@@ -67,8 +69,8 @@ struct initiate_relay {
   executor_type get_executor() const noexcept { return executor; }
   template <class Handler>
   void operator()(Handler&& handler, std::unique_ptr<stream> one, std::unique_ptr<stream> other,
-                  const relay_pool& from, const relay_options& options) const {
-    start_relay(std::move(one), std::move(other), from, options,
+                  const relay_options& options) const {
+    start_relay(std::move(one), std::move(other), options,
                 make_completion<relay_signature>(std::forward<Handler>(handler), executor));
   }
 };
@@ -79,11 +81,11 @@ struct initiate_relay {
 /// what ended it: no error when both ends were in order, timed_out for a silence that was too long,
 /// aborted when cancelled.
 template <asio::completion_token_for<relay_signature> Token = asio::deferred_t>
-auto async_relay(std::unique_ptr<stream> one, std::unique_ptr<stream> other, const relay_pool& from,
+auto async_relay(std::unique_ptr<stream> one, std::unique_ptr<stream> other,
                  const relay_options& options = {}, Token&& token = Token()) {
   const auto executor = one->get_executor();
-  return asio::async_initiate<Token, relay_signature>(
-      detail::initiate_relay{executor}, token, std::move(one), std::move(other), from, options);
+  return asio::async_initiate<Token, relay_signature>(detail::initiate_relay{executor}, token,
+                                                      std::move(one), std::move(other), options);
 }
 
 }  // namespace v0

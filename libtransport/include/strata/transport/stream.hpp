@@ -13,6 +13,7 @@
 #include "strata/transport/buffer_list.hpp"
 #include "strata/transport/completion.hpp"
 #include "strata/transport/core/address.hpp"
+#include "strata/transport/core/bytes.hpp"
 #include "strata/transport/core/connection_security.hpp"
 #include "strata/transport/core/result.hpp"
 #include "strata/transport/native_socket.hpp"
@@ -76,6 +77,16 @@ class STRATA_TRANSPORT_API stream {
   result<std::size_t> try_write_some(const ConstBuffers& buffers) {
     return do_try_write(buffer_list<asio::const_buffer>(buffers));
   }
+
+  /// Shows what can be read now, in order and where it lies: fills `pieces`, of which there is at
+  /// least one, and says how many it filled. The bytes stay until the stream is read, asked or
+  /// waited on again, reset or destroyed, and no longer than the handler runs that asked for them;
+  /// writing to this or any other stream leaves them alone. Never while a read is outstanding.
+  /// Errors: those of try_read_some; not_supported from a carrier that has nothing to lend.
+  result<std::size_t> try_peek(std::span<bytes> pieces) { return do_try_peek(pieces); }
+
+  /// Takes the first `size` bytes of what the last try_peek() has shown, which ends what it lent.
+  void consume(std::size_t size) { do_consume(size); }
 
   /// Completes when a read would not wait, be it for bytes or for the end. It pins no memory: wait
   /// first, then borrow a buffer. Only this side's own reset is an error here; everything else the
@@ -170,6 +181,9 @@ class STRATA_TRANSPORT_API stream {
   virtual void do_write_some(std::span<const asio::const_buffer>, completion<io_signature>) = 0;
   virtual result<std::size_t> do_try_read(std::span<const asio::mutable_buffer>);
   virtual result<std::size_t> do_try_write(std::span<const asio::const_buffer>);
+  /// Both or neither.
+  virtual result<std::size_t> do_try_peek(std::span<bytes>);
+  virtual void do_consume(std::size_t);
   virtual void do_finish(completion<status_signature>) = 0;
   virtual void do_wait_closed(completion<status_signature>) = 0;
 

@@ -64,6 +64,8 @@ class STRATA_TRANSPORT_API websocket_stream final : public stream {
   void do_write_some(std::span<const asio::const_buffer>, completion<io_signature>) override;
   result<std::size_t> do_try_read(std::span<const asio::mutable_buffer>) override;
   result<std::size_t> do_try_write(std::span<const asio::const_buffer>) override;
+  result<std::size_t> do_try_peek(std::span<bytes>) override;
+  void do_consume(std::size_t) override;
   void do_finish(completion<status_signature>) override;
   void do_wait_closed(completion<status_signature>) override;
 

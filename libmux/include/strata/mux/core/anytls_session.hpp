@@ -91,6 +91,8 @@ class STRATA_MUX_API anytls_stream_view {
   /// The first contiguous received bytes, without taking them: valid until consume() or
   /// release_input(). Empty with `end` set when all was consumed and the stream has ended.
   result<bytes> peek(bool& end);
+  /// The same for as many contiguous pieces as there are and the list holds: says how many.
+  result<std::size_t> peek(std::span<bytes> pieces, bool& end);
   void consume(std::size_t size);
 
   /// Writes no more. A server ends the stream at once, behind what was written. A client does so

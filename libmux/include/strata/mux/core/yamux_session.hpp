@@ -73,6 +73,8 @@ class STRATA_MUX_API yamux_stream_view {
   /// The first contiguous received bytes, without taking them: valid until consume() or
   /// release_input(). Empty with `end` set when all was consumed and the peer has finished.
   result<bytes> peek(bool& end);
+  /// The same for as many contiguous pieces as there are and the list holds: says how many.
+  result<std::size_t> peek(std::span<bytes> pieces, bool& end);
   void consume(std::size_t size);
 
   /// Ends the writing direction after what was written. A second time is not an error.

@@ -38,6 +38,17 @@ class carried_stream_driver : public carrier_driver {
     this->schedule_flush();
     return operations_.try_write(view(), buffers);
   }
+  result<std::size_t> try_peek(std::span<bytes> pieces) {
+    if (this->is_dead()) return std::unexpected(make_error_code(errc::aborted));
+    return operations_.try_peek(view(), pieces);
+  }
+  void consume(std::size_t size)
+    requires peeking_stream_view<View>
+  {
+    if (this->is_dead()) return;
+    operations_.consume(view(), size);
+    this->schedule_flush();
+  }
   void finish(completion<status_signature> waiting) {
     if (this->is_dead()) return;
     operations_.finish(view(), std::move(waiting));
@@ -130,6 +141,12 @@ class forwarding_stream : public stream {
   }
   result<std::size_t> do_try_write(std::span<const asio::const_buffer> buffers) override {
     return driver_->try_write(buffers);
+  }
+  result<std::size_t> do_try_peek(std::span<bytes> pieces) override {
+    return driver_->try_peek(pieces);
+  }
+  void do_consume(std::size_t size) override {
+    if constexpr (requires { driver_->consume(size); }) driver_->consume(size);
   }
   void do_finish(completion<status_signature> waiting) override {
     driver_->finish(std::move(waiting));

@@ -52,6 +52,15 @@ concept lending_stream_view =
       { view.revoke() } -> std::same_as<std::size_t>;
     };
 
+/// A view that shows what it would read where that lies, as stream::try_peek() says; would_block
+/// and the end are those of read().
+template <class View>
+concept peeking_stream_view =
+    stream_view<View> && requires(View view, std::span<bytes> pieces, std::size_t size) {
+      { view.peek(pieces) } -> std::same_as<result<std::size_t>>;
+      view.consume(size);
+    };
+
 /// The contract of transport::stream for one stream whose bytes are a core's: what waits on it, and
 /// the lasting result of each direction. For drivers; handles derive from stream and forward here.
 template <stream_view View>
@@ -110,6 +119,27 @@ class stream_operations {
     if (!size && size.error() != errc::would_block) write_end_ = size.error();
     serve_closed();
     return size;
+  }
+
+  result<std::size_t> try_peek(View view, std::span<bytes> pieces) {
+    assert(!read_ && "not while a read is outstanding");
+    assert(!pieces.empty());
+    if constexpr (peeking_stream_view<View>) {
+      if (read_end_) return std::unexpected(read_end_);
+      const auto shown = view.peek(pieces);
+      if (!shown && shown.error() != errc::would_block) read_end_ = shown.error();
+      serve_closed();
+      return shown;
+    } else {
+      return std::unexpected(make_error_code(errc::not_supported));
+    }
+  }
+
+  void consume(View view, std::size_t size)
+    requires peeking_stream_view<View>
+  {
+    assert(!read_ && "not while a read is outstanding");
+    view.consume(size);
   }
 
   void finish(View view, completion<status_signature> waiting) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "driver/relay_splice.hpp"
+#include "driver/tcp_splice.hpp"
 #include "strata/transport/core/error.hpp"
 
 namespace strata::transport {

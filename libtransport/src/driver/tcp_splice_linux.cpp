@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "driver/native_socket_access.hpp"
-#include "driver/relay_splice.hpp"
+#include "driver/tcp_splice.hpp"
 
 namespace strata::transport {
 inline namespace v0 {
@@ -104,7 +104,8 @@ asio::awaitable<std::error_code> async_wait_writable(native_socket to,
   asio::posix::stream_descriptor waiting(executor, copy);
   const auto quietly = asio::as_tuple(asio::use_awaitable);
   auto token = asio::bind_cancellation_slot(stop, quietly);
-  const auto [error] = co_await waiting.async_wait(asio::posix::descriptor_base::wait_write, std::move(token));
+  const auto [error] =
+      co_await waiting.async_wait(asio::posix::descriptor_base::wait_write, std::move(token));
   stop.clear();
   co_return error;
 }
