@@ -99,7 +99,7 @@ class yamux_driver final : public transport::carrier_driver {
   };
   struct shutdown_wait {
     transport::pending_operation<status_signature> waiting;
-    go_away_code code{};
+    go_away_code code;  // with an initializer Clang could not emplace it, within this class
     std::unique_ptr<asio::steady_timer> timer;
   };
   struct abort_by_signal {
