@@ -13,11 +13,11 @@
 
 #include "arguments.hpp"
 #include "program/program.hpp"
-#include "relay/relay.hpp"
 #include "socks5/socks5.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/transport/core/digest.hpp"
 #include "strata/transport/core/error.hpp"
+#include "strata/transport/relay.hpp"
 #include "strata/transport/tcp.hpp"
 #include "strata/transport/tls_session_store.hpp"
 #include "strata/transport/tls_stream.hpp"
@@ -73,7 +73,7 @@ mux::anytls_dialer make_dialer(const asio::any_io_executor& executor, const argu
 struct proxy {
   mux::anytls_dialer dialer;
   bool udp_connect = false;
-  transport::page_pool pages{relay::page_size, relay::kept_pages};
+  transport::relay_options how;  ///< With the memory that all relays share.
 };
 
 asio::awaitable<void> serve_connect(std::unique_ptr<transport::stream> client, proxy& through,
@@ -87,7 +87,7 @@ asio::awaitable<void> serve_connect(std::unique_ptr<transport::stream> client, p
     const auto [lost, size] = co_await asio::async_write(*server, early, quietly);
     if (lost) co_return;
   }
-  relay::join(std::move(client), std::move(server), through.pages);
+  transport::async_relay(std::move(client), std::move(server), through.how, asio::detached);
 }
 
 asio::awaitable<void> serve(std::unique_ptr<transport::stream> client, proxy& through) {

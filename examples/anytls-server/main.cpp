@@ -14,10 +14,10 @@
 
 #include "arguments.hpp"
 #include "program/program.hpp"
-#include "relay/relay.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
+#include "strata/transport/relay.hpp"
 #include "strata/transport/tcp.hpp"
 #include "strata/transport/tls_stream.hpp"
 #include "udp_relay.hpp"
@@ -65,7 +65,7 @@ mux::anytls_options make_options(const arguments& given) {
 
 struct service {
   transport::tcp_dialer dialer;
-  transport::page_pool pages{relay::page_size, relay::kept_pages};
+  transport::relay_options how;  ///< With the memory that all relays share.
 };
 
 asio::awaitable<void> serve(std::unique_ptr<mux::anytls_request> asked, service& by) {
@@ -80,7 +80,7 @@ asio::awaitable<void> serve(std::unique_ptr<mux::anytls_request> asked, service&
     asked->refuse(failed.message());
     co_return;
   }
-  relay::join(asked->accept(), std::move(target), by.pages);
+  transport::async_relay(asked->accept(), std::move(target), by.how, asio::detached);
 }
 
 /// Somebody else's client, from its first byte on; to it this is the server that is behind.
@@ -88,7 +88,7 @@ asio::awaitable<void> serve_elsewhere(std::unique_ptr<transport::stream> client,
                                       transport::target where, service& by) {
   auto dialling = transport::with_timeout(by.dialer.async_dial(where), dial_limit);
   auto [failed, target] = co_await std::move(dialling)(quietly);
-  if (!failed) relay::join(std::move(client), std::move(target), by.pages);
+  if (!failed) transport::async_relay(std::move(client), std::move(target), by.how, asio::detached);
 }
 
 /// For want of descriptors, say: some come back.

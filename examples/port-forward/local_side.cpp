@@ -7,9 +7,9 @@
 #include <asio/this_coro.hpp>
 
 #include "program/program.hpp"
-#include "relay/relay.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
+#include "strata/transport/relay.hpp"
 
 using namespace strata;
 using namespace std::chrono_literals;
@@ -17,8 +17,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t page_size = 64 * 1024;
-constexpr std::size_t kept_pages = 16;
 constexpr auto dial_timeout = 10s;
 constexpr auto accept_pause = 50ms;  // while the system has no descriptors left
 // Between attempts to reach the remote side: doubled each time, and begun anew after a connection
@@ -40,7 +38,6 @@ local_side::local_side(std::unique_ptr<transport::stream_listener> listener,
     : listener_(std::move(listener)),
       dialer_(std::move(dialer)),
       plan_(plan),
-      pages_(page_size, kept_pages),
       admission_(std::make_shared<admission>(listener_->get_executor(), plan.most)),
       changed_(listener_->get_executor(), asio::steady_timer::time_point::max()) {}
 
@@ -95,8 +92,9 @@ asio::awaitable<void> local_side::carry(std::shared_ptr<local_side> self,
   const time_point deadline = now() + self->plan_.patience;
   auto stream = co_await self->open(deadline);
   if (stream == nullptr) co_return;  // the client's end is a reset: it was never finished
-  const relay::options how{.half_closed = relay::for_ever, .held = std::move(ticket)};
-  relay::join(std::move(client), std::move(stream), self->pages_, how);
+  const transport::relay_options how{.pool = self->pool_, .half_closed = {}};
+  transport::async_relay(std::move(client), std::move(stream), how,
+                         [held = std::move(ticket)](std::error_code, transport::relay_counters) {});
 }
 
 /// Null when the deadline has passed.

@@ -8,7 +8,7 @@
 
 #include "admission.hpp"
 #include "strata/transport/connection_dialer.hpp"
-#include "strata/transport/driver/page_pool.hpp"
+#include "strata/transport/relay.hpp"
 #include "strata/transport/stream_listener.hpp"
 
 struct local_plan {
@@ -40,7 +40,7 @@ class local_side : public std::enable_shared_from_this<local_side> {
   std::unique_ptr<strata::transport::stream_listener> listener_;
   std::shared_ptr<strata::transport::connection_dialer> dialer_;
   local_plan plan_;
-  strata::transport::page_pool pages_;
+  strata::transport::relay_pool pool_;
   std::shared_ptr<admission> admission_;
   asio::steady_timer changed_;  ///< Cancelled when there is a connection again.
   std::shared_ptr<strata::transport::connection> connection_;

@@ -6,9 +6,9 @@
 #include <asio/this_coro.hpp>
 
 #include "program/program.hpp"
-#include "relay/relay.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
+#include "strata/transport/relay.hpp"
 
 using namespace strata;
 using namespace std::chrono_literals;
@@ -16,8 +16,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t page_size = 64 * 1024;
-constexpr std::size_t kept_pages = 16;
 constexpr std::size_t most_clients = 64;
 constexpr auto dial_timeout = 10s;
 constexpr auto accept_pause = 50ms;  // while the system has no descriptors left
@@ -30,7 +28,6 @@ remote_side::remote_side(std::unique_ptr<transport::connection_listener> listene
     : listener_(std::move(listener)),
       dialer_(std::move(dialer)),
       target_(std::move(where)),
-      pages_(page_size, kept_pages),
       admission_(std::make_shared<admission>(listener_->get_executor(), most_clients)) {}
 
 void remote_side::start() {
@@ -74,6 +71,6 @@ asio::awaitable<void> remote_side::carry(std::shared_ptr<remote_side> self,
     stream->reset(not_reached);
     co_return;
   }
-  const relay::options how{.half_closed = relay::for_ever};
-  relay::join(std::move(stream), std::move(reached), self->pages_, how);
+  const transport::relay_options how{.pool = self->pool_, .half_closed = {}};
+  transport::async_relay(std::move(stream), std::move(reached), how, asio::detached);
 }

@@ -6,7 +6,7 @@
 
 #include "admission.hpp"
 #include "strata/transport/connection_listener.hpp"
-#include "strata/transport/driver/page_pool.hpp"
+#include "strata/transport/relay.hpp"
 #include "strata/transport/stream_dialer.hpp"
 
 /// Dials the target for every stream of every client. A target that cannot be reached resets the
@@ -30,6 +30,6 @@ class remote_side : public std::enable_shared_from_this<remote_side> {
   std::unique_ptr<strata::transport::connection_listener> listener_;
   std::shared_ptr<strata::transport::stream_dialer> dialer_;
   strata::transport::target target_;
-  strata::transport::page_pool pages_;
+  strata::transport::relay_pool pool_;
   std::shared_ptr<admission> admission_;
 };
