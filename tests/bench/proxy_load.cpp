@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What ./dev bench anytls puts on a SOCKS5 proxy, the same on every implementation. Its targets run
-// in the same process, so that nothing but the proxies is compared.
+// What ./dev bench anytls and proxy put on a proxy, the same on every implementation. Its targets
+// run in the same process, so that nothing but the proxies is compared.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/sha.h>
@@ -29,9 +29,15 @@ using clock_type = std::chrono::steady_clock;
 constexpr std::size_t piece_size = 256 * 1024;
 constexpr int backlog = 1024;
 
+/// How targets are reached.
+struct way {
+  std::uint16_t port = 0;  ///< Of the proxy, or of an anytls server, on 127.0.0.1; 0: without one.
+  bool http = false;       ///< By CONNECT instead of SOCKS5.
+};
+
 struct options {
   std::string mode;
-  std::uint16_t port = 0;  ///< Of the proxy, or of an anytls server, on 127.0.0.1.
+  way by;
   std::string password;
   std::uint64_t bytes = 1 << 20;
   std::size_t count = 100;
@@ -168,18 +174,31 @@ class target {
 };
 
 /// SOCKS5 (RFC 1928) without authentication.
-connection through(std::uint16_t proxy, std::uint16_t port) {
-  connection made = connect_to(proxy);
+void ask_socks(connection& proxy, std::uint16_t port) {
   const char greeting[] = {5, 1, 0};
-  made.write({greeting, sizeof greeting});
+  proxy.write({greeting, sizeof greeting});
   char method[2];
-  made.read(method, sizeof method);
+  proxy.read(method, sizeof method);
   const char request[] = {
       5, 1, 0, 1, 127, 0, 0, 1, static_cast<char>(port >> 8), static_cast<char>(port)};
-  made.write({request, sizeof request});
+  proxy.write({request, sizeof request});
   char reply[10];
-  made.read(reply, sizeof reply);
+  proxy.read(reply, sizeof reply);
   if (method[1] != 0 || reply[1] != 0) throw std::runtime_error("the proxy refuses");
+}
+
+void ask_http(connection& proxy, std::uint16_t port) {
+  const std::string where = "127.0.0.1:" + std::to_string(port);
+  proxy.write("CONNECT " + where + " HTTP/1.1\r\nHost: " + where + "\r\n\r\n");
+  std::string head;
+  for (char octet; !head.ends_with("\r\n\r\n"); head += octet) proxy.read(&octet, 1);
+  if (head.find(" 200 ") == head.npos) throw std::runtime_error("the proxy refuses");
+}
+
+connection through(const way& by, std::uint16_t port) {
+  connection made = connect_to(by.port == 0 ? port : by.port);
+  if (by.port == 0) return made;
+  by.http ? ask_http(made, port) : ask_socks(made, port);
   return made;
 }
 
@@ -201,7 +220,7 @@ std::string member(const char* name, double value) {
 
 void bulk(const options& chosen) {
   const target far(chosen.upward ? serve_sink : serve_target);
-  connection made = through(chosen.port, far.port());
+  connection made = through(chosen.by, far.port());
   std::vector<char> memory(piece_size);
   const auto began = clock_type::now();
   made.write(octets_of(chosen.bytes));
@@ -221,7 +240,7 @@ void bulk(const options& chosen) {
 }
 
 /// Asks for one byte and reads up to the end: the target closes first, as servers of HTTP do.
-void ask_and_end(std::uint16_t proxy, std::uint16_t port) {
+void ask_and_end(const way& proxy, std::uint16_t port) {
   connection made = through(proxy, port);
   const std::uint64_t one = 1;
   made.write(octets_of(one));
@@ -231,7 +250,7 @@ void ask_and_end(std::uint16_t proxy, std::uint16_t port) {
 }
 
 /// One byte there and back over a new connection.
-connection ask_once(std::uint16_t proxy, std::uint16_t port) {
+connection ask_once(const way& proxy, std::uint16_t port) {
   connection made = through(proxy, port);
   const std::uint64_t echo = 0;
   made.write(std::string(octets_of(echo)) + 'x');
@@ -242,7 +261,7 @@ connection ask_once(std::uint16_t proxy, std::uint16_t port) {
 
 void connections(const options& chosen) {
   const target far(serve_target);
-  ask_and_end(chosen.port, far.port());
+  ask_and_end(chosen.by, far.port());
   std::atomic<std::uint64_t> done = 0;
   std::atomic<std::uint64_t> failed = 0;
   const auto began = clock_type::now();
@@ -251,7 +270,7 @@ void connections(const options& chosen) {
     lanes.emplace_back([&] {
       while (seconds_since(began) < chosen.seconds) {
         try {
-          ask_and_end(chosen.port, far.port());
+          ask_and_end(chosen.by, far.port());
           ++done;
         } catch (const std::exception&) {
           ++failed;
@@ -270,7 +289,7 @@ std::vector<connection> open_all(const options& chosen, std::uint16_t port) {
   for (std::size_t lane = 0; lane < chosen.parallel; ++lane)
     lanes.emplace_back([&, lane] {
       for (std::size_t i = lane; i < chosen.count; i += chosen.parallel)
-        opened[lane].push_back(ask_once(chosen.port, port));
+        opened[lane].push_back(ask_once(chosen.by, port));
     });
   for (std::thread& lane : lanes) lane.join();
   std::vector<connection> all;
@@ -357,11 +376,7 @@ class anytls_session {
   std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, &SSL_free};
 };
 
-void heartbeat(const options& chosen) {
-  anytls_session session(chosen.port, chosen.password);
-  std::vector<double> microseconds;
-  for (std::size_t i = 0; i < chosen.count / 10; ++i) session.beat();
-  for (std::size_t i = 0; i < chosen.count; ++i) microseconds.push_back(session.beat());
+void print_times(std::vector<double> microseconds) {
   std::sort(microseconds.begin(), microseconds.end());
   const auto at = [&](std::size_t percent) {
     return microseconds[std::min(microseconds.size() - 1, microseconds.size() * percent / 100)];
@@ -370,15 +385,42 @@ void heartbeat(const options& chosen) {
         member("max_us", microseconds.back()));
 }
 
+void heartbeat(const options& chosen) {
+  anytls_session session(chosen.by.port, chosen.password);
+  std::vector<double> microseconds;
+  for (std::size_t i = 0; i < chosen.count / 10; ++i) session.beat();
+  for (std::size_t i = 0; i < chosen.count; ++i) microseconds.push_back(session.beat());
+  print_times(std::move(microseconds));
+}
+
+/// 64 bytes there and back, one after the other on one connection.
+void pingpong(const options& chosen) {
+  const target far(serve_target);
+  connection made = through(chosen.by, far.port());
+  const std::uint64_t echo = 0;
+  made.write(octets_of(echo));
+  char memory[64]{};
+  std::vector<double> microseconds;
+  for (std::size_t i = 0; i < chosen.count + chosen.count / 10; ++i) {
+    const auto began = clock_type::now();
+    made.write({memory, sizeof memory});
+    made.read(memory, sizeof memory);
+    if (i >= chosen.count / 10) microseconds.push_back(1e6 * seconds_since(began));
+  }
+  print_times(std::move(microseconds));
+}
+
 options parse(int count, char** words) {
-  if (count < 2) throw std::runtime_error("bulk, connections, fresh, hold or heartbeat?");
+  if (count < 2) throw std::runtime_error("bulk, connections, fresh, hold, pingpong or heartbeat?");
   options chosen;
   chosen.mode = words[1];
   for (int i = 2; i + 1 < count; i += 2) {
     const std::string_view word = words[i];
     const std::string value = words[i + 1];
     if (word == "--port") {
-      chosen.port = static_cast<std::uint16_t>(std::stoul(value));
+      chosen.by.port = static_cast<std::uint16_t>(std::stoul(value));
+    } else if (word == "--http") {
+      chosen.by.http = value == "1";
     } else if (word == "--password") {
       chosen.password = value;
     } else if (word == "--bytes") {
@@ -404,11 +446,8 @@ int main(int count, char** words) {
   try {
     const options chosen = parse(count, words);
     const std::pair<std::string_view, void (*)(const options&)> modes[] = {
-        {"bulk", bulk},
-        {"connections", connections},
-        {"fresh", fresh},
-        {"hold", hold},
-        {"heartbeat", heartbeat}};
+        {"bulk", bulk}, {"connections", connections}, {"fresh", fresh},
+        {"hold", hold}, {"pingpong", pingpong},       {"heartbeat", heartbeat}};
     for (const auto& [name, run] : modes) {
       if (name != chosen.mode) continue;
       run(chosen);

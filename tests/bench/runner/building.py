@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
 say = building.say
 OURS = ("strata-quic-bench", "strata-h3-bench", "strata-limit-bench", "strata-mux-bench", "strata-tls-bench",
-        "strata-masking-bench", "strata-mux-soak", "strata-proxy-load", "anytls-client", "anytls-server")
+        "strata-masking-bench", "strata-mux-soak", "strata-proxy-load", "anytls-client", "anytls-server",
+        "strata-proxy")
 
 RECIPES = {
     "quinn": building.Recipe(
@@ -32,13 +33,13 @@ RECIPES = {
         fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-yamux", "."),),
         environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
         product="go-yamux", keep=("go-yamux",), command=("{product}",)),
-    "sing-box": building.ANYTLS_RECIPES["sing-box"](),
+    **{name: building.PROXY_SERVER_RECIPES[name]() for name in ("sing-box", "microsocks", "tinyproxy", "danted")},
 }
-OF_INTEROP = ("sing-box",)
+OF_INTEROP = ("sing-box", "microsocks", "tinyproxy", "danted")
 
 
 def sources_of(name):
-    return (building.PEERS if name in OF_INTEROP else PEERS) / name
+    return (building.PEERS if name in OF_INTEROP else PEERS) / (RECIPES[name].folder or name)
 
 
 class Build(building.Build):

@@ -9,12 +9,13 @@ import subprocess
 
 from interop.runner import certificates
 
-from . import Failed, anytls, building, handshake, http3, machine, memory, mux, pingpong, profile, quic, record, report, soak, table, tls
+from . import Failed, anytls, building, handshake, http3, machine, memory, mux, pingpong, profile, proxy, quic, record, report, soak, table, tls
 from .building import ROOT, say
 from .programs import Settings
 from .session import Session, program_list
 
 BENCHES = {"quic": quic, "handshake": handshake, "pingpong": pingpong, "h3": http3, "memory": memory, "mux": mux, "anytls": anytls, "tls": tls,
+           "proxy": proxy,
            "soak": soak}
 
 
