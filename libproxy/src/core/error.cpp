@@ -18,6 +18,8 @@ const char* text_of(errc code) noexcept {
     case errc::upstream_failed: return "the proxy that was dialled through failed";
     case errc::command_not_supported: return "the proxy does not offer this command";
     case errc::no_outbound: return "no outbound is alive";
+    case errc::ech_unavailable: return "no ECH configuration in DNS";
+    case errc::upstream_resting: return "the tunnel's server failed lately and rests";
   }
   return "unknown proxy error";
 }

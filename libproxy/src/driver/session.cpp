@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/session.hpp"
 
-#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "driver/prefixed_stream.hpp"
+#include "driver/stream_deadline.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
 
@@ -23,28 +23,8 @@ using kind = transport::next_action::kind_type;
 constexpr auto parting_time = 1s;
 constexpr std::size_t parting_size = std::size_t{256} * 1024;
 
-/// Resets a stream when the time is over.
-class deadline {
- public:
-  deadline(transport::stream& of, transport::duration limit) : timer_(of.get_executor(), limit) {
-    timer_.async_wait([&of, over = over_](std::error_code error) {
-      if (error || *over) return;
-      *over = true;
-      of.reset(transport::stream_cancelled);
-    });
-  }
-  deadline(const deadline&) = delete;
-  deadline& operator=(const deadline&) = delete;
-  ~deadline() { *over_ = true; }
-  bool has_passed() const noexcept { return *over_; }
-
- private:
-  std::shared_ptr<bool> over_ = std::make_shared<bool>(false);
-  asio::steady_timer timer_;
-};
-
 asio::awaitable<next_action> open(session& in, opened& on, core::inbound_opening& opening) {
-  const deadline limit(*on.carrier, in.options().opening_timeout);
+  const stream_deadline limit(*on.carrier, in.options().opening_timeout);
   next_action last = co_await run_opening(on, opening);
   if (limit.has_passed()) last = {.kind = kind::failed, .error = transport::errc::timed_out};
   co_return last;
@@ -198,7 +178,7 @@ asio::awaitable<std::pair<std::error_code, std::unique_ptr<transport::stream>>> 
 
 asio::awaitable<void> part(std::unique_ptr<transport::stream> client) {
   if (!client) co_return;
-  const deadline limit(*client, parting_time);
+  const stream_deadline limit(*client, parting_time);
   const auto [finished] = co_await client->async_finish(quietly);
   if (finished) co_return;
   std::array<std::byte, 4096> memory;

@@ -198,6 +198,11 @@ PROXY_SERVER_RECIPES = {
     "tinyproxy": lambda: debian_recipe("tinyproxy", "tinyproxy-bin"),
     "danted": lambda: debian_recipe("danted", "dante-server", "libwrap0"),
     "sing-box": ANYTLS_RECIPES["sing-box"],
+TUNNEL_RECIPES = {
+    "go-tunnel": lambda: Recipe(
+        name="go-tunnel", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
+        fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-tunnel", "."),),
+        environment=GO_ENVIRONMENT, product="go-tunnel", keep=("go-tunnel",), command=("{product}",)),
 }
 
 HTTP1_RECIPES = {

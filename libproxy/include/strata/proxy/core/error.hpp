@@ -18,6 +18,8 @@ enum class errc {
   upstream_failed,            ///< The proxy that was dialled through failed or refused.
   command_not_supported,      ///< Of SOCKS: BIND and UDP ASSOCIATE are not offered everywhere.
   no_outbound,                ///< No member of a group is alive.
+  ech_unavailable,   ///< DNS has no configuration for Encrypted Client Hello that can be used.
+  upstream_resting,  ///< The tunnel's server failed lately: it is not asked again for a while.
 };
 
 STRATA_PROXY_API const std::error_category& error_category() noexcept;

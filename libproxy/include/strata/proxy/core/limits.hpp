@@ -38,6 +38,22 @@ inline constexpr std::size_t max_connections_per_source = 4096;
 /// Outbounds that one association sends through at a time.
 inline constexpr std::size_t max_association_paths = 16;
 
+/// Of the line that names the target of a tunnelled stream, its end included.
+inline constexpr std::size_t max_tunnel_request = 512;
+/// Of a text message in a tunnel: a CONNECT with the client's first bytes.
+inline constexpr std::size_t max_tunnel_text = 64 * 1024;
+/// Of what a tunnel's client is told about a dial that failed.
+inline constexpr std::size_t max_tunnel_reason = 200;
+/// Bytes of one message that carries a tunnel.
+inline constexpr std::size_t max_tunnel_message = 64 * 1024;
+/// How long a request without its end waits for the rest, before it counts as whole.
+inline constexpr std::chrono::milliseconds tunnel_request_patience{200};
+/// How long the end of a tunnelled stream is held back when the peer's has not come.
+inline constexpr std::chrono::seconds tunnel_finish_hold{30};
+inline constexpr std::size_t max_tunnel_sessions = 4096;
+inline constexpr std::size_t max_tunnel_sessions_per_source = 256;
+inline constexpr std::size_t max_tunnel_streams = 256;  ///< Of one session.
+
 }  // namespace core::limits
 }  // namespace v0
 }  // namespace strata::proxy

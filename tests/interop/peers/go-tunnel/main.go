@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tunnel over WebSocket as the Go proxies of the ech-workers family have it, both ends of it:
+//
+//	go-tunnel server --listen ADDRESS --uuid UUID [--certificate FILE --key FILE]
+//	go-tunnel client --listen ADDRESS --uuid UUID --url ws://HOST:PORT/PATH [--roots FILE] [--mode yamux|simple] [--connect HOST:PORT]
+//
+// A client leads every connection to --connect, or takes SOCKS5 without it. Both say "listening ADDRESS" on standard output.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+)
+
+type options struct {
+	listen, uuid, certificate, key, url, roots, mode, connect string
+}
+
+func main() {
+	if len(os.Args) < 2 || (os.Args[1] != "server" && os.Args[1] != "client") {
+		fail(fmt.Errorf("server or client"))
+	}
+	var given options
+	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
+	flags.StringVar(&given.listen, "listen", "127.0.0.1:0", "where to listen")
+	flags.StringVar(&given.uuid, "uuid", "", "the secret")
+	flags.StringVar(&given.certificate, "certificate", "", "of a server with TLS")
+	flags.StringVar(&given.key, "key", "", "of a server with TLS")
+	flags.StringVar(&given.url, "url", "", "of the server")
+	flags.StringVar(&given.roots, "roots", "", "whom a client believes")
+	flags.StringVar(&given.mode, "mode", "yamux", "yamux or simple")
+	flags.StringVar(&given.connect, "connect", "", "where all connections go")
+	if err := flags.Parse(os.Args[2:]); err != nil {
+		fail(err)
+	}
+	listener, err := net.Listen("tcp", given.listen)
+	if err != nil {
+		fail(err)
+	}
+	fmt.Println("listening", listener.Addr())
+	if os.Args[1] == "server" {
+		err = serve(listener, given)
+	} else {
+		err = lead(listener, given)
+	}
+	fail(err)
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
