@@ -112,6 +112,7 @@ tls_settings tls_of(const toml::table& table, problems& wrong) {
   made.authority = from.text("ca");
   made.pin = from.text("pin");
   made.insecure = from.flag("insecure");
+  made.ech = from.flag("ech");
   if (!made.pin.empty() && !program::hash_of(made.pin))
     from.complain_about("pin", "pin: write the certificate's SHA-256 as 64 hexadecimal digits");
   return made;
@@ -119,9 +120,12 @@ tls_settings tls_of(const toml::table& table, problems& wrong) {
 
 upstream_settings upstream_of(toml_reader& from, const std::string& type, problems& wrong) {
   upstream_settings made;
-  made.kind = type == "socks"  ? upstream_settings::kind_type::socks
-              : type == "http" ? upstream_settings::kind_type::http
-                               : upstream_settings::kind_type::anytls;
+  static const std::map<std::string, upstream_settings::kind_type> kinds{
+      {"socks", upstream_settings::kind_type::socks},
+      {"http", upstream_settings::kind_type::http},
+      {"anytls", upstream_settings::kind_type::anytls},
+      {"tunnel", upstream_settings::kind_type::tunnel}};
+  made.kind = kinds.at(type);
   const std::string server = from.text("server");
   const auto where = transport::target::parse(server);
   if (where && where->is_valid() && where->port() != 0)
@@ -135,6 +139,11 @@ upstream_settings upstream_of(toml_reader& from, const std::string& type, proble
     made.password = from.text("password");
     if (made.password.empty()) from.complain_about("password", "an anytls server needs a password");
     made.tls.emplace();
+  } else if (made.kind == upstream_settings::kind_type::tunnel) {
+    made.password = from.text("uuid");
+    if (made.password.empty()) from.complain_about("uuid", "a tunnel server needs its uuid");
+    made.path = from.text("path", "/");
+    made.simple = from.flag("simple");
   } else if (const std::string user = from.text("user"), password = from.text("password");
              !user.empty()) {
     made.credentials = core::credentials{user, password};
@@ -175,15 +184,53 @@ outbound_settings outbound_of(const toml::table& table, problems& wrong) {
     direct.filter.denied = networks_of(from, "deny");
     direct.filter.special_purpose = from.flag("special_purpose");
     made.how = std::move(direct);
-  } else if (type == "socks" || type == "http" || type == "anytls") {
+  } else if (type == "socks" || type == "http" || type == "anytls" || type == "tunnel") {
     made.how = upstream_of(from, type, wrong);
   } else if (type == "group") {
     made.how = group_of(from);
   } else {
-    from.complain_about("type",
-                        "type: '" + type + "' is none of direct, socks, http, anytls, group");
+    from.complain_about(
+        "type", "type: '" + type + "' is none of direct, socks, http, anytls, tunnel, group");
   }
   return made;
+}
+
+tunnel_server_settings tunnel_server_of(const toml::table& table, problems& wrong) {
+  toml_reader from(table, "a tunnel_server", wrong);
+  tunnel_server_settings made;
+  made.name = from.text("name", "tunnel");
+  made.listen = address_of(from, "listen", from.text("listen", "127.0.0.1:8443"));
+  made.uuid = from.text("uuid");
+  if (made.uuid.empty())
+    from.complain_about("uuid", "a tunnel server needs a uuid: who has it is let in");
+  made.certificate = from.text("certificate");
+  made.key = from.text("key");
+  if (made.certificate.empty() != made.key.empty())
+    from.complain_about("key", "certificate and key are files of PEM, both or neither");
+  made.ech_keys = from.texts("ech_keys");
+  made.anytls_passwords = from.texts("anytls_passwords");
+  if (made.certificate.empty() && !(made.ech_keys.empty() && made.anytls_passwords.empty()))
+    from.complain_about("certificate", "ECH and anytls need TLS: a certificate and its key");
+  made.outbound = from.text("outbound", "direct");
+  return made;
+}
+
+/// "https://dns.example/dns-query", and where that is.
+void read_doh(toml_reader& from, dns_settings& to) {
+  const std::string url = from.text("doh"), where = from.text("doh_address");
+  to.doh_authority = from.text("doh_ca");
+  if (url.empty()) return;
+  constexpr std::string_view scheme = "https://";
+  const std::size_t slash = url.find('/', scheme.size());
+  if (!url.starts_with(scheme) || slash == url.npos)
+    return from.complain_about("doh", "doh: write it as \"https://dns.example/dns-query\"");
+  to.doh_name = url.substr(scheme.size(), slash - scheme.size());
+  to.doh_path = url.substr(slash);
+  if (where.empty())
+    return from.complain_about("doh",
+                               "doh needs doh_address, such as \"192.0.2.1:443\": looking "
+                               "the resolver's own name up would tell others about it");
+  to.doh_address = address_of(from, "doh_address", where);
 }
 
 core::rule rule_of(const toml::table& table, problems& wrong) {
@@ -247,6 +294,10 @@ void check_names(const configuration& all, const toml::table& file, problems& wr
         list != nullptr ? list->get(i)->source().begin.line : 0,
         "rule '" + rule.name + "' names the outbound '" + rule.outbound + "', which there is not");
   }
+  for (const tunnel_server_settings& each : all.tunnel_servers)
+    if (!is_known(each.outbound))
+      complain(0, "tunnel_server '" + each.name + "' names the outbound '" + each.outbound +
+                      "', which there is not");
   if (!all.fallback.empty() && !is_known(all.fallback))
     complain(0, "default names the outbound '" + all.fallback + "', which there is not");
 }
@@ -262,6 +313,9 @@ configuration_result read_tables(const toml::table& file) {
       all.outbounds.push_back(outbound_of(*each, made.problems));
     for (const toml::table* each : from.tables("rule"))
       all.rules.push_back(rule_of(*each, made.problems));
+    for (const toml::table* each : from.tables("tunnel_server"))
+      all.tunnel_servers.push_back(tunnel_server_of(*each, made.problems));
+    read_doh(from, all.dns);
     all.fallback = from.text("default", "direct");
     if (all.fallback == "reject") all.fallback.clear();
     for (const std::string& each : from.texts("dns_servers"))
@@ -277,7 +331,7 @@ configuration_result read_tables(const toml::table& file) {
     all.pac = from.text("pac");
     all.drain = std::chrono::seconds(from.number("drain", 30, 86'400));
   }
-  if (all.inbounds.empty()) {
+  if (all.inbounds.empty() && all.tunnel_servers.empty()) {
     inbound_settings one;
     one.name = "default";
     one.listen = transport::address::loopback_v4(1080);

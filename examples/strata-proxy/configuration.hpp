@@ -42,17 +42,20 @@ struct tls_settings {
   std::string authority;    ///< A file; empty: the system's.
   std::string pin;          ///< SHA-256 of the certificate.
   bool insecure = false;
+  bool ech = false;  ///< Encrypted Client Hello, or nothing: the name is never shown.
 };
 
 struct direct_settings {
   strata::proxy::core::address_filter_config filter;
 };
 struct upstream_settings {
-  enum class kind_type { socks, http, anytls };
+  enum class kind_type { socks, http, anytls, tunnel };
   kind_type kind = kind_type::socks;
   strata::transport::target server{strata::transport::address()};
   std::optional<strata::proxy::core::credentials> credentials;
-  std::string password;             ///< anytls.
+  std::string password;             ///< Of anytls; of a tunnel the UUID.
+  std::string path = "/";           ///< Of a tunnel.
+  bool simple = false;              ///< Of a tunnel: a WebSocket for each connection.
   std::optional<tls_settings> tls;  ///< Always of anytls.
   std::string via;                  ///< Another outbound to dial it through.
 };
@@ -70,11 +73,28 @@ struct outbound_settings {
 struct dns_settings {
   /// Empty: the system's own.
   std::vector<strata::transport::address> servers;
+  /// DNS over HTTPS, and nothing else; empty: none.
+  std::string doh_name;
+  std::string doh_path;
+  strata::transport::address doh_address;
+  std::string doh_authority;  ///< A file; empty: the system's.
+};
+
+/// The far end of tunnels.
+struct tunnel_server_settings {
+  std::string name;
+  strata::transport::address listen;
+  std::string uuid;
+  std::string certificate, key;       ///< Files; empty: plain, behind somebody else's TLS.
+  std::vector<std::string> ech_keys;  ///< Files of PEM, the current one first.
+  std::vector<std::string> anytls_passwords;
+  std::string outbound = "direct";
 };
 
 struct configuration {
   std::vector<inbound_settings> inbounds;
   std::vector<outbound_settings> outbounds;  ///< Each after those that it goes through.
+  std::vector<tunnel_server_settings> tunnel_servers;
   std::vector<strata::proxy::core::rule> rules;
   std::string fallback = "direct";  ///< Empty: refuse.
   dns_settings dns;

@@ -113,6 +113,8 @@ class daemon_program {
     if (!apply()) return 1;
     for (const auto& each : service_.servers())
       std::cout << "listening on " << each->local_address().string() << std::endl;
+    for (const auto& each : service_.tunnel_servers())
+      std::cout << "tunnels on " << each->local_address().string() << std::endl;
     if (!admin_.local_address().octets().empty())
       std::cout << "admin on " << admin_.local_address().string() << std::endl;
     wait_for_signal();

@@ -9,6 +9,7 @@
 #include "outbounds.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/tcp.hpp"
+#include "strata/transport/tls_stream.hpp"
 
 namespace {
 
@@ -52,6 +53,24 @@ std::string service::apply(const configuration& wanted) {
     routes_ = before;
     return problem;
   }
+  std::vector<std::unique_ptr<proxy::tunnel_server>> tunnels;
+  for (const tunnel_server_settings& each : wanted.tunnel_servers) {
+    const auto same = std::ranges::find_if(tunnel_servers_, [&](const auto& server) {
+      return server && each.listen.port() != 0 && server->local_address() == each.listen;
+    });
+    if (same != tunnel_servers_.end()) {
+      (*same)->use(routes_->outbounds.at(each.outbound));
+      tunnels.push_back(std::move(*same));
+      continue;
+    }
+    problem = start(each, tunnels);
+    if (problem.empty()) continue;
+    for (auto& kept_one : tunnels) tunnel_servers_.push_back(std::move(kept_one));
+    std::erase(tunnel_servers_, nullptr);
+    routes_ = before;
+    return problem;
+  }
+  tunnel_servers_ = std::move(tunnels);
   *pac_ = std::move(pac);
   for (server_pointer& server : servers_) {
     const auto found = std::ranges::find(
@@ -94,6 +113,40 @@ std::string service::start(const inbound_settings& wanted, const configuration& 
   return {};
 }
 
+std::string service::start(const tunnel_server_settings& wanted,
+                           std::vector<std::unique_ptr<proxy::tunnel_server>>& into) {
+  const std::string name = "tunnel_server '" + wanted.name + "': ";
+  auto listening = transport::tcp_listener::listen(executor_, wanted.listen);
+  if (!listening) return name + wanted.listen.string() + ": " + listening.error().message();
+  std::unique_ptr<transport::stream_listener> carriers = std::move(*listening);
+  if (!wanted.certificate.empty()) {
+    transport::tls_server_options tls;
+    tls.credentials.push_back({transport::pem_source::from_file(wanted.certificate),
+                               transport::pem_source::from_file(wanted.key)});
+    tls.alpn = {"http/1.1"};
+    for (const std::string& file : wanted.ech_keys)
+      tls.ech_keys.push_back({.pem = transport::pem_source::from_file(file)});
+    auto context = transport::make_tls_server_context(tls);
+    if (!context) return name + context.error().text;
+    carriers = std::make_unique<transport::tls_listener>(std::move(carriers), std::move(*context));
+  }
+  proxy::tunnel_server_options options;
+  options.uuid = wanted.uuid;
+  if (!wanted.anytls_passwords.empty()) {
+    std::vector<mux::core::anytls_user> users;
+    for (const std::string& each : wanted.anytls_passwords)
+      users.push_back({.name = "user " + std::to_string(users.size() + 1), .password = each});
+    auto made = mux::core::anytls_users::make(users);
+    if (!made) return name + "anytls_passwords: each must be there once, and none empty";
+    options.anytls.emplace().session.users = std::move(*made);
+  }
+  auto server = proxy::tunnel_server::start(std::move(carriers),
+                                            routes_->outbounds.at(wanted.outbound), options);
+  if (!server) return name + server.error().message();
+  into.push_back(std::move(*server));
+  return {};
+}
+
 void service::retire(server_pointer server, std::chrono::seconds limit) {
   std::shared_ptr<proxy::proxy_server> held = std::move(server);
   retiring_.push_back(held);
@@ -103,15 +156,14 @@ void service::retire(server_pointer server, std::chrono::seconds limit) {
 }
 
 void service::drain(std::chrono::seconds limit, std::function<void(bool)> done) {
-  const auto left = std::make_shared<std::size_t>(servers_.size());
+  const auto left = std::make_shared<std::size_t>(servers_.size() + tunnel_servers_.size());
   const auto in_order = std::make_shared<bool>(true);
-  if (servers_.empty()) return done(true);
-  for (const server_pointer& each : servers_) {
-    each->async_drain(limit, [left, in_order, done](std::error_code error) {
-      if (error) *in_order = false;
-      if (--*left == 0) done(*in_order);
-    });
-  }
+  const auto drained = [left, in_order, done](std::error_code error) {
+    if (error) *in_order = false;
+    if (--*left == 0) done(*in_order);
+  };
+  for (const server_pointer& each : servers_) each->async_drain(limit, drained);
+  for (const auto& each : tunnel_servers_) each->async_drain(limit, drained);
 }
 
 void service::note(const proxy::session_report& of) {

@@ -11,6 +11,7 @@
 
 #include "configuration.hpp"
 #include "strata/proxy/proxy_server.hpp"
+#include "strata/proxy/tunnel_server.hpp"
 
 /// What has been carried by one rule.
 struct rule_figures {
@@ -34,6 +35,9 @@ class service {
   const std::vector<std::unique_ptr<strata::proxy::proxy_server>>& servers() const {
     return servers_;
   }
+  const std::vector<std::unique_ptr<strata::proxy::tunnel_server>>& tunnel_servers() const {
+    return tunnel_servers_;
+  }
   /// Those that are not wanted any more and still have sessions.
   std::size_t retiring() const { return retiring_.size(); }
   const std::map<std::string, rule_figures>& figures() const { return figures_; }
@@ -42,6 +46,8 @@ class service {
  private:
   std::string start(const inbound_settings& wanted, const configuration& all,
                     std::vector<std::unique_ptr<strata::proxy::proxy_server>>& into);
+  std::string start(const tunnel_server_settings& wanted,
+                    std::vector<std::unique_ptr<strata::proxy::tunnel_server>>& into);
   void retire(std::unique_ptr<strata::proxy::proxy_server> server, std::chrono::seconds limit);
   void note(const strata::proxy::session_report& of);
 
@@ -49,6 +55,7 @@ class service {
   report_sink reports_;
   std::shared_ptr<const strata::proxy::proxy_routes> routes_;
   std::vector<std::unique_ptr<strata::proxy::proxy_server>> servers_;
+  std::vector<std::unique_ptr<strata::proxy::tunnel_server>> tunnel_servers_;
   std::vector<std::shared_ptr<strata::proxy::proxy_server>> retiring_;
   std::map<std::string, rule_figures> figures_;
   std::shared_ptr<std::string> pac_ = std::make_shared<std::string>();

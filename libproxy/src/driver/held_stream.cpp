@@ -173,6 +173,15 @@ class held_stream final : public stream {
       end_->saw(size ? std::error_code() : size.error());
     return size;
   }
+  result<std::size_t> do_try_peek(std::span<bytes> pieces) override {
+    const auto count = end_->inner->try_peek(pieces);
+    if (!count) end_->saw(count.error());
+    return count;
+  }
+  void do_consume(std::size_t size) override {
+    end_->saw({});
+    end_->inner->consume(size);
+  }
   result<std::size_t> do_try_write(std::span<const asio::const_buffer> from) override {
     if (end_->is_finished()) return std::unexpected(make_error_code(errc::write_finished));
     return end_->inner->try_write_some(from);

@@ -198,6 +198,7 @@ PROXY_SERVER_RECIPES = {
     "tinyproxy": lambda: debian_recipe("tinyproxy", "tinyproxy-bin"),
     "danted": lambda: debian_recipe("danted", "dante-server", "libwrap0"),
     "sing-box": ANYTLS_RECIPES["sing-box"],
+}
 TUNNEL_RECIPES = {
     "go-tunnel": lambda: Recipe(
         name="go-tunnel", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
