@@ -13,9 +13,14 @@ namespace {
 /// Free nodes kept for the next completions; a burst beyond them is given back.
 constexpr std::size_t max_free_nodes = 256;
 
-/// Drains after which last jobs run although handlers keep becoming ready. An exchange of a small
-/// request (open, write, finish, read) makes four.
-constexpr unsigned max_busy_drains = 8;
+/// What handlers make ready runs in the same drain, as long as no more than so many have run behind
+/// those that were ready at first: each post costs a look at the system for other events, and
+/// others on this executor wait for no more than that.
+constexpr std::size_t max_followers = 32;
+
+/// Rounds of handlers after which last jobs run although handlers keep becoming ready. An exchange
+/// of a small request (open, write, finish, read) makes four.
+constexpr unsigned max_busy_rounds = 8;
 
 }  // namespace
 
@@ -88,13 +93,27 @@ ready_node& ready_queue::pop() noexcept {
 void ready_queue::drain() {
   posted_ = false;
   const turn guard(*this);
-  // What becomes ready meanwhile has posted a drain of its own, so that others on this executor get
-  // their turn.
-  for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
-    ready_node& node = pop();
-    node.finish(*this, node, true);
-  }
-  if (first_ == nullptr || ++busy_drains_ >= max_busy_drains) run_last_jobs();
+  // What becomes ready meanwhile has posted a drain of its own, for what this one leaves.
+  run_handlers();
+  if (first_ == nullptr || busy_rounds_ >= max_busy_rounds) run_last_jobs();
+}
+
+void ready_queue::run_now() {
+  if (first_ == nullptr) return;
+  const turn guard(*this);
+  run_handlers();
+}
+
+void ready_queue::run_handlers() {
+  std::size_t followers = 0;
+  do {
+    for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
+      ready_node& node = pop();
+      node.finish(*this, node, true);
+    }
+    ++busy_rounds_;
+    followers += size_;
+  } while (first_ != nullptr && busy_rounds_ < max_busy_rounds && followers <= max_followers);
 }
 
 void ready_queue::push_last(last_job& job, std::shared_ptr<driver> owner) noexcept {
@@ -117,7 +136,7 @@ std::shared_ptr<driver> ready_queue::pop_job() noexcept {
 
 /// Those scheduled meanwhile wait for the next drain, and so does what a job that throws leaves.
 void ready_queue::run_last_jobs() {
-  busy_drains_ = 0;
+  busy_rounds_ = 0;
   for (std::size_t left = jobs_; left > 0 && first_job_ != nullptr; --left) {
     const auto run = first_job_->run;
     const auto owner = pop_job();
