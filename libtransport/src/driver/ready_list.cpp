@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/driver/ready_list.hpp"
 
+#include <asio/execution_context.hpp>
 #include <cassert>
+#include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace strata::transport {
 inline namespace v0 {
@@ -19,8 +22,43 @@ constexpr std::size_t max_free_nodes = 256;
 constexpr std::size_t max_followers = 32;
 
 /// Rounds of handlers after which last jobs run although handlers keep becoming ready. An exchange
-/// of a small request (open, write, finish, read) makes four.
-constexpr unsigned max_busy_rounds = 8;
+/// of a small request (open, write, finish, read) makes four, and each layer below one more.
+constexpr unsigned max_busy_rounds = 16;
+
+/// Executors of one context whose queues are shared; a program with more has them apart.
+constexpr std::size_t max_shared_queues = 16;
+
+/// The queues of one execution context, so that there is one for each executor: what stands on one
+/// another, TLS on TCP say, then needs one drain and not one for each.
+class ready_queues final : public asio::execution_context::service {
+ public:
+  using key_type = ready_queues;
+  static asio::execution_context::id id;
+
+  explicit ready_queues(asio::execution_context& context) : service(context) {}
+
+  std::shared_ptr<ready_queue> of(const asio::any_io_executor& executor) {
+    std::vector<std::shared_ptr<ready_queue>> others;  // They may end here, but not under the lock.
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(queues_, [](const auto& each) { return each.expired(); });
+    for (const auto& each : queues_) {
+      auto found = each.lock();
+      if (found && found->executor() == executor) return found;
+      others.push_back(std::move(found));
+    }
+    auto made = make_driver<ready_queue>(executor, executor);
+    if (queues_.size() < max_shared_queues) queues_.push_back(made);
+    return made;
+  }
+
+ private:
+  void shutdown() noexcept override {}
+
+  std::mutex mutex_;  // Executors of one context make theirs at the same time.
+  std::vector<std::weak_ptr<ready_queue>> queues_;
+};
+
+asio::execution_context::id ready_queues::id;
 
 }  // namespace
 
@@ -173,7 +211,9 @@ void ready_queue::shutdown() noexcept {
 }  // namespace detail
 
 ready_list::ready_list(const asio::any_io_executor& executor)
-    : queue_(make_driver<detail::ready_queue>(executor, executor)) {}
+    : queue_(
+          asio::use_service<detail::ready_queues>(asio::query(executor, asio::execution::context))
+              .of(executor)) {}
 
 }  // namespace v0
 }  // namespace strata::transport

@@ -83,7 +83,7 @@ TEST_CASE("ready_list: handlers that make each other ready for ever let others h
 
   context.run();
 
-  CHECK(before_another == 8);
+  CHECK(before_another == 16);
   CHECK(ran == 1000);
 }
 
@@ -232,6 +232,45 @@ TEST_CASE("ready_list: when a handler throws out of run_now, the rest runs after
   CHECK(ran == 0);
   context.run();
   CHECK(ran == 1);
+}
+
+TEST_CASE("ready_list: the lists of one executor are one, those of others are their own",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list lower(context.get_executor());
+  ready_list upper(context.get_executor());
+  const asio::any_io_executor strand = asio::make_strand(context);
+  ready_list other(strand);
+  CHECK(other.executor() == strand);
+  std::vector<int> ran;
+  const auto make_ready = [&](ready_list& on, int what) {
+    on.complete(own(on, [&ran, what](std::error_code) { ran.push_back(what); }), std::error_code());
+  };
+  make_ready(lower, 1);
+  make_ready(other, 4);
+  make_ready(upper, 2);
+  make_ready(lower, 3);
+
+  context.run();
+
+  CHECK(ran == std::vector{1, 2, 3, 4});
+}
+
+TEST_CASE("ready_list: more executors than are shared have lists that work",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  std::vector<ready_list> lists;
+  int ran = 0;
+  for (int i = 0; i < 20; ++i) lists.emplace_back(asio::make_strand(context));
+  for (ready_list& each : lists) {
+    each.complete(own(each, [&ran](std::error_code) { ++ran; }), std::error_code());
+    ready_list same(each.executor());
+    same.complete(own(same, [&ran](std::error_code) { ++ran; }), std::error_code());
+  }
+
+  context.run();
+
+  CHECK(ran == 40);
 }
 
 TEST_CASE("ready_list: when a last job throws, the others run afterwards",
