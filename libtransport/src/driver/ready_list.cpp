@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/transport/driver/ready_list.hpp"
 
+#include <asio/execution_context.hpp>
 #include <cassert>
+#include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace strata::transport {
 inline namespace v0 {
@@ -13,9 +16,49 @@ namespace {
 /// Free nodes kept for the next completions; a burst beyond them is given back.
 constexpr std::size_t max_free_nodes = 256;
 
-/// Drains after which last jobs run although handlers keep becoming ready. An exchange of a small
-/// request (open, write, finish, read) makes four.
-constexpr unsigned max_busy_drains = 8;
+/// What handlers make ready runs in the same drain, as long as no more than so many have run behind
+/// those that were ready at first: each post costs a look at the system for other events, and
+/// others on this executor wait for no more than that.
+constexpr std::size_t max_followers = 32;
+
+/// Rounds of handlers after which last jobs run although handlers keep becoming ready. An exchange
+/// of a small request (open, write, finish, read) makes four, and each layer below one more.
+constexpr unsigned max_busy_rounds = 16;
+
+/// Executors of one context whose queues are shared; a program with more has them apart.
+constexpr std::size_t max_shared_queues = 16;
+
+/// The queues of one execution context, so that there is one for each executor: what stands on one
+/// another, TLS on TCP say, then needs one drain and not one for each.
+class ready_queues final : public asio::execution_context::service {
+ public:
+  using key_type = ready_queues;
+  static asio::execution_context::id id;
+
+  explicit ready_queues(asio::execution_context& context) : service(context) {}
+
+  std::shared_ptr<ready_queue> of(const asio::any_io_executor& executor) {
+    std::vector<std::shared_ptr<ready_queue>> others;  // They may end here, but not under the lock.
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(queues_, [](const auto& each) { return each.expired(); });
+    for (const auto& each : queues_) {
+      auto found = each.lock();
+      if (found && found->executor() == executor) return found;
+      others.push_back(std::move(found));
+    }
+    auto made = make_driver<ready_queue>(executor, executor);
+    if (queues_.size() < max_shared_queues) queues_.push_back(made);
+    return made;
+  }
+
+ private:
+  void shutdown() noexcept override {}
+
+  std::mutex mutex_;  // Executors of one context make theirs at the same time.
+  std::vector<std::weak_ptr<ready_queue>> queues_;
+};
+
+asio::execution_context::id ready_queues::id;
 
 }  // namespace
 
@@ -88,13 +131,27 @@ ready_node& ready_queue::pop() noexcept {
 void ready_queue::drain() {
   posted_ = false;
   const turn guard(*this);
-  // What becomes ready meanwhile has posted a drain of its own, so that others on this executor get
-  // their turn.
-  for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
-    ready_node& node = pop();
-    node.finish(*this, node, true);
-  }
-  if (first_ == nullptr || ++busy_drains_ >= max_busy_drains) run_last_jobs();
+  // What becomes ready meanwhile has posted a drain of its own, for what this one leaves.
+  run_handlers();
+  if (first_ == nullptr || busy_rounds_ >= max_busy_rounds) run_last_jobs();
+}
+
+void ready_queue::run_now() {
+  if (first_ == nullptr) return;
+  const turn guard(*this);
+  run_handlers();
+}
+
+void ready_queue::run_handlers() {
+  std::size_t followers = 0;
+  do {
+    for (std::size_t left = size_; left > 0 && first_ != nullptr; --left) {
+      ready_node& node = pop();
+      node.finish(*this, node, true);
+    }
+    ++busy_rounds_;
+    followers += size_;
+  } while (first_ != nullptr && busy_rounds_ < max_busy_rounds && followers <= max_followers);
 }
 
 void ready_queue::push_last(last_job& job, std::shared_ptr<driver> owner) noexcept {
@@ -117,7 +174,7 @@ std::shared_ptr<driver> ready_queue::pop_job() noexcept {
 
 /// Those scheduled meanwhile wait for the next drain, and so does what a job that throws leaves.
 void ready_queue::run_last_jobs() {
-  busy_drains_ = 0;
+  busy_rounds_ = 0;
   for (std::size_t left = jobs_; left > 0 && first_job_ != nullptr; --left) {
     const auto run = first_job_->run;
     const auto owner = pop_job();
@@ -154,7 +211,9 @@ void ready_queue::shutdown() noexcept {
 }  // namespace detail
 
 ready_list::ready_list(const asio::any_io_executor& executor)
-    : queue_(make_driver<detail::ready_queue>(executor, executor)) {}
+    : queue_(
+          asio::use_service<detail::ready_queues>(asio::query(executor, asio::execution::context))
+              .of(executor)) {}
 
 }  // namespace v0
 }  // namespace strata::transport

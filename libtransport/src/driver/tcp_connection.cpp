@@ -147,6 +147,7 @@ void tcp_connection::watch(readiness& which, asio::socket_base::wait_type type,
                    serve](std::error_code error) {
     which.is_awaited = false;
     if (self->socket_ && self->socket_->is_open()) ((*self).*serve)(!error);
+    self->ready_.run_now();
   };
   socket_->async_wait(type, asio::bind_cancellation_slot(which.stop.slot(), std::move(on_ready)));
 }
@@ -165,6 +166,7 @@ void tcp_connection::watch_input() {
     // The look has used the system's error up.
     if (is_lost) self->fail(error);
     self->serve_read(error != asio::error::operation_aborted);
+    self->ready_.run_now();
   };
   socket_->async_receive(asio::buffer(&peeked_, 1), asio::socket_base::message_peek,
                          asio::bind_cancellation_slot(readable_.stop.slot(), std::move(on_ready)));

@@ -8,6 +8,7 @@
 #include <asio/strand.hpp>
 #include <asio/thread_pool.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <functional>
 #include <future>
 #include <stdexcept>
@@ -43,24 +44,47 @@ TEST_CASE("ready_list: handlers run in order, and never inside complete",
   CHECK(ran == std::vector{0, 1, 2});
 }
 
-TEST_CASE(
-    "ready_list: what becomes ready in a drain waits for the next, so that others get their turn",
-    "[transport][ready_list]") {
+TEST_CASE("ready_list: what becomes ready in a drain runs in it, up to a bound",
+          "[transport][ready_list]") {
+  const int made = GENERATE(1, 32, 33);
   asio::io_context context;
   ready_list ready(context.get_executor());
-  std::vector<std::string> ran;
+  int ran = 0;
+  int before_another = 0;
+  const auto make_ready = [&] {
+    for (int i = 0; i < made; ++i)
+      ready.complete(own(ready, [&](std::error_code) { ++ran; }), std::error_code());
+  };
   ready.complete(own(ready,
                      [&](std::error_code) {
-                       ran.push_back("first");
-                       ready.complete(own(ready, [&](std::error_code) { ran.push_back("third"); }),
-                                      std::error_code());
+                       ++ran;
+                       make_ready();
                      }),
                  std::error_code());
-  asio::post(context, [&] { ran.push_back("another"); });
+  asio::post(context, [&] { before_another = ran; });
 
   context.run();
 
-  CHECK(ran == std::vector<std::string>{"first", "another", "third"});
+  CHECK(before_another == (made <= 32 ? 1 + made : 1));
+  CHECK(ran == 1 + made);
+}
+
+TEST_CASE("ready_list: handlers that make each other ready for ever let others have their turn",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  int ran = 0;
+  int before_another = 0;
+  const std::function<void(std::error_code)> again = [&](std::error_code) {
+    if (++ran != 1000) ready.complete(own(ready, again), std::error_code());
+  };
+  ready.complete(own(ready, again), std::error_code());
+  asio::post(context, [&] { before_another = ran; });
+
+  context.run();
+
+  CHECK(before_another == 16);
+  CHECK(ran == 1000);
 }
 
 TEST_CASE("ready_list: when a handler throws, the rest runs afterwards",
@@ -166,6 +190,87 @@ TEST_CASE("ready_list: a last job that schedules itself runs once a drain",
   CHECK(worker->runs == 1);
   context.run();
   CHECK(worker->runs == 3);
+}
+
+TEST_CASE("ready_list: run_now runs handlers at once, and last jobs after them",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  std::vector<std::string> ran;
+  const auto worker = make_driver<last_worker>(context.get_executor(), ready);
+  worker->also = [&] { ran.push_back("last"); };
+  worker->schedule();
+  ready.run_now();
+  CHECK(ran.empty());
+  asio::post(context, [&] {
+    ready.complete(own(ready,
+                       [&](std::error_code) {
+                         ran.push_back("first");
+                         ready.complete(
+                             own(ready, [&](std::error_code) { ran.push_back("second"); }),
+                             std::error_code());
+                       }),
+                   std::error_code());
+    ready.run_now();
+    ran.push_back("returned");
+    worker->schedule();
+  });
+  context.run();
+
+  CHECK(ran == std::vector<std::string>{"last", "first", "second", "returned", "last"});
+}
+
+TEST_CASE("ready_list: when a handler throws out of run_now, the rest runs afterwards",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  int ran = 0;
+  ready.complete(own(ready, [&](std::error_code) { throw std::runtime_error("of a handler"); }),
+                 std::error_code());
+  ready.complete(own(ready, [&](std::error_code) { ++ran; }), std::error_code());
+  CHECK_THROWS_AS(ready.run_now(), std::runtime_error);
+  CHECK(ran == 0);
+  context.run();
+  CHECK(ran == 1);
+}
+
+TEST_CASE("ready_list: the lists of one executor are one, those of others are their own",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list lower(context.get_executor());
+  ready_list upper(context.get_executor());
+  const asio::any_io_executor strand = asio::make_strand(context);
+  ready_list other(strand);
+  CHECK(other.executor() == strand);
+  std::vector<int> ran;
+  const auto make_ready = [&](ready_list& on, int what) {
+    on.complete(own(on, [&ran, what](std::error_code) { ran.push_back(what); }), std::error_code());
+  };
+  make_ready(lower, 1);
+  make_ready(other, 4);
+  make_ready(upper, 2);
+  make_ready(lower, 3);
+
+  context.run();
+
+  CHECK(ran == std::vector{1, 2, 3, 4});
+}
+
+TEST_CASE("ready_list: more executors than are shared have lists that work",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  std::vector<ready_list> lists;
+  int ran = 0;
+  for (int i = 0; i < 20; ++i) lists.emplace_back(asio::make_strand(context));
+  for (ready_list& each : lists) {
+    each.complete(own(each, [&ran](std::error_code) { ++ran; }), std::error_code());
+    ready_list same(each.executor());
+    same.complete(own(same, [&ran](std::error_code) { ++ran; }), std::error_code());
+  }
+
+  context.run();
+
+  CHECK(ran == 40);
 }
 
 TEST_CASE("ready_list: when a last job throws, the others run afterwards",

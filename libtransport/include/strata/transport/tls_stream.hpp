@@ -31,7 +31,7 @@ struct tls_stream_options {
   ech_policy ech = ech_policy::strict;
   /// Of each read from the carrier; the page it needs is held only while there is something to
   /// read.
-  std::size_t read_size = 64 * 1024;
+  std::size_t read_size = 128 * 1024;
   /// How long the end of a stream that nobody holds any more may take to leave.
   duration linger = std::chrono::seconds(30);
   /// Told of every handshake that fails, before the operation completes: an error code cannot say

@@ -60,7 +60,7 @@ inline constexpr std::size_t tls_min_record_size = 512;    ///< The least that m
 /// Of a client, which fetches what it wants; of a server, where slowloris waits.
 inline constexpr std::chrono::seconds tls_handshake_timeout{10};
 /// Ciphertext of one connection that the carrier has not taken; writes are short beyond it.
-inline constexpr std::size_t tls_write_watermark = 128 * 1024;
+inline constexpr std::size_t tls_write_watermark = 256 * 1024;
 /// Ciphertext of one connection that nobody has read; the carrier is left alone beyond it. A record
 /// fits in any case.
 inline constexpr std::size_t tls_input_limit = 128 * 1024;

@@ -54,6 +54,7 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   void push(ready_node& node) noexcept;
   void push_last(last_job& job, std::shared_ptr<driver> owner) noexcept;
   void drain();
+  void run_now();
 
  private:
   struct turn;
@@ -62,6 +63,7 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   ready_node& pop() noexcept;
   std::shared_ptr<driver> pop_job() noexcept;
   void run_last_jobs();
+  void run_handlers();
   void clear() noexcept;
 
   asio::any_io_executor executor_;
@@ -74,7 +76,7 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   last_job* first_job_ = nullptr;
   last_job* last_job_ = nullptr;
   std::size_t jobs_ = 0;
-  unsigned busy_drains_ = 0;
+  unsigned busy_rounds_ = 0;
   bool posted_ = false;
   bool dead_ = false;
   std::atomic<std::thread::id> owner_{};
@@ -102,6 +104,7 @@ struct ready_entry {
 ///
 /// Handlers of that executor are kept in a list and run by one posted drain: no allocation in
 /// steady state, and a handler never runs inside the function that started or served its operation.
+/// What they make ready runs in the same drain, for a bounded number of handlers.
 /// If one throws, the exception leaves the context's run(), and the rest is posted again. Handlers
 /// of other executors are posted there.
 ///
@@ -175,7 +178,11 @@ class STRATA_TRANSPORT_API ready_list {
     queue_->push(node);
   }
 
-  /// Runs `job` when no handler is ready any more, or after a bounded number of drains: so that
+  /// The last thing that a driver does in a handler of its own that the context has called: what is
+  /// ready runs now, without a post. Last jobs wait for theirs.
+  void run_now() { queue_->run_now(); }
+
+  /// Runs `job` when no handler is ready any more, or after a bounded number of rounds: so that
   /// what handlers ask for one after the other goes out in one write. Never inside this call; not
   /// at all once the context is gone. `owner`, which holds the job, lives until then.
   void run_last(last_job& job, std::shared_ptr<driver> owner) noexcept {
