@@ -19,9 +19,9 @@ constexpr transport::http1_problem no_target{400, "a host or a port that is none
 
 std::optional<transport::target> target_of_forward(const transport::http1_target& named,
                                                    transport::http1_problem& problem) {
-  using form = transport::http1_target_form;
-  if (named.form != form::absolute) {
-    problem = named.form == form::authority ? late_tunnel : not_absolute;
+  using enum transport::http1_target_form;
+  if (named.form != absolute) {
+    problem = named.form == authority ? late_tunnel : not_absolute;
     return std::nullopt;
   }
   if (!equal_ignoring_case(named.scheme, "http")) {

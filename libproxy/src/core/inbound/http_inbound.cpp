@@ -18,7 +18,7 @@ using transport::http1_field;
 using transport::http1_head;
 using transport::http1_problem;
 using transport::http1_target;
-using form = transport::http1_target_form;
+using target_form = transport::http1_target_form;
 
 namespace {
 
@@ -48,10 +48,10 @@ std::size_t http_inbound::receive(bytes input) {
 void http_inbound::read_request() {
   const http1_target named = parser_.head().target();
   switch (named.form) {
-    case form::authority: return read_tunnel(named);
-    case form::absolute: return read_forward(named);
-    case form::origin: return read_page(named);
-    case form::asterisk: return refuse_with(not_for_a_proxy, transport::errc::not_supported);
+    case target_form::authority: return read_tunnel(named);
+    case target_form::absolute: return read_forward(named);
+    case target_form::origin: return read_page(named);
+    case target_form::asterisk: return refuse_with(not_for_a_proxy, transport::errc::not_supported);
   }
 }
 

@@ -169,13 +169,13 @@ void socks_client_opening::state::read_message() {
 }
 
 void socks_client_opening::state::read_method() {
-  constexpr std::size_t no_authentication = 0;
-  constexpr std::size_t user_and_password = 2;
+  constexpr std::size_t open_to_all = 0;
+  constexpr std::size_t with_password = 2;
   constexpr std::size_t none_is_acceptable = 0xff;
   if (octet(0) != 5) return fail(transport::errc::protocol_error);
   switch (octet(1)) {
-    case no_authentication: return send(request_, part::reply);
-    case user_and_password:
+    case open_to_all: return send(request_, part::reply);
+    case with_password:
       // A password is not asked of who offered none.
       if (login_.empty()) return fail(transport::errc::protocol_error);
       return send(login_, part::verdict);
