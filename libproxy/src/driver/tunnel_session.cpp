@@ -38,12 +38,12 @@ asio::awaitable<bool> tunnel_server_driver::dial(std::shared_ptr<tunnel_server_d
 
 asio::awaitable<void> tunnel_server_driver::relay(std::shared_ptr<tunnel_server_driver> in,
                                                   shared_ride on, std::unique_ptr<stream> client) {
-  transport::relay_options how;
+  transport::relay_options how{.pool = in->relays_};
   how.half_closed = in->options_.half_closed;
   how.idle = in->options_.idle_timeout;
   how.counters = on->counters;
-  const auto [ended, moved] = co_await transport::async_relay(
-      std::move(client), std::move(on->there), in->relays_, how, quietly);
+  const auto [ended, moved] =
+      co_await transport::async_relay(std::move(client), std::move(on->there), how, quietly);
   on->report.error = ended;
 }
 
