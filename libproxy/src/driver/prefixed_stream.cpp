@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <asio/append.hpp>
+#include <asio/bind_allocator.hpp>
+#include <memory>
 #include <utility>
 
 #include "strata/transport/core/bytes.hpp"
@@ -72,7 +74,10 @@ class prefixed_stream final : public stream {
 
   void forward_read(std::span<const asio::mutable_buffer> into, completion<io_signature> waiting) {
     if (into.empty()) {
-      inner_->async_wait_readable(asio::append(std::move(waiting.handler), std::size_t{0}));
+      // Its memory is not the handler's: that goes before it is given back, where both are
+      // destroyed uncalled.
+      inner_->async_wait_readable(asio::bind_allocator(
+          std::allocator<void>(), asio::append(std::move(waiting.handler), std::size_t{0})));
       return;
     }
     inner_->async_read_some(into, std::move(waiting.handler));

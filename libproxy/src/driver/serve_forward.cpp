@@ -17,6 +17,8 @@ namespace {
 
 using transport::errc;
 
+constexpr std::chrono::milliseconds parting_time{500};
+
 /// One client of plain HTTP, the origin it talks to, and the four pumps between them, which wait
 /// for each other by `changed`.
 struct forwarding {
@@ -29,10 +31,15 @@ struct forwarding {
         deadline(client->get_executor()) {}
 
   void kick() { changed.cancel(); }
+  /// All was answered: what the client has not taken yet still arrives, which a reset would drop.
+  void part() {
+    const auto parting = std::move(client);
+    stop();
+  }
   /// Everything is over.
   void stop() {
     if (std::exchange(stopped, true)) return;
-    client->reset(transport::stream_cancelled);
+    if (client) client->reset(transport::stream_cancelled);
     if (origin) origin->reset(transport::stream_cancelled);
     deadline.cancel();
     kick();
@@ -80,6 +87,7 @@ asio::awaitable<void> read_client(forwarding_pointer in) {
     }
     const auto room = asio::buffer(memory);
     const auto [error, size] = co_await in->client->async_read_some(room, quietly);
+    if (in->stopped) break;
     if (error) {
       in->client_ended = true;
       error == errc::eof ? in->forwarder.end_client() : in->stop();
@@ -246,9 +254,12 @@ asio::awaitable<void> serve_forward(std::shared_ptr<session> in, opened& on,
   }
   in->end_request({});
   const auto [finished] = co_await made->client->async_finish(quietly);
-  // The reader takes what the client still sends, for a moment, so that the answer is not lost.
-  asio::steady_timer timer(executor, std::chrono::milliseconds(finished ? 0 : 200));
-  if (!made->client_ended) co_await timer.async_wait(quietly);
+  // The reader takes what the client still sends, for a moment: it would be answered by a reset.
+  asio::steady_timer timer(executor, parting_time);
+  timer.async_wait([made](std::error_code) { made->kick(); });
+  while (!finished && !made->client_ended && timer.expiry() > std::chrono::steady_clock::now())
+    co_await until_changed(made);
+  made->part();
 }
 
 }  // namespace detail

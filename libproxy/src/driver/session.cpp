@@ -178,14 +178,17 @@ asio::awaitable<std::pair<std::error_code, std::unique_ptr<transport::stream>>> 
 
 asio::awaitable<void> part(std::unique_ptr<transport::stream> client) {
   if (!client) co_return;
-  const stream_deadline limit(*client, parting_time);
   const auto [finished] = co_await client->async_finish(quietly);
   if (finished) co_return;
+  const auto until = std::chrono::steady_clock::now() + parting_time;
   std::array<std::byte, 4096> memory;
   std::size_t left = parting_size;
-  while (left > memory.size()) {
+  // It is not reset when the time is over: what it was told may still be on its way.
+  while (left > memory.size() && std::chrono::steady_clock::now() < until) {
     const auto room = asio::buffer(memory);
-    const auto [error, size] = co_await client->async_read_some(room, quietly);
+    auto reading = client->async_read_some(room);
+    const auto time = until - std::chrono::steady_clock::now();
+    const auto [error, size] = co_await transport::with_timeout(std::move(reading), time, quietly);
     if (error) co_return;
     left -= size;
   }

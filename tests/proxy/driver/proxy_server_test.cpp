@@ -345,6 +345,35 @@ TEST_CASE("plain HTTP is asked for in the client's place") {
   CHECK(world.reports[1].error == transport::errc::refused);
 }
 
+TEST_CASE("a client that is slow to read gets all of its answer") {
+  proxy_world world;
+  const auto origin = world.listen();
+  const std::string content(300'000, 'c');
+  world.start();
+  asio::co_spawn(
+      world.context,
+      [](transport::tcp_listener& at, const std::string& what) -> asio::awaitable<void> {
+        auto [error, client] = co_await at.async_accept(quietly);
+        CHECK_FALSE(error);
+        std::string head;
+        while (!head.ends_with("\r\n\r\n")) head += co_await receive(*client, 1);
+        const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + what;
+        co_await send(*client, answer);
+        co_await client->async_finish(quietly);
+      }(*origin, content),
+      asio::detached);
+  world.run([](proxy_world& in, std::string where) -> asio::awaitable<void> {
+    const auto client = co_await in.raw();
+    co_await send(*client, "GET http://" + where + "/ HTTP/1.1\r\nHost: " + where +
+                               "\r\nConnection: close\r\n\r\n");
+    co_await client->async_finish(quietly);
+    co_await in.until([&] { return in.server->statistics().active == 0; });
+    const std::string answer = co_await receive_all(*client);
+    CHECK(answer.ends_with("cccc"));
+    CHECK(answer.size() > 300'000);
+  }(world, origin->local_address().string()));
+}
+
 TEST_CASE("a page of the proxy itself") {
   proxy_world world;
   world.options.inbound.pages = true;
