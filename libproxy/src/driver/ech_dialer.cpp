@@ -2,6 +2,7 @@
 #include "strata/proxy/ech_dialer.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
 #include <utility>
 
@@ -26,6 +27,8 @@ using transport::target;
 struct way {
   std::vector<std::byte> config_list{};
   std::vector<target> places{};
+  /// Whose addresses the resolver did not have in time.
+  std::optional<target> unknown{};
 };
 
 struct ways {
@@ -97,7 +100,7 @@ struct ech_dialer::state {
   /// Where to, when that does not depend on an HTTPS record.
   asio::awaitable<ways> with_config(target where, std::vector<std::byte> config_list) {
     ways made;
-    way& one = made.all.emplace_back(std::move(config_list));
+    way& one = made.all.emplace_back(way{.config_list = std::move(config_list)});
     if (!where.is_name() || options.route == ech_route::names) {
       one.places.push_back(where);
       co_return made;
@@ -113,15 +116,16 @@ struct ech_dialer::state {
     for (const transport::resolved_service& each : found.services) {
       if (!is_usable(each.record.ech) || !speaks(each.record, base)) continue;
       const std::uint16_t port = each.record.port.value_or(where.port());
-      way one{each.record.ech, {}};
+      way one{.config_list = each.record.ech};
       if (!where.is_name()) {
         one.places = {where};
       } else if (options.route == ech_route::names) {
         one.places = {target(each.record.target.string(), port)};
       } else {
         one.places = interleaved(each.addresses, port);
+        if (one.places.empty()) one.unknown = target(each.record.target.string(), port);
       }
-      if (!one.places.empty()) made.push_back(std::move(one));
+      made.push_back(std::move(one));
     }
     return made;
   }
@@ -141,7 +145,18 @@ struct ech_dialer::state {
     if (!known.second) co_return made;
     if (is_own) {
       made.all = by_records(where, *known.second);
-      if (!made.all.empty()) co_return made;
+      for (way& each : made.all) {
+        if (!each.unknown) continue;
+        const lookup later = co_await ask(each.unknown->host(), each.unknown->port(), false);
+        if (later.second) {
+          each.places = interleaved(later.second->addresses, each.unknown->port());
+        } else {
+          made.error = later.first;
+        }
+      }
+      std::erase_if(made.all, [](const way& each) { return each.places.empty(); });
+      if (!made.all.empty()) made.error = {};
+      if (!made.all.empty() || made.error) co_return made;
     }
     std::vector<std::byte> config_list = is_own ? std::vector<std::byte>() : shared(*known.second);
     if (config_list.empty()) {

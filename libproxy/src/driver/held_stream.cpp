@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/held_stream.hpp"
 
+#include <asio/associated_allocator.hpp>
 #include <asio/associator.hpp>
 #include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>
@@ -95,6 +96,27 @@ struct waited_handler {
 }  // namespace detail
 }  // namespace v0
 }  // namespace strata::proxy
+
+// Their memory is not the inner handler's: that goes with the inner handler, before the outer is
+// given back, where both are destroyed uncalled.
+template <class Default>
+struct asio::associator<asio::associated_allocator, strata::proxy::detail::seen_handler, Default> {
+  using type = Default;
+  static type get(const strata::proxy::detail::seen_handler&) noexcept { return Default(); }
+  static type get(const strata::proxy::detail::seen_handler&, const Default& fallback) noexcept {
+    return fallback;
+  }
+};
+
+template <class Default>
+struct asio::associator<asio::associated_allocator, strata::proxy::detail::waited_handler,
+                        Default> {
+  using type = Default;
+  static type get(const strata::proxy::detail::waited_handler&) noexcept { return Default(); }
+  static type get(const strata::proxy::detail::waited_handler&, const Default& fallback) noexcept {
+    return fallback;
+  }
+};
 
 template <template <class, class> class Associator, class Default>
 struct asio::associator<Associator, strata::proxy::detail::seen_handler, Default>

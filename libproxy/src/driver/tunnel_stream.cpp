@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver/tunnel_stream.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "strata/transport/core/error.hpp"
@@ -8,6 +10,11 @@
 namespace strata::proxy {
 inline namespace v0 {
 namespace detail {
+namespace {
+
+constexpr std::chrono::seconds parting_time{1};
+
+}  // namespace
 
 tunnel_driver::tunnel_driver(const transport::ready_list& ready,
                              std::unique_ptr<transport::stream> carrier,
@@ -82,10 +89,10 @@ void tunnel_driver::on_carrier_lost(std::error_code cause) {
   if (!opening_) carried_stream_driver::on_carrier_lost(cause);
 }
 
-/// What was said last still leaves.
+/// What was said last still leaves; who broke the opening is not waited for beyond that.
 void tunnel_driver::end_opening(std::error_code error) {
   ready().complete(opening_.take(), error, std::unique_ptr<tunnel_stream>());
-  let_go(linger_);
+  let_go(std::min<transport::duration>(linger_, parting_time));
 }
 
 void tunnel_driver::on_shutdown() noexcept {

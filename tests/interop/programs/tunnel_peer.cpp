@@ -72,7 +72,7 @@ class leader : public std::enable_shared_from_this<leader> {
                     [self = shared_from_this(), client = std::move(client)](
                         std::error_code error, std::unique_ptr<transport::stream> there) mutable {
                       if (error) return void(std::fprintf(stderr, "%s\n", error.message().c_str()));
-                      transport::async_relay(std::move(client), std::move(there), self->pool_, {},
+                      transport::async_relay(std::move(client), std::move(there), {},
                                              [](std::error_code, transport::relay_counters) {});
                     });
   }
@@ -80,7 +80,6 @@ class leader : public std::enable_shared_from_this<leader> {
   std::unique_ptr<transport::stream_listener> from_;
   std::shared_ptr<proxy::outbound> by_;
   transport::target where_;
-  transport::relay_pool pool_;
 };
 
 int run(const arguments& given) {

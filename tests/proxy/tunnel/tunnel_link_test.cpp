@@ -61,7 +61,12 @@ class talk {
     }
     return out;
   }
-  std::error_code peer_end() { return peer_.read_message({}).error(); }
+  /// What the peer reads behind all messages.
+  std::error_code peer_end() {
+    heard();
+    const auto next = peer_.read_message({});
+    return next ? std::error_code() : next.error();
+  }
   std::uint16_t close_code() { return peer_.closed() ? peer_.closed()->code : 0; }
   std::string read(std::size_t room = 1024) {
     std::string out(room, '\0');

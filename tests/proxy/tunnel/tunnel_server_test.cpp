@@ -300,4 +300,8 @@ TEST_CASE("tunnel server: anytls and WebSocket on one port of TLS with ECH, name
   for (const std::string& name : {std::string("hidden"), std::string("localhost"), tests::secret})
     CHECK_FALSE(wire.has_heard(name));
   CHECK(wire.has_heard("public.test"));
+  in.server.reset();
+  in.way.reset();
+  one.stream.reset();
+  in.run_until([&] { return in.context.poll() == 0; });
 }
