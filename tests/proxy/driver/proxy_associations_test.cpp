@@ -113,7 +113,8 @@ TEST_CASE("datagrams go through an association and come back, empty and large on
   CHECK(world.reports[0].moved.back == 69'101);
 }
 
-TEST_CASE("P09: an association takes datagrams of its client alone, and no fragments") {
+TEST_CASE("an association takes datagrams of its client alone, and no fragments",
+          "[attack][P09][proxy]") {
   datagrams_world world;
   world.start();
   world.run([](datagrams_world& in) -> asio::awaitable<void> {
@@ -133,7 +134,7 @@ TEST_CASE("P09: an association takes datagrams of its client alone, and no fragm
   }(world));
 }
 
-TEST_CASE("P09: an association dies with its connection, and with silence") {
+TEST_CASE("an association dies with its connection, and with silence", "[attack][P09][proxy]") {
   datagrams_world world;
   const bool by_silence = GENERATE(false, true);
   if (by_silence) world.options.association_idle = 60ms;
@@ -152,7 +153,7 @@ TEST_CASE("P09: an association dies with its connection, and with silence") {
   }(world, by_silence));
 }
 
-TEST_CASE("P05: rules and the filter hold for datagrams, too") {
+TEST_CASE("rules and the filter hold for datagrams, too", "[attack][P05][proxy]") {
   datagrams_world world;
   core::rule streams;
   streams.what = core::carried::stream;
@@ -198,7 +199,8 @@ TEST_CASE("an HTTP proxy carries no datagrams") {
   }(world));
 }
 
-TEST_CASE("P10: BIND is refused unless it is wanted, and then takes the expected peer") {
+TEST_CASE("BIND is refused unless it is wanted, and then takes the expected peer",
+          "[attack][P10][proxy]") {
   proxy_world world;
   const bool wanted = GENERATE(false, true);
   world.options.inbound.bind = wanted;

@@ -100,7 +100,7 @@ TEST_CASE("outbounds stack: SOCKS5 through HTTP through SOCKS5") {
   }(world));
 }
 
-TEST_CASE("P07: a name is handed on, and looked up by the last alone") {
+TEST_CASE("a name is handed on, and looked up by the last alone", "[attack][P07][proxy]") {
   proxy_world world;
   const auto names = std::make_shared<counting_resolver>(world.context.get_executor());
   direct_outbound_options how;

@@ -70,7 +70,8 @@ TEST_CASE("success is told when the target is connected, and a failure in the pr
   CHECK(world.server->statistics().failed == 3);
 }
 
-TEST_CASE("P05: the filter is asked about what is dialled, and a rule may forbid more") {
+TEST_CASE("the filter is asked about what is dialled, and a rule may forbid more",
+          "[attack][P05][proxy]") {
   proxy_world world;
   world.routes->outbounds["direct"] = world.direct({});
   core::rule never;
@@ -94,7 +95,7 @@ TEST_CASE("P05: the filter is asked about what is dialled, and a rule may forbid
   CHECK(world.reports[2].rule == "never");
 }
 
-TEST_CASE("P01, P11: only who knows a password gets through") {
+TEST_CASE("only who knows a password gets through", "[attack][P01][P11][proxy]") {
   proxy_world world;
   world.options.inbound.users = users({{"ann", "secret"}, {"bob", "other"}});
   world.start();
@@ -124,7 +125,7 @@ TEST_CASE("P01, P11: only who knows a password gets through") {
   CHECK(world.server->statistics().authentication_failures >= 4);
 }
 
-TEST_CASE("P11: the answer to a wrong password waits") {
+TEST_CASE("the answer to a wrong password waits", "[attack][P11][proxy]") {
   proxy_world world;
   world.options.inbound.users = users({{"ann", "secret"}});
   world.options.refusal_delay = 100ms;
@@ -139,7 +140,7 @@ TEST_CASE("P11: the answer to a wrong password waits") {
   CHECK(std::chrono::steady_clock::now() - begin >= 100ms);
 }
 
-TEST_CASE("P04: without users nobody but this host may come") {
+TEST_CASE("without users nobody but this host may come", "[attack][P04][proxy]") {
   proxy_world world;
   const auto anywhere = transport::address::any_v4(0);
   const auto listen = [&] {
@@ -156,7 +157,8 @@ TEST_CASE("P04: without users nobody but this host may come") {
   CHECK(proxy_server::start(listen(), world.routes, closed));
 }
 
-TEST_CASE("P13: who does not finish its request in time is ended, and others are served") {
+TEST_CASE("who does not finish its request in time is ended, and others are served",
+          "[attack][P13][proxy]") {
   proxy_world world;
   world.options.opening_timeout = 100ms;
   world.start();

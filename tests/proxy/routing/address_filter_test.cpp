@@ -46,7 +46,7 @@ TEST_CASE("what is no network") {
   CHECK_FALSE(ip_network::parse(text));
 }
 
-TEST_CASE("P05: what only this host can reach is not admitted, in no notation") {
+TEST_CASE("what only this host can reach is not admitted, in no notation", "[attack][P05][proxy]") {
   const address_filter filter;
   const auto text = GENERATE(
       "127.0.0.1:80", "127.255.255.254:80", "10.1.2.3:80", "172.31.0.1:80", "192.168.1.1:80",

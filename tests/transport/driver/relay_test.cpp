@@ -162,7 +162,7 @@ TEST_CASE("a slow reader holds up the sender, and loses nothing") {
   }(world, sent));
 }
 
-TEST_CASE("P12: a direction goes on when the other has ended") {
+TEST_CASE("a direction goes on when the other has ended", "[attack][P12][transport]") {
   const auto chosen = GENERATE(kind::tcp, kind::tcp_copied, kind::memory);
   relayed world(chosen);
   const auto answer = pattern(10'000'000);
@@ -179,7 +179,7 @@ TEST_CASE("P12: a direction goes on when the other has ended") {
   CHECK_FALSE(*world.result);
 }
 
-TEST_CASE("P12: a half that says nothing after the other's end is ended") {
+TEST_CASE("a half that says nothing after the other's end is ended", "[attack][P12][transport]") {
   relayed world(GENERATE(kind::tcp, kind::memory), {.half_closed = 50ms});
   world.run([](relayed& in) -> asio::awaitable<void> {
     const auto [finished] = co_await in.near->async_finish(quietly);
