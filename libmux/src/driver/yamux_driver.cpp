@@ -116,9 +116,16 @@ void yamux_driver::on_closed() {
     ready().complete(waiting_closed_.take(), std::error_code(),
                      std::make_unique<transport::close_reason>(*closed()));
   const bool by_us = closed()->origin == transport::close_reason::origin_kind::local_application;
-  end_shutdown(by_us ? std::error_code() : why);
+  if (!by_us) end_shutdown(why);
+  if (shutting_down_) shutting_down_->is_closed = true;  // What is said last has yet to leave.
   let_go(linger_);
 }
+
+void yamux_driver::on_carrier_lost(std::error_code) {
+  if (shutting_down_ && shutting_down_->is_closed) end_shutdown({});
+}
+
+void yamux_driver::on_output_ended() { end_shutdown({}); }
 
 void yamux_driver::on_shutdown() noexcept {
   for (auto& [id, one] : streams_) one.drop_handlers();
@@ -231,7 +238,7 @@ void yamux_driver::shut_down(transport::duration deadline, std::uint64_t code,
 
 void yamux_driver::end_shutdown(std::error_code error) {
   if (!shutting_down_) return;
-  ready().complete(shutting_down_->waiting.take(), error);
+  ready().complete_behind(shutting_down_->waiting.take(), error);
   shutting_down_.reset();
 }
 

@@ -100,6 +100,7 @@ class yamux_driver final : public transport::carrier_driver {
   struct shutdown_wait {
     transport::pending_operation<status_signature> waiting;
     go_away_code code;  // with an initializer Clang could not emplace it, within this class
+    bool is_closed;     // and only what is said last has yet to leave
     std::unique_ptr<asio::steady_timer> timer;
   };
   struct abort_by_signal {
@@ -109,6 +110,8 @@ class yamux_driver final : public transport::carrier_driver {
   };
 
   void on_turn(transport::time_point now) override;
+  void on_carrier_lost(std::error_code) override;
+  void on_output_ended() override;
   void on_shutdown() noexcept override;
   void dispatch(const core::event& event);
   void dispatch_to_stream(const core::event& event);

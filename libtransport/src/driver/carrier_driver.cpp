@@ -207,7 +207,9 @@ void carrier_driver::on_written(std::error_code error, std::size_t size) {
 
 void carrier_driver::end_output() {
   output_ended_ = true;
-  carrier_->async_finish([driver = self()](std::error_code) {});
+  carrier_->async_finish([driver = self()](std::error_code) {
+    if (!driver->dead_) driver->on_output_ended();
+  });
 }
 
 void carrier_driver::arm_timer() {

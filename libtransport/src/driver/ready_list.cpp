@@ -72,7 +72,8 @@ struct ready_queue::turn {
   turn& operator=(const turn&) = delete;
   ~turn() {
     queue.owner_.store(outer, std::memory_order_relaxed);
-    const bool is_done = queue.first_ == nullptr && queue.first_job_ == nullptr;
+    const bool is_done =
+        queue.first_ == nullptr && queue.first_job_ == nullptr && queue.first_behind_ == nullptr;
     if (!is_done && !queue.posted_) queue.post_drain();
   }
 
@@ -113,11 +114,23 @@ void ready_queue::recycle(ready_node& node) noexcept {
   ++free_size_;
 }
 
-void ready_queue::push(ready_node& node) noexcept {
+void ready_queue::enqueue(ready_node& node) noexcept {
   node.next = nullptr;
   (first_ == nullptr ? first_ : last_->next) = &node;
   last_ = &node;
   ++size_;
+}
+
+void ready_queue::push(ready_node& node) noexcept {
+  enqueue(node);
+  if (!posted_) post_drain();
+}
+
+void ready_queue::push_behind(ready_node& node) noexcept {
+  node.next = nullptr;
+  (first_behind_ == nullptr ? first_behind_ : last_behind_->next) = &node;
+  last_behind_ = &node;
+  ++behind_;
   if (!posted_) post_drain();
 }
 
@@ -133,7 +146,8 @@ void ready_queue::drain() {
   const turn guard(*this);
   // What becomes ready meanwhile has posted a drain of its own, for what this one leaves.
   run_handlers();
-  if (first_ == nullptr || busy_rounds_ >= max_busy_rounds) run_last_jobs();
+  if (first_ != nullptr && busy_rounds_ < max_busy_rounds) return;
+  if (run_last_jobs()) run_handlers();
 }
 
 void ready_queue::run_now() {
@@ -173,12 +187,26 @@ std::shared_ptr<driver> ready_queue::pop_job() noexcept {
 }
 
 /// Those scheduled meanwhile wait for the next drain, and so does what a job that throws leaves.
-void ready_queue::run_last_jobs() {
+/// Says whether what was behind them is ready now.
+bool ready_queue::run_last_jobs() {
   busy_rounds_ = 0;
+  const std::size_t behind = behind_;
   for (std::size_t left = jobs_; left > 0 && first_job_ != nullptr; --left) {
     const auto run = first_job_->run;
     const auto owner = pop_job();
     run(*owner);
+  }
+  release_behind(behind);
+  return behind != 0;
+}
+
+/// Those behind jobs that are scheduled meanwhile wait for these.
+void ready_queue::release_behind(std::size_t count) noexcept {
+  for (; count > 0; --count) {
+    ready_node& node = *first_behind_;
+    first_behind_ = node.next;
+    --behind_;
+    enqueue(node);
   }
 }
 
@@ -194,6 +222,7 @@ void ready_queue::post_drain() noexcept {
 }
 
 void ready_queue::clear() noexcept {
+  release_behind(behind_);
   while (first_ != nullptr) {
     ready_node& node = pop();
     node.finish(*this, node, false);

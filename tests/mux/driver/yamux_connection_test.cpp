@@ -10,6 +10,7 @@
 #include <asio/write.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "strata/mux/yamux.hpp"
@@ -170,6 +171,42 @@ TEST_CASE("yamux: a shutdown waits for the streams and loses nothing", "[mux][dr
     const auto reason = co_await on.far->async_wait_closed(use_awaitable);
     CHECK(reason->origin == transport::close_reason::origin_kind::peer_application);
   }(pair));
+}
+
+TEST_CASE("yamux: a program may stop once its shutdown is done", "[mux][driver]") {
+  session_pair pair;
+  asio::io_context elsewhere;
+  pair.dialer = std::make_unique<mux::yamux_dialer>(
+      std::make_shared<transport::tcp_dialer>(elsewhere.get_executor()));
+  std::thread other([&] {
+    asio::co_spawn(
+        elsewhere,
+        [](session_pair& on, asio::io_context& mine) -> asio::awaitable<void> {
+          const transport::target where(on.listener->local_address());
+          const auto session = co_await on.dialer->async_dial(where, use_awaitable);
+          auto stream = co_await session->async_open_stream(use_awaitable);
+          const std::string text = "last words";
+          const auto bytes = asio::buffer(text);
+          co_await asio::async_write(*stream, bytes, use_awaitable);
+          co_await stream->async_finish(use_awaitable);
+          char byte = 0;
+          const auto room = asio::buffer(&byte, 1);
+          co_await stream->async_read_some(room, quietly);
+          stream.reset();
+          co_await session->async_shutdown(10s, 0, use_awaitable);
+          mine.stop();
+        }(pair, elsewhere),
+        asio::detached);
+    elsewhere.run();
+  });
+  pair.run([](session_pair& on) -> asio::awaitable<void> {
+    on.far = co_await on.listener->async_accept(use_awaitable);
+    asio::co_spawn(on.context, echo_all(*on.far), asio::detached);
+    const auto reason = co_await on.far->async_wait_closed(use_awaitable);
+    CHECK(reason->origin == transport::close_reason::origin_kind::peer_application);
+    CHECK(reason->code == 0);
+  }(pair));
+  other.join();
 }
 
 TEST_CASE("yamux: closing ends what waits at both ends", "[mux][driver]") {

@@ -180,6 +180,7 @@ TEST_CASE("tunnel link: a server is asked in simple mode and answers", "[proxy][
   with.pass();
   CHECK(with.heard() == std::vector<std::string>{"t:ERROR:no such host"});
   CHECK(with.peer_end() == errc::eof);
+  CHECK(with.link.ahead() == errc::closed);
 }
 
 TEST_CASE("tunnel link: a client asks and waits for the answer", "[proxy][tunnel]") {

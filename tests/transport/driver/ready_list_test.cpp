@@ -457,3 +457,42 @@ TEST_CASE("pending_operation: its cancel function may take it", "[transport][pen
   CHECK(seen == 3);
   CHECK(token.use_count() == 1);
 }
+
+TEST_CASE("ready_list: what is behind the last jobs runs after them, in the same drain",
+          "[transport][ready_list]") {
+  asio::io_context context;
+  ready_list ready(context.get_executor());
+  std::string ran;
+  const auto behind = [&](char name) {
+    ready.complete_behind(own(ready, [&ran, name](std::error_code) { ran += name; }),
+                          std::error_code());
+  };
+  const auto worker = make_driver<last_worker>(context.get_executor(), ready);
+  worker->also = [&] {
+    ran += 'j';
+    if (worker->runs > 1) return;
+    worker->schedule();
+    behind('c');
+  };
+  behind('b');
+  worker->schedule();
+  ready.complete(own(ready, [&](std::error_code) { ran += 'h'; }), std::error_code());
+  std::string by_then;
+  asio::post(context, [&] { by_then = ran; });
+
+  context.run();
+
+  CHECK(by_then == "hjb");
+  CHECK(ran == "hjbjc");
+}
+
+TEST_CASE("ready_list: what is behind the last jobs goes with the context",
+          "[transport][ready_list]") {
+  auto context = std::make_unique<asio::io_context>();
+  ready_list ready(context->get_executor());
+  const auto held = std::make_shared<int>(1);
+  ready.complete_behind(own(ready, [held](std::error_code) { FAIL("ran"); }), std::error_code());
+  CHECK(held.use_count() == 2);
+  context.reset();
+  CHECK(held.use_count() == 1);
+}

@@ -202,6 +202,7 @@ void tunnel_link::accept() {
 void tunnel_link::refuse(std::string_view why) {
   if (stage_ != stage::asked) return;
   stage_ = stage::over;
+  read_end_ = make_error_code(errc::closed);
   closes_ = true;
   say(make_tunnel_error(why));
 }

@@ -126,6 +126,8 @@ class STRATA_TRANSPORT_API carrier_driver : public driver {
   virtual void on_turn(time_point now) = 0;
   /// The carrier ended otherwise than in order; the core knows. Before on_turn().
   virtual void on_carrier_lost(std::error_code) {}
+  /// The carrier has taken everything and its end, or was let go.
+  virtual void on_output_ended() {}
   /// The context goes: move out and destroy pending handlers uninvoked.
   virtual void on_shutdown() noexcept = 0;
 

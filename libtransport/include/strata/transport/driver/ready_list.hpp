@@ -52,6 +52,7 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   ready_node& acquire();
   void recycle(ready_node& node) noexcept;
   void push(ready_node& node) noexcept;
+  void push_behind(ready_node& node) noexcept;
   void push_last(last_job& job, std::shared_ptr<driver> owner) noexcept;
   void drain();
   void run_now();
@@ -59,10 +60,12 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
  private:
   struct turn;
   void shutdown() noexcept override;
+  void enqueue(ready_node& node) noexcept;
   void post_drain() noexcept;
   ready_node& pop() noexcept;
   std::shared_ptr<driver> pop_job() noexcept;
-  void run_last_jobs();
+  bool run_last_jobs();
+  void release_behind(std::size_t count) noexcept;
   void run_handlers();
   void clear() noexcept;
 
@@ -71,6 +74,9 @@ class STRATA_TRANSPORT_API ready_queue final : public driver {
   ready_node* first_ = nullptr;
   ready_node* last_ = nullptr;
   std::size_t size_ = 0;
+  ready_node* first_behind_ = nullptr;
+  ready_node* last_behind_ = nullptr;
+  std::size_t behind_ = 0;
   ready_node* free_ = nullptr;
   std::size_t free_size_ = 0;
   last_job* first_job_ = nullptr;
@@ -162,20 +168,28 @@ class STRATA_TRANSPORT_API ready_list {
   /// before (pending_operation::take does). On a dead context the handler is destroyed.
   template <class Signature, class... Args>
   void complete(completion<Signature> waiting, Args... args) {
-    using entry = detail::ready_entry<Signature, Args...>;
-    static_assert(sizeof(entry) <= detail::ready_node::capacity,
-                  "complete with something smaller, a unique_ptr for example");
-    static_assert(alignof(entry) <= alignof(void*));
     assert(waiting.handler);
     if (!executor()) return;
     if (waiting.elsewhere) {
       asio::post(executor(), asio::append(std::move(waiting.handler), std::move(args)...));
       return;
     }
-    detail::ready_node& node = queue_->acquire();
-    new (node.storage) entry{std::move(waiting.handler), std::tuple<Args...>(std::move(args)...)};
-    node.finish = &entry::finish;
-    queue_->push(node);
+    queue_->push(make_node(std::move(waiting), std::move(args)...));
+  }
+
+  /// As complete(), but behind the last jobs that are scheduled by the time they run: for what may
+  /// be believed only when the flush has been, because its handler may stop the context.
+  template <class Signature, class... Args>
+  void complete_behind(completion<Signature> waiting, Args... args) {
+    assert(waiting.handler);
+    if (!executor()) return;
+    if (waiting.elsewhere) {
+      waiting.handler = [there = executor(),
+                         handler = std::move(waiting.handler)](Args... these) mutable {
+        asio::post(there, asio::append(std::move(handler), std::move(these)...));
+      };
+    }
+    queue_->push_behind(make_node(std::move(waiting), std::move(args)...));
   }
 
   /// The last thing that a driver does in a handler of its own that the context has called: what is
@@ -190,6 +204,18 @@ class STRATA_TRANSPORT_API ready_list {
   }
 
  private:
+  template <class Signature, class... Args>
+  detail::ready_node& make_node(completion<Signature> waiting, Args... args) {
+    using entry = detail::ready_entry<Signature, Args...>;
+    static_assert(sizeof(entry) <= detail::ready_node::capacity,
+                  "complete with something smaller, a unique_ptr for example");
+    static_assert(alignof(entry) <= alignof(void*));
+    detail::ready_node& node = queue_->acquire();
+    new (node.storage) entry{std::move(waiting.handler), std::tuple<Args...>(std::move(args)...)};
+    node.finish = &entry::finish;
+    return node;
+  }
+
   std::shared_ptr<detail::ready_queue> queue_;
 };
 

@@ -150,7 +150,8 @@ class stream_operations {
     const auto done = view.finish();
     const bool stopped = !done && done.error() == errc::write_stopped;
     write_end_ = done ? make_error_code(errc::write_finished) : done.error();
-    ready_.complete(std::move(waiting), done || stopped ? std::error_code() : done.error());
+    // Behind the flush, which hands the end to the carrier: the program may stop then.
+    ready_.complete_behind(std::move(waiting), done || stopped ? std::error_code() : done.error());
     serve_closed();
   }
 
