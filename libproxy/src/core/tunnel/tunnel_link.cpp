@@ -203,6 +203,7 @@ void tunnel_link::refuse(std::string_view why) {
   if (stage_ != stage::asked) return;
   stage_ = stage::over;
   read_end_ = make_error_code(errc::closed);
+  prefix_ = {};
   closes_ = true;
   say(make_tunnel_error(why));
 }
@@ -247,8 +248,8 @@ transport::result<std::size_t> tunnel_link::read_piece(transport::mutable_bytes 
 }
 
 std::optional<std::error_code> tunnel_link::ahead() {
-  if (prefix_read_ < prefix_.size() && stage_ == stage::streaming) return std::error_code();
   if (stage_ != stage::streaming && !read_end_) return std::nullopt;
+  if (prefix_read_ < prefix_.size()) return std::error_code();
   std::array<std::byte, 512> room;
   while (!read_end_) {
     const auto next = connection_.read_message({});  // takes nothing but ends
