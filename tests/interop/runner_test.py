@@ -11,7 +11,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from runner import Failed, NotApplicable, building, command, ech, frames, initials, mux, packets, relay, scenarios, table, tap  # noqa: E402
+from runner import Failed, NotApplicable, building, command, doh, ech, frames, initials, mux, packets, relay, scenarios, table, tap, tunnel_scenarios  # noqa: E402
 from runner.cell import Cell  # noqa: E402
 from runner.contents import SMALL, Contents  # noqa: E402
 from runner.programs import Program  # noqa: E402
@@ -118,6 +118,55 @@ class Way(unittest.TestCase):
         key = "e78e7dcbde41a7ab8eab1832b548be44e5e8386bb2c43c66ddf599812976733c"
         self.assertEqual(openssl.encoded(f"[fe0d,01,public.test,[0020,0001,0001],{key},00,00]"),
                          "AD7+DQA6AQAgACDnjn3L3kGnq46rGDK1SL5E5eg4a7LEPGbd9ZmBKXZzPAAEAAEAAQALcHVibGljLnRlc3QAAA==")
+
+
+class Resolving(unittest.TestCase):
+    """What a resolver over HTTPS answers, without its HTTPS."""
+
+    def answer(self, name, kind, configs=()):
+        resolver = doh.Resolver.__new__(doh.Resolver)
+        resolver.asked, resolver._configs = [], dict(configs)
+        query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + doh.wire_name(name) + kind.to_bytes(2, "big") + b"\0\1"
+        told = resolver.answer(query)
+        self.assertEqual(resolver.asked, [(name, kind)])
+        self.assertEqual((told[:2], told[12:len(query)]), (query[:2], query[12:]))
+        return told[6:8], told[len(query):]
+
+    def test_addresses(self):
+        count, record = self.answer("hidden.test", doh.A)
+        self.assertEqual((count, record[-6:]), (b"\0\1", b"\0\4\x7f\0\0\1"))
+        self.assertEqual(self.answer("_444._https.hidden.test", doh.A), (b"\0\0", b""))
+
+    def test_configurations_are_of_the_name_at_any_port(self):
+        for name in ("hidden.test", "_444._https.hidden.test"):
+            count, record = self.answer(name, doh.HTTPS, {"hidden.test": b"list"})
+            self.assertEqual(count, b"\0\1")
+            self.assertIn(b"\6hidden\4test\0", record)
+            self.assertTrue(record.endswith(b"\0\5\0\4list"), record)
+        self.assertEqual(self.answer("other.test", doh.HTTPS, {"hidden.test": b"list"}), (b"\0\0", b""))
+
+
+class Tunnels(unittest.TestCase):
+    """What is seen before a tunnel's server and before the resolver."""
+
+    def way(self, server, resolver=(), asked=(("_444._https.hidden.test", doh.HTTPS),)):
+        way = tunnel_scenarios.Way.__new__(tunnel_scenarios.Way)
+        way.tap, way.before_resolver = (types.SimpleNamespace(connections=[bytearray(each) for each in seen]) for seen in (server, resolver))
+        way.resolver = types.SimpleNamespace(asked=list(asked))
+        return way
+
+    def test_what_may_be_seen(self):
+        self.way([b"public.test", b""], [b"dns.test"]).expect(1)
+        self.way([b"public.test"] * 2, [b"dns.test"]).expect(1, most=2)
+        self.way([], [b"dns.test"]).expect(0)
+
+    def test_what_may_not(self):
+        for sentence, way in (("made 0", self.way([])), ("made 2", self.way([b"public.test"] * 2)), ("public name", self.way([b"other"])),
+                              ("seen on the way to the server", self.way([b"public.test hidden.test"])),
+                              ("seen on the way to the resolver", self.way([b"public.test"], [b"hidden.test"])),
+                              ("was not asked", self.way([b"public.test"], asked=[("hidden.test", doh.A)]))):
+            with self.subTest(sentence), self.assertRaisesRegex(Failed, sentence):
+                way.expect(1)
 
 
 class Frames(unittest.TestCase):

@@ -17,28 +17,24 @@ namespace {
 constexpr std::size_t ticket_name_size = 16;
 constexpr std::size_t ticket_secret_size = 32;
 
-tls_session_key key_of(const tls_context::implementation& context, std::string_view name,
-                       bool ech) {
-  return {.server_name = std::string(name),
-          .ech_accepted = ech,
-          .configuration = context.configuration};
+tls_session_key key_of(const tls_context::implementation& context, std::string_view name) {
+  return {.server_name = std::string(name), .configuration = context.configuration};
 }
 
 /// Returning zero says that no reference to the session was kept.
 int receive_session(SSL* ssl, SSL_SESSION* session) {
   const int size = i2d_SSL_SESSION(session, nullptr);
-  if (size <= 0) return 0;
+  if (size <= 0 || ech_status_of(ssl) == ech_status::accepted) return 0;
   try {
     const auto& context = implementation_of(ssl);
     std::vector<std::byte> out(static_cast<std::size_t>(size));
     unsigned char* cursor = octets(out.data());
     i2d_SSL_SESSION(session, &cursor);
-    const bool ech = ech_status_of(ssl) == ech_status::accepted;
     const std::string name = expected_name(ssl);
-    if (context.sessions) context.sessions->put(key_of(context, name, ech), out);
+    if (context.sessions) context.sessions->put(key_of(context, name), out);
     //= RFC 9001 section 9.2
     //# clients MUST treat them as opaque values
-    if (context.session_received && !ech) context.session_received(name, out);
+    if (context.session_received) context.session_received(name, out);
     OPENSSL_cleanse(out.data(), out.size());
   } catch (...) {
     // The application did not want it; the connection goes on.
@@ -156,11 +152,13 @@ tls_result<void> set_server_tickets(context_settings& settings, const tls_server
 }
 
 void resume_session(SSL* session, std::string_view server_name, bool offers_ech) {
+  // OpenSSL 4.0.3 writes a binder without a byte into the outer hello then (RFC 8446 section 4.2.11
+  // asks for 32), at which servers of others end the handshake.
+  if (offers_ech) return;
   const auto& context = implementation_of(session);
   std::vector<std::byte> saved;
-  if (context.sessions) saved = context.sessions->take(key_of(context, server_name, offers_ech));
-  if (saved.empty() && context.session_to_resume && !offers_ech)
-    saved = context.session_to_resume(server_name);
+  if (context.sessions) saved = context.sessions->take(key_of(context, server_name));
+  if (saved.empty() && context.session_to_resume) saved = context.session_to_resume(server_name);
   if (saved.empty()) return;
   const unsigned char* cursor = octets(saved.data());
   SSL_SESSION* const resumed = d2i_SSL_SESSION_ex(nullptr, &cursor, static_cast<long>(saved.size()),
@@ -169,7 +167,7 @@ void resume_session(SSL* session, std::string_view server_name, bool offers_ech)
   // With TLS 1.2 a session is good for many connections, and not every one brings another.
   if (resumed != nullptr && context.sessions &&
       SSL_SESSION_get_protocol_version(resumed) == TLS1_2_VERSION)
-    context.sessions->put(key_of(context, server_name, offers_ech), saved);
+    context.sessions->put(key_of(context, server_name), saved);
   SSL_SESSION_free(resumed);
   ERR_clear_error();  // A session that cannot be read only costs a full handshake.
   OPENSSL_cleanse(saved.data(), saved.size());

@@ -33,9 +33,9 @@ RECIPES = {
         fetch=(("go", "mod", "download"),), compile=(("go", "build", "-trimpath", "-o", "{build}/go-yamux", "."),),
         environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0"},
         product="go-yamux", keep=("go-yamux",), command=("{product}",)),
-    **{name: building.PROXY_SERVER_RECIPES[name]() for name in ("sing-box", "microsocks", "tinyproxy", "danted")},
+    **{name: recipe() for name, recipe in (building.PROXY_SERVER_RECIPES | building.TUNNEL_RECIPES).items()},
 }
-OF_INTEROP = ("sing-box", "microsocks", "tinyproxy", "danted")
+OF_INTEROP = (*building.PROXY_SERVER_RECIPES, *building.TUNNEL_RECIPES)
 
 
 def sources_of(name):

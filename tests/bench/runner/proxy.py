@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain proxies: strata-proxy by SOCKS5 and by CONNECT, beside microsocks, danted, sing-box and tinyproxy, and no proxy at all."""
+"""Plain proxies: strata-proxy by SOCKS5 and by CONNECT, beside microsocks, danted, sing-box and tinyproxy, and no proxy at all. And
+pairs of proxies: proxy_pairs."""
 
 import contextlib
 import dataclasses
@@ -10,12 +11,13 @@ import types
 from interop.runner import proxy_programs
 from interop.runner.proxy_scenarios import configuration
 
-from . import Failed, building, table
+from . import Failed, building, proxy_pairs, table
 from .anytls import cpu_of, resident_of
 from .programs import Steered, cpu, figures_of
 from .record import HIGHER, LOWER, Figure
 
-RECIPES = ("microsocks", "danted", "sing-box", "tinyproxy")
+PLAIN = ("microsocks", "danted", "sing-box", "tinyproxy")
+RECIPES = (*PLAIN, proxy_pairs.GO)
 KINDS = {"microsocks": "socks", "danted": "socks", "sing-box": "socks", "tinyproxy": "http"}
 DIRECT = "no proxy"
 BYTES = 4 << 30
@@ -81,7 +83,7 @@ class Bench:
         self.ours = proxy_programs.Ours(session.ours.name, session.binaries)
         self.ways = [Way(session.ours.name, "socks", self.ours), Way(f"{session.ours.name} CONNECT", "http", self.ours)]
         self.versions = {DIRECT: ""}
-        for name in RECIPES:
+        for name in PLAIN:
             if peer := session.built.get(name):
                 self.ways.append(Way(name, KINDS[name], proxy_programs.program(name, peer.command)))
                 self.versions[name] = peer.version.splitlines()[0]
@@ -208,3 +210,4 @@ def measure(session):
     for part in (bulk, connections, delay, memory):
         part(bench)
     print(NOTE)
+    proxy_pairs.measure(session)

@@ -153,7 +153,7 @@ SUITE = Suite(
     name="ech", what="Talks to implementations of Encrypted Client Hello.",
     recipes={TLS: building.ECH_RECIPES, QUIC: building.ECH_QUIC_RECIPES}, scenarios=SCENARIOS,
     binaries=(TLS_PROGRAM, SERVER, CLIENT, KEYGEN), ours=ours, cell=EchCell, program=OverTls,
-    only_clients=frozenset({"chromium"}), with_ourselves=True)
+    only_clients=frozenset({"chromium"}), with_ourselves=frozenset({TLS, QUIC}))
 
 
 def main(arguments):

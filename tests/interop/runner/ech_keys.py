@@ -11,7 +11,7 @@ import subprocess
 
 from . import Failed, certificates
 
-PUBLIC, HIDDEN = "public.test", "hidden.test"
+PUBLIC, HIDDEN, RESOLVER = "public.test", "hidden.test", "dns.test"
 VERSION, X25519, HKDF_SHA256, AES_128_GCM = 0xFE0D, 0x20, 1, 1
 KEY_SIZE = 32
 
@@ -30,6 +30,7 @@ class World:
     key: pathlib.Path
     both: pathlib.Path
     hidden_only: pathlib.Path
+    resolver: pathlib.Path
     current: Key
     old: Key
     stale: Key
@@ -69,4 +70,5 @@ def make(folder, keygen):
     old, stale = (_made_here(folder / f"{name}.pem", (taken + step) % 256) for step, name in ((1, "old"), (2, "stale")))
     return World(authority=signer[1], key=folder / "leaf.key", current=current, old=old, stale=stale,
                  both=certificates._leaf(folder, "both", signer, f"DNS:{PUBLIC},DNS:{HIDDEN}"),
-                 hidden_only=certificates._leaf(folder, "hidden", signer, f"DNS:{HIDDEN}"))
+                 hidden_only=certificates._leaf(folder, "hidden", signer, f"DNS:{HIDDEN}"),
+                 resolver=certificates._leaf(folder, "resolver", signer, f"DNS:{RESOLVER}"))

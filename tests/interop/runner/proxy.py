@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""./dev interop proxy: clients of proxies by others through strata-proxy, and strata-proxy through proxies of others."""
+"""./dev interop proxy: clients of proxies by others through strata-proxy, strata-proxy through proxies of others, and both ends of
+tunnels."""
 
-from . import NotApplicable, building
+from . import NotApplicable, building, proxy_programs, proxy_scenarios, tunnel_programs, tunnel_scenarios
 from .programs import OURS
-from .proxy_programs import CLIENTS, SERVERS, Ours, program
-from .proxy_scenarios import INBOUND, OUTBOUND, SCENARIOS
+from .proxy_programs import CLIENTS, SERVERS, Ours
+from .proxy_scenarios import INBOUND, OUTBOUND
 from .suite import Suite, SuiteCell
+from .tunnel import TunnelCell
+from .tunnel_programs import OurTunnel
+from .tunnel_scenarios import TUNNEL
 
 
 class ProxyCell(SuiteCell):
@@ -17,11 +21,25 @@ class ProxyCell(SuiteCell):
             raise NotApplicable(f"{self.client.name} only fetches")
 
 
+def cell(folder, scenario, pair):
+    return (TunnelCell if scenario.protocol == TUNNEL else ProxyCell)(folder, scenario, pair)
+
+
+def ours(folder, protocol):
+    return (OurTunnel if protocol == TUNNEL else Ours)(OURS, folder)
+
+
+def program(name, command):
+    if kind := tunnel_programs.PEERS.get(name):
+        return kind(name, command)
+    return proxy_programs.program(name, command)
+
+
 SUITE = Suite(
-    name="proxy", what="Talks to clients and servers of SOCKS and HTTP proxies.",
-    recipes={INBOUND: building.PROXY_CLIENT_RECIPES, OUTBOUND: building.PROXY_SERVER_RECIPES}, scenarios=SCENARIOS,
-    binaries=(Ours.PROGRAM,), ours=lambda folder, _: Ours(OURS, folder), cell=ProxyCell, program=program,
-    only_clients=frozenset(CLIENTS), only_servers=frozenset(SERVERS))
+    name="proxy", what="Talks to clients and servers of SOCKS and HTTP proxies, and to both ends of tunnels.",
+    recipes={INBOUND: building.PROXY_CLIENT_RECIPES, OUTBOUND: building.PROXY_SERVER_RECIPES, TUNNEL: building.TUNNEL_RECIPES},
+    scenarios=(*proxy_scenarios.SCENARIOS, *tunnel_scenarios.SCENARIOS), binaries=(Ours.PROGRAM,), ours=ours, cell=cell, program=program,
+    only_clients=frozenset(CLIENTS), only_servers=frozenset(SERVERS), with_ourselves=frozenset({TUNNEL}))
 
 
 def main(arguments):

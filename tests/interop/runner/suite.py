@@ -48,8 +48,8 @@ class Suite:
     """Peers that are no servers."""
     only_servers: frozenset = frozenset()
     """And those that are no clients."""
-    with_ourselves: bool = False
-    """Whether our own client meets our own server, too."""
+    with_ourselves: frozenset = frozenset()
+    """Protocols in which our own client meets our own server, too."""
 
     def main(self, arguments):
         options = self._options_of(arguments)
@@ -124,7 +124,7 @@ class Suite:
         scenarios = [each for each in self.scenarios if each.protocol == protocol and (each.fast or not options.fast)]
         picked = {each.name for each in self.scenarios} & set(options.names)
         scenarios = [each for each in scenarios if not picked or each.name in picked]
-        ourselves = self.with_ourselves and not options.among_peers and (not named or OURS in named)
+        ourselves = protocol in self.with_ourselves and not options.among_peers and (not named or OURS in named)
         if not (names or ourselves) or not scenarios:
             return {}
         found = {name: self._peer(name, recipes, options) for name in names}

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands between clients and a server over TCP and keeps what the clients send."""
+"""Stands between clients and a server over TCP and keeps what the clients send, and what they get where that is asked for."""
 
 import socket
 import threading
 
 
 class Tap:
-    def __init__(self, server):
+    def __init__(self, server, answers=False):
         self.connections = []
         """What came to the server, one bytearray for each connection."""
+        self.answers = []
+        """What came from it, alike; empty unless asked for."""
         self._server = server
+        self._keeps_answers = answers
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = self._listening.getsockname()
         self._sockets = [self._listening]
@@ -40,7 +43,10 @@ class Tap:
             self._sockets += [client, server]
             seen = bytearray()
             self.connections.append(seen)
-            for each in ((client, server, seen), (server, client, None)):
+            answer = bytearray() if self._keeps_answers else None
+            if answer is not None:
+                self.answers.append(answer)
+            for each in ((client, server, seen), (server, client, answer)):
                 pump = threading.Thread(target=self._pump, args=each, daemon=True)
                 self._threads.append(pump)
                 pump.start()

@@ -146,6 +146,13 @@ class Passage(Accepting):
             self._pump(made, out)
             back.join()
 
+    def cut(self):
+        """Ends all connections that there are."""
+        with self._changed:
+            sockets = [*self._open]
+        for each in sockets:
+            self._shut(each)
+
     def _pump(self, source, sink):
         try:
             for piece in pieces_of(source):

@@ -90,7 +90,8 @@ struct tls_client_options {
   bool ech_grease = false;
 
   /// Sessions of earlier connections; null: none are kept. The two functions below are for those
-  /// who keep them elsewhere, and only then; they see no session of a connection with ECH.
+  /// who keep them elsewhere, and only then. Connections with ECH neither keep nor resume any:
+  /// OpenSSL 4.0.3 cannot resume then at servers that read strictly.
   std::shared_ptr<tls_session_store> sessions;
   /// A session that can be resumed, as opaque bytes. It holds secrets of the connection.
   std::function<void(std::string_view server_name, bytes session)> session_received;

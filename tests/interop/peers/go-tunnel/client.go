@@ -4,6 +4,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,17 +27,42 @@ type client struct {
 	session *yamux.Session
 }
 
-func lead(listener net.Listener, given options) error {
-	by := &client{options: given}
-	by.dialer = websocket.Dialer{Subprotocols: []string{given.uuid}, HandshakeTimeout: 10 * time.Second}
+// clientSecurity is strict: with a list there is no connection without Encrypted Client Hello, as crypto/tls has it.
+func clientSecurity(given options) (*tls.Config, error) {
+	made := &tls.Config{}
 	if given.roots != "" {
 		text, err := os.ReadFile(given.roots)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(text)
-		by.dialer.TLSClientConfig = &tls.Config{RootCAs: roots}
+		made.RootCAs = x509.NewCertPool()
+		made.RootCAs.AppendCertsFromPEM(text)
+	}
+	if given.ech != "" {
+		configs, err := base64.StdEncoding.DecodeString(given.ech)
+		if err != nil {
+			return nil, err
+		}
+		made.MinVersion = tls.VersionTLS13
+		made.EncryptedClientHelloConfigList = configs
+	}
+	return made, nil
+}
+
+func lead(listener net.Listener, given options) error {
+	by := &client{options: given}
+	by.dialer = websocket.Dialer{
+		Subprotocols:     []string{given.uuid},
+		HandshakeTimeout: 10 * time.Second,
+		ReadBufferSize:   32 * 1024,
+		WriteBufferSize:  32 * 1024,
+	}
+	if given.address != "" {
+		by.dialer.NetDial = func(network, _ string) (net.Conn, error) { return net.Dial(network, given.address) }
+	}
+	var err error
+	if by.dialer.TLSClientConfig, err = clientSecurity(given); err != nil {
+		return err
 	}
 	for {
 		conn, err := listener.Accept()
@@ -62,6 +88,7 @@ func (c *client) serve(conn net.Conn) {
 	}
 	stream, err := c.open()
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return
 	}
 	if _, err := stream.Write([]byte(where + "\n")); err == nil {
@@ -91,6 +118,7 @@ func (c *client) open() (net.Conn, error) {
 func (c *client) serveSimple(conn net.Conn, where string) {
 	tunnel, _, err := c.dialer.Dial(c.url, nil)
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return
 	}
 	defer tunnel.Close()

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tunnel over WebSocket as the Go proxies of the ech-workers family have it, both ends of it:
 //
-//	go-tunnel server --listen ADDRESS --uuid UUID [--certificate FILE --key FILE]
-//	go-tunnel client --listen ADDRESS --uuid UUID --url ws://HOST:PORT/PATH [--roots FILE] [--mode yamux|simple] [--connect HOST:PORT]
+//	go-tunnel server --listen ADDRESS --uuid UUID [--certificate FILE --key FILE [--ech-key FILE]...]
+//	go-tunnel client --listen ADDRESS --uuid UUID --url ws://HOST:PORT/PATH [--mode yamux|simple] [--connect HOST:PORT]
+//	                 [--roots FILE] [--ech LIST] [--address HOST:PORT]
+//	go-tunnel version
 //
-// A client leads every connection to --connect, or takes SOCKS5 without it. Both say "listening ADDRESS" on standard output.
+// A client leads every connection to --connect, or takes SOCKS5 without it. It dials --address in place of the host in --url.
+// Both say "listening on ADDRESS" on standard output.
 package main
 
 import (
@@ -12,13 +15,26 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
 )
 
 type options struct {
-	listen, uuid, certificate, key, url, roots, mode, connect string
+	listen, uuid, certificate, key, url, roots, mode, connect, ech, address string
+	echKeys                                                                 list
 }
 
+type list []string
+
+func (l *list) String() string         { return strings.Join(*l, ",") }
+func (l *list) Set(value string) error { *l = append(*l, value); return nil }
+
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "version" {
+		fmt.Println(version())
+		return
+	}
 	if len(os.Args) < 2 || (os.Args[1] != "server" && os.Args[1] != "client") {
 		fail(fmt.Errorf("server or client"))
 	}
@@ -32,6 +48,9 @@ func main() {
 	flags.StringVar(&given.roots, "roots", "", "whom a client believes")
 	flags.StringVar(&given.mode, "mode", "yamux", "yamux or simple")
 	flags.StringVar(&given.connect, "connect", "", "where all connections go")
+	flags.StringVar(&given.ech, "ech", "", "ECHConfigList of a server with TLS, in base64")
+	flags.StringVar(&given.address, "address", "", "of the server, whatever its URL says")
+	flags.Var(&given.echKeys, "ech-key", "of a server with TLS, as RFC 9934 has it")
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		fail(err)
 	}
@@ -39,13 +58,23 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	fmt.Println("listening", listener.Addr())
+	fmt.Println("listening on", listener.Addr())
 	if os.Args[1] == "server" {
 		err = serve(listener, given)
 	} else {
 		err = lead(listener, given)
 	}
 	fail(err)
+}
+
+func version() string {
+	told := runtime.Version()
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, each := range info.Deps {
+			told += ", " + each.Path[strings.LastIndex(each.Path, "/")+1:] + " " + each.Version
+		}
+	}
+	return told
 }
 
 func fail(err error) {

@@ -2,8 +2,13 @@
 package main
 
 import (
+	"crypto/ecdh"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -36,10 +41,37 @@ func serve(listener net.Listener, given options) error {
 			serveTunnel(conn)
 		}
 	})
-	if given.certificate != "" {
-		return http.ServeTLS(listener, handler, given.certificate, given.key)
+	if given.certificate == "" {
+		return http.Serve(listener, handler)
 	}
-	return http.Serve(listener, handler)
+	security := &tls.Config{}
+	for _, path := range given.echKeys {
+		key, err := echKey(path)
+		if err != nil {
+			return err
+		}
+		security.EncryptedClientHelloKeys = append(security.EncryptedClientHelloKeys, key)
+	}
+	server := &http.Server{Handler: handler, TLSConfig: security}
+	return server.ServeTLS(listener, given.certificate, given.key)
+}
+
+// echKey reads a private key and an ECHConfigList of one configuration.
+func echKey(path string) (tls.EncryptedClientHelloKey, error) {
+	made := tls.EncryptedClientHelloKey{SendAsRetry: true}
+	text, err := os.ReadFile(path)
+	for block, rest := pem.Decode(text); block != nil && err == nil; block, rest = pem.Decode(rest) {
+		switch block.Type {
+		case "PRIVATE KEY":
+			var key any
+			if key, err = x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+				made.PrivateKey = key.(*ecdh.PrivateKey).Bytes()
+			}
+		case "ECHCONFIG":
+			made.Config = block.Bytes[2:]
+		}
+	}
+	return made, err
 }
 
 func serveTunnel(conn *websocket.Conn) {
