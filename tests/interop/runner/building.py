@@ -199,6 +199,10 @@ PROXY_SERVER_RECIPES = {
     "danted": lambda: debian_recipe("danted", "dante-server", "libwrap0"),
     "sing-box": ANYTLS_RECIPES["sing-box"],
 }
+FORWARDING_RECIPES = {
+    "haproxy": lambda: debian_recipe("haproxy", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
+    "nginx": lambda: debian_recipe("nginx", "nginx"),
+}
 TUNNEL_RECIPES = {
     "go-tunnel": lambda: Recipe(
         name="go-tunnel", tool=("go", "version"), least=(1, 26), sources=("*.go", "go.mod", "go.sum"),
