@@ -185,6 +185,17 @@ def debian_recipe(name, *packages):
         compile=(), environment={}, product="tree", keep=("tree",), command=(sys.executable, "-B", "{sources}/debian.py", "{product}", name))
 
 
+def dig_recipe():
+    """With all of its libraries that this system lacks."""
+    packages = "bind9-dnsutils bind9-libs"
+    return dataclasses.replace(
+        debian_recipe("dig", *packages.split()),
+        fetch=(("sh", "-c", f"mkdir -p {{build}}/partial && cd {{build}} && apt-get download -o APT::Sandbox::User=root {packages} && "
+                "dpkg-deb -f bind9-dnsutils_*.deb Version >version && apt-get -y --no-install-recommends --download-only "
+                "-o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Dir::Cache::archives={build} install bind9-dnsutils && "
+                "for each in *.deb; do dpkg-deb -x $each tree || exit 1; done && mv version tree"),))
+
+
 PROXY_CLIENT_RECIPES = {
     "curl": lambda: Recipe(
         name="curl", folder="proxy-programs", tool=("curl", "--version"), least=(7, 80), sources=("curl.py",),
@@ -197,7 +208,12 @@ PROXY_SERVER_RECIPES = {
     "microsocks": lambda: debian_recipe("microsocks", "microsocks"),
     "tinyproxy": lambda: debian_recipe("tinyproxy", "tinyproxy-bin"),
     "danted": lambda: debian_recipe("danted", "dante-server", "libwrap0"),
-    "sing-box": ANYTLS_RECIPES["sing-box"],
+    **ANYTLS_RECIPES,
+}
+PROXY_APPLICATION_RECIPES = {"chromium": chromium_recipe, "dig": dig_recipe, "pysocks": PROXY_CLIENT_RECIPES["pysocks"]}
+FORWARDING_RECIPES = {
+    "haproxy": lambda: debian_recipe("haproxy", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
+    "nginx": lambda: debian_recipe("nginx", "nginx"),
 }
 TUNNEL_RECIPES = {
     "go-tunnel": lambda: Recipe(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import Failed, NotApplicable, anytls, building, certificates, dns, ech, http1, mux, proxy, table
+from . import Failed, NotApplicable, anytls, building, certificates, dns, ech, forwarding, http1, mux, proxy, table
 from .building import say
 from .cell import Cell
 from .contents import Contents
@@ -34,7 +34,8 @@ def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev interop", description="Talks to QUIC and HTTP/3 implementations of others; "
                                      "`mux ...`: to those of yamux, WebSocket and anytls (`anytls ...`: that alone); `ech ...`: of Encrypted "
                                      "Client Hello; `proxy ...`: clients and servers of SOCKS and HTTP proxies; "
-                                     "`http1 ...`: reads heads of HTTP/1 beside others; `dns ...`: to name servers.")
+                                     "`http1 ...`: reads heads of HTTP/1 beside others; `forwarding ...`: requests through other "
+                                     "proxies and ours; `dns ...`: to name servers.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a peer, a scenario, h3 or hq-interop: only cells with it; "
                         "names of one kind add up")
     parser.add_argument("--list", action="store_true", help="print the names and end")
@@ -174,6 +175,8 @@ def main(arguments):
         return anytls.main(arguments[1:])
     if arguments[:1] == ["proxy"]:
         return proxy.main(arguments[1:])
+    if arguments[:1] == ["forwarding"]:
+        return forwarding.main(arguments[1:])
     if arguments[:1] == ["http1"]:
         return http1.main(arguments[1:])
     if arguments[:1] == ["dns"]:

@@ -43,11 +43,12 @@ def octets_of(text, words):
     return made + text[at:].encode("ascii")
 
 
-def read_cases(path):
-    """[Case] in the order of the file."""
-    cases, words, family = [], {}, ""
+def read_cases(path, change=str, words=()):
+    """[Case] in the order of the file, every line changed before it is read."""
+    cases, words, family = [], dict(words), ""
     for number, line in enumerate(path.read_text(encoding="ascii").split("\n"), 1):
         try:
+            line = change(line)
             if line.startswith("#") or not line:
                 continue
             if line.startswith("let "):

@@ -2,10 +2,10 @@
 """./dev interop proxy: clients of proxies by others through strata-proxy, strata-proxy through proxies of others, and both ends of
 tunnels."""
 
-from . import NotApplicable, building, proxy_programs, proxy_scenarios, tunnel_programs, tunnel_scenarios
+from . import NotApplicable, building, certificates, proxy_programs, proxy_scenarios, tunnel_programs, tunnel_scenarios
 from .programs import OURS
-from .proxy_programs import CLIENTS, SERVERS, Ours
-from .proxy_scenarios import INBOUND, OUTBOUND
+from .proxy_programs import Ours
+from .proxy_scenarios import APPLICATIONS, CHAINED, INBOUND, OUTBOUND
 from .suite import Suite, SuiteCell
 from .tunnel import TunnelCell
 from .tunnel_programs import OurTunnel
@@ -15,6 +15,13 @@ from .tunnel_scenarios import TUNNEL
 class ProxyCell(SuiteCell):
     def adopt(self, child):
         self._children.append(child)
+
+    def certificates(self):
+        """Made once for all cells."""
+        folder = self.folder.parent / "certificates"
+        if not hasattr(ProxyCell, "_certificates"):
+            ProxyCell._certificates = certificates.make(folder)
+        return ProxyCell._certificates
 
     def demand_put(self):
         if not hasattr(self.client, "put"):
@@ -37,9 +44,10 @@ def program(name, command):
 
 SUITE = Suite(
     name="proxy", what="Talks to clients and servers of SOCKS and HTTP proxies, and to both ends of tunnels.",
-    recipes={INBOUND: building.PROXY_CLIENT_RECIPES, OUTBOUND: building.PROXY_SERVER_RECIPES, TUNNEL: building.TUNNEL_RECIPES},
+    recipes={INBOUND: building.PROXY_CLIENT_RECIPES, APPLICATIONS: building.PROXY_APPLICATION_RECIPES, CHAINED: building.ANYTLS_RECIPES,
+             OUTBOUND: building.PROXY_SERVER_RECIPES, TUNNEL: building.TUNNEL_RECIPES},
     scenarios=(*proxy_scenarios.SCENARIOS, *tunnel_scenarios.SCENARIOS), binaries=(Ours.PROGRAM,), ours=ours, cell=cell, program=program,
-    only_clients=frozenset(CLIENTS), only_servers=frozenset(SERVERS), with_ourselves=frozenset({TUNNEL}))
+    only_clients=frozenset({INBOUND, APPLICATIONS, CHAINED}), only_servers=frozenset({OUTBOUND}), with_ourselves=frozenset({TUNNEL}))
 
 
 def main(arguments):

@@ -6,9 +6,10 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import time
 
-from . import Failed, NotApplicable
+from . import Failed, NotApplicable, anytls_programs, building
 from .cell import Running, Server, last_words
 from .programs import join_address
 
@@ -69,6 +70,38 @@ class PySocks(Client):
         return [*self.command, "get", named, proxy[0], str(proxy[1]), *(user or ("", "")), host.strip("[]"), port, path]
 
 
+    def datagrams(self, proxy, target, sizes):
+        command = [*self.command, "datagrams", proxy[0], str(proxy[1]), target[0], str(target[1]), *map(str, sizes)]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+        if done.stdout.strip() != b"same":
+            raise Failed(f"{self.name} ended with {done.returncode}: {last_words(done.stderr.decode(errors='replace'))}")
+
+
+class Chromium(Client):
+    """It knows proxies by their URL, and does not end by itself."""
+
+    BROWSER = building.PEERS / "proxy-programs" / "browser.py"
+
+    def browse(self, cell, scheme, proxy, url):
+        home = cell.folder / "home"
+        home.mkdir()
+        command = [sys.executable, "-B", self.BROWSER, self.command[-1], home, f"{scheme}://{join_address(proxy)}", url]
+        made = Running(command, cell.folder, "browser")
+        cell.adopt(made)
+        return made
+
+
+class Dig(Client):
+    def ask(self, address, name, kind):
+        """(status, what the records say)"""
+        command = [*self.command, f"@{address[0]}", "-p", str(address[1]), "+tries=2", "+time=10", "+notcp", name, kind]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+        status = re.search(r"status: (\w+)", done.stdout)
+        if done.returncode != 0 or not status:
+            raise Failed(f"dig ended with {done.returncode}: {last_words(done.stdout + done.stderr)}")
+        return status.group(1), re.findall(rf"^{re.escape(name)}\.\s+\d+\s+IN\s+{kind}\s+(.*)$", done.stdout, re.M)
+
+
 class Proxychains(Client):
     """It takes over the connections of another program, which is this system's curl."""
 
@@ -124,6 +157,7 @@ class Upstream:
     """The kinds that tell of success before they dial."""
 
     def start(self, cell, kind, user=None):
+        """Where it is."""
         if kind not in self.kinds:
             raise NotApplicable(f"{self.name} is no {kind} proxy")
         if user and not self.authenticates:
@@ -181,20 +215,69 @@ socks pass {{ from: 0.0.0.0/0 to: 127.0.0.0/8 command: udpreply }}
         return [*self.command, "-f", str(path), "-p", str(cell.folder / "danted.pid")]
 
 
-class SingBox(Upstream):
-    kinds = ("socks", "http")
+class AnytlsPeer(Upstream):
+    """The programs of ./dev interop anytls, of which `PROGRAM` knows the command lines."""
+
+    kinds = ("anytls",)
+    PROGRAM = None
+    connects_each = True
+
+    def _options(self, cell, server=(), password=anytls_programs.PASSWORD):
+        return anytls_programs.Options(certificates=cell.certificates(), folder=cell.folder, server=server, password=password)
+
+    def start_anytls(self, cell):
+        made = self.PROGRAM.running(self.PROGRAM(self.name, self.command).server_command(self._options(cell)), cell.folder, "server")
+        cell.adopt(made)
+        return made.address
+
+    def start_client(self, cell, kind, proxy, user=None):
+        """A client of the proxy that is itself one, of SOCKS; where it is."""
+        if kind != "anytls":
+            raise NotApplicable(f"{self.name} is no client of {kind} proxies")
+        command = self.PROGRAM(self.name, self.command).client_command(self._options(cell, proxy, user[1]))
+        made = self.PROGRAM.running(command, cell.folder, "client")
+        cell.adopt(made)
+        return made.address
+
+    def start(self, cell, kind, user=None):
+        return self.start_anytls(cell) if kind == "anytls" else super().start(cell, kind, user)
+
+
+class SingAnytls(AnytlsPeer):
+    PROGRAM = anytls_programs.GoAnytls
+    largest_datagram = anytls_programs.GoAnytls.largest_datagram
+
+
+class SingBox(AnytlsPeer):
+    kinds = ("socks", "http", "anytls")
     early = ("http",)
     largest_datagram = 16_000
+    PROGRAM = anytls_programs.SingBox
+    connects_each = False
+    VERSIONS = {"socks4a": "4a", "socks5": "5"}
+
+    def _command(self, cell, name, inbound, outbound):
+        names = {"type": "hosts", "tag": "names", "predefined": {"localhost": ["127.0.0.1"]}}
+        text = json.dumps({"log": {"level": "error"}, "inbounds": [{"listen": "127.0.0.1", **inbound}], "outbounds": [outbound],
+                           "dns": {"servers": [names], "final": "names"}, "route": {"default_domain_resolver": "names"}})
+        path = cell.folder / f"{name}.json"
+        path.write_text(text, encoding="utf-8")
+        return [*self.command, "run", "--disable-color", "-c", str(path)]
 
     def server_command(self, cell, kind, port, user):
         users = {"users": [{"username": user[0], "password": user[1]}]} if user else {}
-        names = {"type": "hosts", "tag": "names", "predefined": {"localhost": ["127.0.0.1"]}}
-        text = json.dumps({"log": {"level": "error"}, "inbounds": [{"type": kind, "listen": "127.0.0.1", "listen_port": port, **users}],
-                           "outbounds": [{"type": "direct"}], "dns": {"servers": [names], "final": "names"},
-                           "route": {"default_domain_resolver": "names"}})
-        path = cell.folder / "sing-box.json"
-        path.write_text(text, encoding="utf-8")
-        return [*self.command, "run", "--disable-color", "-c", str(path)]
+        return self._command(cell, "sing-box", {"type": kind, "listen_port": port, **users}, {"type": "direct"})
+
+    def start_client(self, cell, kind, proxy, user=None):
+        if kind == "anytls":
+            return super().start_client(cell, kind, proxy, user)
+        version = {"version": self.VERSIONS[kind]} if kind in self.VERSIONS else {}
+        who = {"username": user[0], "password": user[1]} if user else {}
+        outbound = {"type": "socks" if version else "http", "server": proxy[0], "server_port": proxy[1], **version, **who}
+        port = free_port()
+        made = FixedPort(self._command(cell, "client", {"type": "mixed", "listen_port": port}, outbound), cell.folder, "client", port)
+        cell.adopt(made)
+        return made.address
 
 
 class Ours:
@@ -213,13 +296,23 @@ class Ours:
         cell.adopt(made)
         return made.address
 
+    def start_tunnels(self, cell, text):
+        """Where its tunnel server is, which says so behind its inbounds."""
+        self.start(cell, text, "tunnels")
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if found := re.search(r"^tunnels on (\S+):(\d+)$", (cell.folder / "tunnels.stdout").read_text(encoding="utf-8"), re.M):
+                return found.group(1), int(found.group(2))
+            time.sleep(0.01)
+        raise Failed("it does not say where its tunnel server is")
 
-CLIENTS = {"curl": Curl, "pysocks": PySocks, "proxychains4": Proxychains}
-SERVERS = {"microsocks": Microsocks, "tinyproxy": Tinyproxy, "danted": Danted, "sing-box": SingBox}
+
+PROGRAMS = {"curl": Curl, "pysocks": PySocks, "proxychains4": Proxychains, "chromium": Chromium, "dig": Dig, "microsocks": Microsocks,
+            "tinyproxy": Tinyproxy, "danted": Danted, "sing-box": SingBox, "sing-anytls": SingAnytls}
 
 
 def program(name, command):
-    return {**CLIENTS, **SERVERS}[name](name, command)
+    return PROGRAMS[name](name, command)
 
 
-__all__ = ["CLIENTS", "PASSWORD", "PLAIN_PASSWORD", "SERVERS", "USER", "Ours", "Running", "program"]
+__all__ = ["PASSWORD", "PLAIN_PASSWORD", "USER", "Ours", "Running", "program"]

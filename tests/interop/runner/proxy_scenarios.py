@@ -12,13 +12,14 @@ import threading
 import types
 from collections.abc import Callable
 
-from . import Failed, NotApplicable, anytls_scenarios, targets
+from . import Failed, NotApplicable, anytls_programs, anytls_scenarios, associated, browsing, certificates, targets
 from .anytls_scenarios import BULK, SMALL, expect_datagrams, expect_download, must_fail
 from .proxy_programs import PLAIN_PASSWORD, USER
 from .socks import Association, connect
 
-INBOUND, OUTBOUND = "inbound", "outbound"
+INBOUND, APPLICATIONS, CHAINED, OUTBOUND = "inbound", "applications", "chained", "outbound"
 WHO = (USER, PLAIN_PASSWORD)
+UUID = "d342d11e-d424-4583-b36e-524ab1f0afa4"
 CONTENT = bytes(range(256)) * 4000
 
 
@@ -143,12 +144,20 @@ def upload(kind):
     return run
 
 
+def way_out(cell, kind, address, user):
+    """An outbound of strata-proxy through the peer."""
+    lines = ["[[outbound]]", 'name = "peer"', f'type = "{kind}"', f'server = "{address[0]}:{address[1]}"']
+    if kind == "anytls":
+        password = user[1] if user else anytls_programs.PASSWORD
+        return [*lines, f'password = "{password}"', "[outbound.tls]", f'server_name = "{certificates.AUTHORITY}"',
+                f'ca = "{cell.certificates().authority}"']
+    return lines + ([f'user = "{user[0]}"', f'password = "{user[1]}"'] if user else [])
+
+
 def behind(kind, user=None):
     """A strata-proxy whose way out is the peer, as those scenarios want it that tell nothing of proxies."""
     def start(cell):
-        host, port = cell.server.start(cell, kind, user)
-        lines = ["[[outbound]]", 'name = "peer"', f'type = "{kind}"', f'server = "{host}:{port}"']
-        lines += [f'user = "{user[0]}"', f'password = "{user[1]}"'] if user else []
+        lines = way_out(cell, kind, cell.server.start(cell, kind, user), user)
         proxy = cell.client.start(cell, configuration(outbound="\n".join(lines), default="peer"))
         both = types.SimpleNamespace(name=cell.server.name, half_closes=cell.server.half_closes, connects_each=True, early=kind in cell.server.early,
                                      largest_datagram=min(60_000, cell.server.largest_datagram))
@@ -156,8 +165,30 @@ def behind(kind, user=None):
     return start
 
 
+def in_front_of(kind, user=None):
+    """A client by others that leads into strata-proxy, likewise. Of anytls the tunnel server is the way in."""
+    def start(cell):
+        peer = cell.client
+        if kind == "anytls":
+            made, who = cell.certificates(), (USER, anytls_programs.PASSWORD)
+            server = cell.server.start_tunnels(cell, configuration(outbound="\n".join([
+                "[[tunnel_server]]", 'listen = "127.0.0.1:0"', f'uuid = "{UUID}"', f'certificate = "{made.chain}"', f'key = "{made.key}"',
+                f'anytls_passwords = ["{who[1]}"]'])))
+        else:
+            who, server = user, cell.server.start(cell, configuration(users=[user] if user else ()))
+        proxy = peer.start_client(cell, kind, server, who)
+        both = types.SimpleNamespace(name=peer.name, half_closes=False, connects_each=peer.connects_each, early=True,
+                                     largest_datagram=min(60_000, peer.largest_datagram))
+        return types.SimpleNamespace(client=both, server=both, folder=cell.folder, start_both=lambda **_: proxy)
+    return start
+
+
 def onwards(kind, scenario, user=None):
     return lambda cell: scenario(behind(kind, user)(cell))
+
+
+def inwards(kind, scenario, user=None):
+    return lambda cell: scenario(in_front_of(kind, user)(cell))
 
 
 def echo(cell):
@@ -202,14 +233,46 @@ def datagrams(cell):
 
 def wrong_password(kind):
     def run(cell):
-        host, port = cell.server.start(cell, kind, WHO)
-        lines = ["[[outbound]]", 'name = "peer"', f'type = "{kind}"', f'server = "{host}:{port}"', f'user = "{USER}"', 'password = "wrong"']
+        lines = way_out(cell, kind, cell.server.start(cell, kind, WHO), (USER, "wrong"))
         proxy = cell.client.start(cell, configuration(outbound="\n".join(lines), default="peer"))
         with targets.Orders() as orders:
             must_fail(proxy, orders.address)
             if orders.accepted:
                 raise Failed("the target was dialled with a wrong password")
     return run
+
+
+def page(scheme):
+    """The browser shows a page, which speaks to its origin over a WebSocket."""
+    def run(cell):
+        if not hasattr(cell.client, "browse"):
+            raise NotApplicable(f"{cell.client.name} shows no pages")
+        proxy = cell.server.start(cell, configuration())
+        with browsing.Site() as site:
+            site.expect_report(cell.client.browse(cell, scheme, proxy, site.url()), cell.scenario.limit)
+    return run
+
+
+def names(cell):
+    """Of a name server beyond the proxy, by UDP ASSOCIATE."""
+    if not hasattr(cell.client, "ask"):
+        raise NotApplicable(f"{cell.client.name} asks no name server")
+    proxy = cell.server.start(cell, configuration())
+    with associated.NameServer() as server, associated.Entry(proxy, server.address) as entry:
+        for name, kind, wanted in ((associated.HOST, "A", ("NOERROR", [associated.ADDRESS])),
+                                   (associated.LONG, "TXT", ("NOERROR", [f'"{text}"' for text in associated.TEXTS])),
+                                   (associated.NONE, "A", ("NXDOMAIN", []))):
+            if (told := cell.client.ask(entry.address, name, kind)) != wanted:
+                raise Failed(f"{name} {kind}: {told} instead of {wanted}")
+
+
+def own_datagrams(cell):
+    """The program itself asks for the association."""
+    if not hasattr(cell.client, "datagrams"):
+        raise NotApplicable(f"{cell.client.name} asks for no association")
+    proxy = cell.server.start(cell, configuration())
+    with targets.Echo() as echoes:
+        cell.client.datagrams(proxy, echoes.address, [SMALL, 0, 1, 1472, 9000, 60_000])
 
 
 KINDS = ("socks4", "socks4a", "socks5", "socks5h", "connect", "forward")
@@ -226,17 +289,40 @@ def inbound_scenarios():
         yield ProxyScenario(f"{kind}-upload", "three megabytes by PUT", upload(kind))
 
 
+def application_scenarios():
+    for scheme in ("socks4", "socks5", "http"):
+        yield ProxyScenario(f"page-{scheme}", "a page with a WebSocket in it", page(scheme), APPLICATIONS)
+    yield ProxyScenario("names", "of a name server, by UDP ASSOCIATE", names, APPLICATIONS)
+    yield ProxyScenario("datagrams", "of 0 to 60,000 bytes, by UDP ASSOCIATE", own_datagrams, APPLICATIONS, True)
+
+
+def chained_scenarios():
+    """An application, a client by others that is a proxy itself, strata-proxy."""
+    for kind in ("socks4a", "socks5", "http", "anytls"):
+        tried = (("echo", "there and back, to a name, too", echo), ("bulk", "100 MB down", bulk),
+                 ("first", "the target speaks first", anytls_scenarios.server_first),
+                 ("at-once", "50 connections at once", anytls_scenarios.at_once))
+        for name, what, scenario in tried:
+            yield ProxyScenario(f"from-{kind}-{name}", what, inwards(kind, scenario), CHAINED)
+        if kind in ("socks5", "anytls"):
+            yield ProxyScenario(f"from-{kind}-udp", "datagrams", inwards(kind, datagrams), CHAINED)
+        if kind in ("socks5", "http"):
+            yield ProxyScenario(f"from-{kind}-user", "with a password", inwards(kind, echo, WHO), CHAINED)
+
+
 def outbound_scenarios():
-    for kind in ("socks", "http"):
+    for kind in ("socks", "http", "anytls"):
         tried = (("echo", "there and back, to a name, too", echo, True), ("bulk", "100 MB down", bulk, False),
                  ("first", "the target speaks first", anytls_scenarios.server_first, True),
                  ("half", "half an end is kept", half, False),
                  ("at-once", "50 connections at once", anytls_scenarios.at_once, False), ("refused", "by the target", refused, True))
         for name, what, scenario, fast in tried:
             yield ProxyScenario(f"{kind}-{name}", what, onwards(kind, scenario), OUTBOUND, fast)
-        yield ProxyScenario(f"{kind}-user", "with a password", onwards(kind, echo, WHO), OUTBOUND, True)
+        if kind != "anytls":  # which always has one
+            yield ProxyScenario(f"{kind}-user", "with a password", onwards(kind, echo, WHO), OUTBOUND, True)
         yield ProxyScenario(f"{kind}-wrong", "a wrong password dials nothing", wrong_password(kind), OUTBOUND)
-    yield ProxyScenario("socks-udp", "datagrams", onwards("socks", datagrams), OUTBOUND)
+        if kind != "http":
+            yield ProxyScenario(f"{kind}-udp", "datagrams", onwards(kind, datagrams), OUTBOUND)
 
 
-SCENARIOS = (*inbound_scenarios(), *outbound_scenarios())
+SCENARIOS = (*inbound_scenarios(), *application_scenarios(), *chained_scenarios(), *outbound_scenarios())

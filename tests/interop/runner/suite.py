@@ -45,7 +45,7 @@ class Suite:
     program: type = Program
     """What a peer is."""
     only_clients: frozenset = frozenset()
-    """Peers that are no servers."""
+    """Peers that are no servers, and protocols in which none is."""
     only_servers: frozenset = frozenset()
     """And those that are no clients."""
     with_ourselves: frozenset = frozenset()
@@ -133,6 +133,8 @@ class Suite:
         pairs += [(OURS, name) for name in names] + [(name, OURS) for name in names]
         if options.among_peers:
             pairs = [(client, server) for client in names for server in names]
+        if protocol in self.only_clients | self.only_servers:
+            pairs = [pair for pair in pairs if pair[protocol in self.only_clients] == OURS]
         pairs = [(client, server) for client, server in pairs if server not in self.only_clients and client not in self.only_servers]
         verdicts = {}
         for scenario in scenarios:

@@ -112,6 +112,19 @@ TEST_CASE("http_forwarder: a client that ends", "[proxy][http]") {
     CHECK(run.forwarder.finished());
     CHECK_FALSE(run.forwarder.broken());
   }
+  forward_run told(get("http://a/"));
+  told.end_client();
+  told.dial();
+  told.origin(ok_five);
+  CHECK(told.take_client().find("\r\nConnection: close\r\n") != std::string::npos);
+  forward_run meanwhile(get("http://a/"));
+  meanwhile.dial();
+  meanwhile.origin(ok_five.substr(0, ok_five.size() - 1));
+  meanwhile.end_client();
+  CHECK_FALSE(meanwhile.forwarder.finished());
+  meanwhile.origin("o");
+  CHECK(meanwhile.take_client().ends_with("hello"));
+  CHECK(meanwhile.forwarder.finished());
   // Within its body the origin must not take what came for all.
   forward_run run(post("http://a/", "Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n");
   run.dial();
@@ -258,6 +271,25 @@ TEST_CASE("http_forwarder: what waits is bounded on both ways", "[proxy][http]")
   CHECK(run.forwarder.receive_client(as_bytes(some)) == 2);
 }
 
+TEST_CASE("http_forwarder: no request is read while too much waits for the client",
+          "[proxy][http]") {
+  forward_run run(get("http://a/"));
+  run.dial();
+  http_forwarder& forwarder = run.forwarder;
+  forwarder.receive_origin(
+      as_bytes(response(200, "Content-Length: " + std::to_string(most) + "\r\n")));
+  const std::size_t head = forwarder.to_client().size();
+  const std::string some(most, 'x');
+  forwarder.receive_origin(as_bytes(some));
+  forwarder.sent_to_client(head - 1);
+  CHECK(forwarder.receive_origin(as_bytes(some).first(head - 1)) == head - 1);
+  CHECK_FALSE(forwarder.is_idle());
+  CHECK_FALSE(forwarder.wants_client());
+  CHECK(forwarder.receive_client(as_bytes(get("http://b/"))) == 0);
+  forwarder.sent_to_client(1);
+  CHECK(forwarder.wants_client());
+}
+
 TEST_CASE("http_forwarder: a long body is carried whole in both ways", "[proxy][http]") {
   std::string body;
   for (int i = 0; i < 50000; ++i) body += std::to_string(i);
@@ -270,6 +302,22 @@ TEST_CASE("http_forwarder: a long body is carried whole in both ways", "[proxy][
     CHECK(run.take_client().ends_with("\r\n\r\n" + body));
     CHECK(run.forwarder.is_idle());
   }
+}
+
+TEST_CASE("lent_output: what is sent of much is not kept", "[proxy][http]") {
+  lent_output output;
+  std::string expected;
+  for (int i = 0; i < 20000; ++i) expected += std::to_string(i);
+  output.end() = expected;
+  for (int round = 0; round < 4; ++round) {
+    output.lend();
+    output.sent(20000);
+    output.end().append("more");
+    expected = expected.substr(20000).append("more");
+    CHECK(as_text(output.lend()) == expected);
+    output.sent(0);
+  }
+  CHECK(output.end().size() < expected.size() + 33 * 1024);
 }
 
 TEST_CASE("lent_output: order, whatever is lent", "[proxy][http]") {

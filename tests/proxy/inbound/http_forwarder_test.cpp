@@ -201,6 +201,7 @@ TEST_CASE("http_forwarder: one request after the other, each to its origin", "[p
   CHECK(run.forwarder.wanted()->where.string() == "a:80");
   CHECK(run.forwarder.wanted()->user.empty());
   run.dial();
+  CHECK_FALSE(run.forwarder.origin_reusable());
   CHECK(run.take_origin().starts_with("GET /2 "));
   run.origin(response(200, "Content-Length: 0\r\nConnection: close\r\n"));
   REQUIRE(run.wants_dial());
@@ -265,6 +266,24 @@ TEST_CASE("http_forwarder: as many interim responses as there may be", "[proxy][
     CHECK((run.take_client().find("HTTP/1.1 502 ") != std::string::npos) == too_many);
     CHECK(run.forwarder.finished() == too_many);
   }
+}
+
+TEST_CASE("http_forwarder: what one exchange was is forgotten by the next", "[proxy][http]") {
+  forward_run run(head_of("HEAD http://a/ HTTP/1.1", "Host: a\r\n"));
+  for (int exchange = 0; exchange < 3; ++exchange) {
+    run.dial();
+    for (unsigned i = 0; i < limits::max_forwarded_interim_responses; ++i)
+      run.origin(response(103));
+    run.origin(response(204));
+    CHECK(run.forwarder.is_idle());
+    run.client(head_of("HEAD http://a/ HTTP/1.1", "Host: a\r\n"));
+  }
+  run.dial();
+  run.origin(response(204));
+  run.take_client();
+  // Nobody knows whether that was a HEAD.
+  run.client("x\r\n");
+  CHECK_FALSE(run.take_client().ends_with("\r\n\r\n"));
 }
 
 TEST_CASE("http_forwarder: Max-Forwards of TRACE and OPTIONS", "[proxy][http]") {

@@ -45,7 +45,6 @@ bool http_forwarder::state::is_idle() const noexcept {
 }
 
 bool http_forwarder::state::wants_client() const noexcept {
-  if (client_ended_) return false;
   if (at_ == phase::reading_head) return to_client_.size() <= limits::max_forwarder_output;
   return at_ == phase::exchanging && !request_body_.is_done() &&
          to_origin_->size() <= limits::max_forwarder_output;

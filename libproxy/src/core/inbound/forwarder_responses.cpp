@@ -45,11 +45,8 @@ void http_forwarder::state::begin_response() {
   // The request is not through: its rest would be read as another one.
   const bool is_early = !request_body_.is_done() || !to_origin_->empty();
   if (is_early || client_ended_) client_persists_ = false;
-  const auto body = responses_.head().framing().body;
-  const bool needs_end = client_is_1_0_ && (body == transport::http1_body::chunked ||
-                                            body == transport::http1_body::until_close);
   const forwarded_response_options options{.to_http_1_0 = client_is_1_0_,
-                                           .closes = !client_persists_ || needs_end};
+                                           .closes = !client_persists_};
   const auto form = append_forwarded_response(to_client_.end(), responses_.head(), options);
   if (!form) return end_with(refusal::general_failure);
   response_begun_ = true;
@@ -78,15 +75,13 @@ std::size_t http_forwarder::state::receive_response_body(bytes input) {
 }
 
 void http_forwarder::state::end_response() {
-  // An answer to a part of the request, with the rest still on its way: neither carrier may serve
-  // another one.
-  if (!request_body_.is_done() || !to_origin_->empty() || !client_persists_) return end();
+  // Behind an early answer neither carrier may serve another one.
+  if (!client_persists_ || client_ended_) return end();
   origin_reusable_ = responses_.head().framing().persistent;
   to_origin_->shrink();
   former_to_origin_.reset();
   requests_.restart();
   at_ = phase::reading_head;
-  if (client_ended_) end();
 }
 
 void http_forwarder::state::end_origin(bool in_order) {

@@ -23,7 +23,8 @@ struct inbound_config {
   bool http = true;
   bool bind = false;          ///< SOCKS BIND; else it is refused as command_not_supported.
   bool udp_associate = true;  ///< Likewise.
-  bool pages = false;         ///< Requests for the proxy itself are shown; else they get a 400.
+  /// Requests for the proxy itself are shown, of whoever sends them; else they get a 400.
+  bool pages = false;
   /// Null or empty: nobody has to say who they are.
   std::shared_ptr<const user_table> users{};
   transport::http1_head_limits head{};
@@ -35,8 +36,8 @@ struct inbound_config {
 /// connected, or refuse().
 ///
 /// done: the carrier is the tunnel (connect, bind), the control connection (udp_associate), or for
-/// a forward the head() is the first of the messages that a http_forwarder takes over. failed:
-/// refused, with the answer sent, or what was wrong.
+/// a forward the head() is the first of the messages that a http_forwarder takes over; a page has
+/// been answered, and nothing may follow. failed: refused, with the answer sent, or what was wrong.
 class STRATA_PROXY_API inbound_opening {
  public:
   explicit inbound_opening(const inbound_config& config);
