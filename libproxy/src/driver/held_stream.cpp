@@ -37,7 +37,7 @@ class held_end final : public driver {
   }
 
   void saw(const std::error_code& error) {
-    if (error == errc::eof) peer_ended_ = true;
+    if (error == transport::errc::eof) peer_ended_ = true;
     if (!finished_ || passed_on_) return;
     if (peer_ended_) return pass_on();
     if (!error) touch();
@@ -184,14 +184,14 @@ class held_stream final : public stream {
   void do_write_some(std::span<const asio::const_buffer> from,
                      completion<io_signature> waiting) override {
     if (end_->is_finished()) {
-      return end_->ready.complete(std::move(waiting), make_error_code(errc::write_finished),
-                                  std::size_t{0});
+      return end_->ready.complete(std::move(waiting),
+                                  make_error_code(transport::errc::write_finished), std::size_t{0});
     }
     end_->inner->async_write_some(from, std::move(waiting.handler));
   }
   result<std::size_t> do_try_read(std::span<const asio::mutable_buffer> into) override {
     const auto size = end_->inner->try_read_some(into);
-    if (size || size.error() != errc::would_block)
+    if (size || size.error() != transport::errc::would_block)
       end_->saw(size ? std::error_code() : size.error());
     return size;
   }
@@ -205,7 +205,8 @@ class held_stream final : public stream {
     end_->inner->consume(size);
   }
   result<std::size_t> do_try_write(std::span<const asio::const_buffer> from) override {
-    if (end_->is_finished()) return std::unexpected(make_error_code(errc::write_finished));
+    if (end_->is_finished())
+      return std::unexpected(make_error_code(transport::errc::write_finished));
     return end_->inner->try_write_some(from);
   }
   void do_finish(completion<status_signature> waiting) override {

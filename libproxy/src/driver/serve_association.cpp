@@ -21,7 +21,6 @@ namespace detail {
 namespace {
 
 using core::socks_datagram;
-using transport::errc;
 
 constexpr std::size_t largest = socks_datagram::max_header_size + transport::udp_max_payload;
 
@@ -63,12 +62,13 @@ bool is_welcome(association& in, const transport::address& from) {
 }
 
 bool is_over(const std::error_code& error) {
-  return error == errc::aborted || error == errc::closed;
+  return error == transport::errc::aborted || error == transport::errc::closed;
 }
 
 bool is_lasting(const std::error_code& error) {
-  return error && error != errc::message_too_large && error != errc::invalid_argument &&
-         error != errc::unreachable && error != errc::name_not_found && error != errc::refused &&
+  return error && error != transport::errc::message_too_large &&
+         error != transport::errc::invalid_argument && error != transport::errc::unreachable &&
+         error != transport::errc::name_not_found && error != transport::errc::refused &&
          error != proxy::errc::not_allowed;
 }
 

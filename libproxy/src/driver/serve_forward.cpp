@@ -15,9 +15,7 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-using transport::errc;
-
-constexpr std::chrono::milliseconds parting_time{500};
+constexpr std::chrono::milliseconds drain_time{500};
 
 /// One client of plain HTTP, the origin it talks to, and the four pumps between them, which wait
 /// for each other by `changed`.
@@ -90,7 +88,7 @@ asio::awaitable<void> read_client(forwarding_pointer in) {
     if (in->stopped) break;
     if (error) {
       in->client_ended = true;
-      error == errc::eof ? in->forwarder.end_client() : in->stop();
+      error == transport::errc::eof ? in->forwarder.end_client() : in->stop();
       break;
     }
     in->unread.insert(in->unread.end(), memory.begin(),
@@ -149,7 +147,7 @@ asio::awaitable<void> read_origin(forwarding_pointer in, std::shared_ptr<transpo
     if (in->origin != from || in->stopped) break;
     if (error) {
       in->origin_ended = true;
-      in->forwarder.end_origin(error == errc::eof);
+      in->forwarder.end_origin(error == transport::errc::eof);
       break;
     }
     begin = 0;
@@ -249,13 +247,13 @@ asio::awaitable<void> serve_forward(std::shared_ptr<session> in, opened& on,
   co_await serve_requests(made);
   const bool whole = made->forwarder.finished() && !made->forwarder.broken();
   if (!whole || made->stopped) {
-    in->end_request(make_error_code(errc::truncated));
+    in->end_request(make_error_code(transport::errc::truncated));
     co_return;
   }
   in->end_request({});
   const auto [finished] = co_await made->client->async_finish(quietly);
   // The reader takes what the client still sends, for a moment: it would be answered by a reset.
-  asio::steady_timer timer(executor, parting_time);
+  asio::steady_timer timer(executor, drain_time);
   timer.async_wait([made](std::error_code) { made->kick(); });
   while (!finished && !made->client_ended && timer.expiry() > std::chrono::steady_clock::now())
     co_await until_changed(made);

@@ -16,7 +16,7 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr auto rest_time = std::chrono::milliseconds(100);
+constexpr auto accept_rest = std::chrono::milliseconds(100);
 
 bool is_end(const std::error_code& error) {
   return error == transport::errc::closed || error == transport::errc::aborted;
@@ -102,7 +102,7 @@ void tunnel_server_driver::accepted_request(std::error_code error,
 
 /// For want of descriptors, say: some come back.
 void tunnel_server_driver::rest_then(void (tunnel_server_driver::*what)()) {
-  rest_->expires_after(rest_time);
+  rest_->expires_after(accept_rest);
   rest_->async_wait([self = self(), what](std::error_code) { ((*self).*what)(); });
 }
 

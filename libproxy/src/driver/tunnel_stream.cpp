@@ -12,7 +12,7 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr std::chrono::seconds parting_time{1};
+constexpr std::chrono::seconds longest_linger{1};
 
 }  // namespace
 
@@ -92,7 +92,7 @@ void tunnel_driver::on_carrier_lost(std::error_code cause) {
 /// What was said last still leaves; who broke the opening is not waited for beyond that.
 void tunnel_driver::end_opening(std::error_code error) {
   ready().complete(opening_.take(), error, std::unique_ptr<tunnel_stream>());
-  let_go(std::min<transport::duration>(linger_, parting_time));
+  let_go(std::min<transport::duration>(linger_, longest_linger));
 }
 
 void tunnel_driver::on_shutdown() noexcept {

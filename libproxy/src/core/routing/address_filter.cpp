@@ -32,10 +32,6 @@ const std::vector<ip_network>& special_purpose() {
   return all;
 }
 
-bool contains(const std::vector<ip_network>& any_of, const address& ip) {
-  return std::ranges::any_of(any_of, [&](const ip_network& each) { return each.contains(ip); });
-}
-
 /// The IPv4 address that a translator or a tunnel would make of it.
 std::optional<address> carried_v4(const address& ip) {
   static const ip_network nat64 = ip_network::parse("64:ff9b::/96").value();     // RFC 6052
@@ -57,9 +53,9 @@ bool address_filter::admits(const address& where) const noexcept {
 }
 
 bool address_filter::admits_ip(const address& ip) const noexcept {
-  if (contains(config_.allowed, ip)) return true;
-  if (contains(config_.denied, ip)) return false;
-  return config_.special_purpose || !contains(special_purpose(), ip);
+  if (is_in_any(config_.allowed, ip)) return true;
+  if (is_in_any(config_.denied, ip)) return false;
+  return config_.special_purpose || !is_in_any(special_purpose(), ip);
 }
 
 }  // namespace core

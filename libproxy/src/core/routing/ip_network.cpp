@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/proxy/core/ip_network.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 
@@ -55,6 +56,10 @@ bool ip_network::contains(const transport::address& ip) const noexcept {
 
 std::string ip_network::string() const {
   return base_.ip_string() + "/" + std::to_string(unsigned{length_});
+}
+
+bool is_in_any(std::span<const ip_network> networks, const transport::address& ip) noexcept {
+  return std::ranges::any_of(networks, [&](const ip_network& each) { return each.contains(ip); });
 }
 
 }  // namespace core

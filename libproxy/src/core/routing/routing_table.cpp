@@ -30,10 +30,6 @@ bool has(const std::vector<port_range>& any_of, std::uint16_t port) {
          });
 }
 
-bool contains(const std::vector<ip_network>& networks, const transport::address& ip) {
-  return std::ranges::any_of(networks, [&](const ip_network& each) { return each.contains(ip); });
-}
-
 /// The name itself and each that is above it.
 bool has_suffix(const std::set<std::string, std::less<>>& suffixes, std::string_view name) {
   while (!suffixes.empty()) {
@@ -87,14 +83,14 @@ routing_table::outcome routing_table::matches_place(std::size_t index, const rou
   const bool no_names = of.exact.empty() && of.suffixes.empty() && of.keywords.empty();
   if (no_names && asked.networks.empty()) return outcome::yes;
   if (!query.where.is_name())
-    return contains(asked.networks, query.where.ip()) ? outcome::yes : outcome::no;
+    return is_in_any(asked.networks, query.where.ip()) ? outcome::yes : outcome::no;
   if (of.exact.contains(name) || has_suffix(of.suffixes, name)) return outcome::yes;
   const auto is_in_name = [&](const std::string& text) { return name.find(text) != name.npos; };
   if (std::ranges::any_of(of.keywords, is_in_name)) return outcome::yes;
   if (asked.networks.empty() || !asked.resolve) return outcome::no;
   if (!query.addresses) return outcome::needs_addresses;
   const bool found = std::ranges::any_of(
-      *query.addresses, [&](const auto& each) { return contains(asked.networks, each); });
+      *query.addresses, [&](const auto& each) { return is_in_any(asked.networks, each); });
   return found ? outcome::yes : outcome::no;
 }
 

@@ -14,7 +14,6 @@ inline namespace v0 {
 namespace core {
 namespace {
 
-using transport::errc;
 using transport::websocket_event_kind;
 using transport::websocket_kind;
 namespace close_code = transport::websocket_code;
@@ -26,7 +25,7 @@ transport::websocket_config in_messages(transport::websocket_config config, bool
 }
 
 std::unexpected<std::error_code> would_block() {
-  return std::unexpected(make_error_code(errc::would_block));
+  return std::unexpected(make_error_code(transport::errc::would_block));
 }
 
 }  // namespace
@@ -61,7 +60,7 @@ void tunnel_link::handle_timeout(transport::time_point now) {
   now_ = now;
   const bool is_opening = stage_ == stage::recognising || stage_ == stage::waiting;
   if (is_opening && now >= deadline_)
-    fail(make_error_code(errc::timed_out), close_code::policy_violation);
+    fail(make_error_code(transport::errc::timed_out), close_code::policy_violation);
   connection_.handle_timeout(now);
 }
 
@@ -108,8 +107,9 @@ void tunnel_link::recognise() {
     const std::size_t wanted = text_.empty() ? 1 : room.size();
     const auto part = connection_.read_message(transport::mutable_bytes(room).first(wanted));
     if (!part) {
-      if (part.error() != errc::would_block)
-        fail(part.error() == errc::eof ? make_error_code(errc::truncated) : part.error(),
+      if (part.error() != transport::errc::would_block)
+        fail(part.error() == transport::errc::eof ? make_error_code(transport::errc::truncated)
+                                                  : part.error(),
              close_code::normal);
       return;
     }
@@ -125,7 +125,7 @@ void tunnel_link::recognise() {
 void tunnel_link::take_first(transport::bytes first) {
   const auto mode = tunnel_mode_of(websocket_kind::binary, transport::as_text(first));
   if (stage_ == stage::waiting || !mode)
-    return fail(make_error_code(errc::protocol_error), close_code::unsupported_data);
+    return fail(make_error_code(transport::errc::protocol_error), close_code::unsupported_data);
   mode_ = *mode;
   prefix_.assign(first.begin(), first.end());
   stage_ = stage::streaming;
@@ -134,7 +134,7 @@ void tunnel_link::take_first(transport::bytes first) {
 
 bool tunnel_link::take_text(transport::bytes part) {
   if (text_.size() + part.size() > limits::max_tunnel_text) {
-    fail(make_error_code(errc::limit_exceeded), close_code::message_too_big);
+    fail(make_error_code(transport::errc::limit_exceeded), close_code::message_too_big);
     return false;
   }
   text_.append(transport::as_text(part));
@@ -145,7 +145,8 @@ void tunnel_link::end_first_text() {
   const std::string text = std::exchange(text_, {});
   if (stage_ == stage::recognising) {
     const auto asked = parse_tunnel_connect(text);
-    if (!asked) return fail(make_error_code(errc::protocol_error), close_code::policy_violation);
+    if (!asked)
+      return fail(make_error_code(transport::errc::protocol_error), close_code::policy_violation);
     wanted_ = asked->where;
     const auto initial = transport::as_bytes(asked->initial);
     prefix_.assign(initial.begin(), initial.end());
@@ -158,7 +159,7 @@ void tunnel_link::end_first_text() {
     reason_ = why->substr(0, limits::max_tunnel_reason);
     fail(proxy::make_error_code(proxy::errc::upstream_failed), close_code::normal);
   } else {
-    fail(make_error_code(errc::protocol_error), close_code::policy_violation);
+    fail(make_error_code(transport::errc::protocol_error), close_code::policy_violation);
   }
 }
 
@@ -202,7 +203,7 @@ void tunnel_link::accept() {
 void tunnel_link::refuse(std::string_view why) {
   if (stage_ != stage::asked) return;
   stage_ = stage::over;
-  read_end_ = make_error_code(errc::closed);
+  read_end_ = make_error_code(transport::errc::closed);
   prefix_ = {};
   closes_ = true;
   say(make_tunnel_error(why));
@@ -254,7 +255,7 @@ std::optional<std::error_code> tunnel_link::ahead() {
   while (!read_end_) {
     const auto next = connection_.read_message({});  // takes nothing but ends
     if (!next) {
-      if (next.error() == errc::would_block) return std::nullopt;
+      if (next.error() == transport::errc::would_block) return std::nullopt;
       return next.error();
     }
     if (next->kind == websocket_kind::binary) {
@@ -276,12 +277,14 @@ void tunnel_link::end_text() {
   const std::string text = std::exchange(text_, {});
   const bool is_end = mode_ == tunnel_mode::simple && text == tunnel_close;
   stage_ = stage::over;
-  read_end_ = is_end ? make_error_code(errc::eof) : make_error_code(errc::protocol_error);
+  read_end_ = is_end ? make_error_code(transport::errc::eof)
+                     : make_error_code(transport::errc::protocol_error);
   (void)connection_.close(now_, is_end ? close_code::normal : close_code::unsupported_data);
 }
 
 transport::result<std::size_t> tunnel_link::write(std::span<const transport::bytes> from) {
-  if (read_end_ == errc::eof) return std::unexpected(make_error_code(errc::write_stopped));
+  if (read_end_ == transport::errc::eof)
+    return std::unexpected(make_error_code(transport::errc::write_stopped));
   if (read_end_) return std::unexpected(read_end_);
   if (stage_ != stage::streaming || !owed_text_.empty()) return would_block();
   std::array<transport::bytes, 16> pieces;
@@ -300,9 +303,10 @@ transport::result<std::size_t> tunnel_link::write(std::span<const transport::byt
 }
 
 transport::result<void> tunnel_link::finish() {
-  if (read_end_ == errc::eof) return std::unexpected(make_error_code(errc::write_stopped));
+  if (read_end_ == transport::errc::eof)
+    return std::unexpected(make_error_code(transport::errc::write_stopped));
   if (read_end_) return std::unexpected(read_end_);
-  if (stage_ != stage::streaming) return std::unexpected(make_error_code(errc::closed));
+  if (stage_ != stage::streaming) return std::unexpected(make_error_code(transport::errc::closed));
   owes_finish_ = true;
   // The opener's own end is a Close, held back until the peer's.
   if (!is_client_ && mode_ == tunnel_mode::simple) owed_text_.append(tunnel_close);
@@ -313,7 +317,7 @@ transport::result<void> tunnel_link::finish() {
 void tunnel_link::reset() {
   connection_.reset();
   stage_ = stage::over;
-  if (!read_end_) read_end_ = make_error_code(errc::closed);
+  if (!read_end_) read_end_ = make_error_code(transport::errc::closed);
 }
 
 }  // namespace core

@@ -11,19 +11,17 @@ inline namespace v0 {
 namespace core {
 namespace {
 
-using transport::errc;
-
 constexpr std::string_view connect_word = "CONNECT:";
 constexpr std::string_view error_word = "ERROR:";
 
-std::unexpected<std::error_code> failure(errc code) {
+std::unexpected<std::error_code> failure(transport::errc code) {
   return std::unexpected(make_error_code(code));
 }
 
 transport::result<transport::target> parse_target(std::string_view text) {
   if (text.ends_with('\r')) text.remove_suffix(1);
   const auto where = transport::target::parse(text);
-  if (!where || where->port() == 0) return failure(errc::malformed);
+  if (!where || where->port() == 0) return failure(transport::errc::malformed);
   return *where;
 }
 
@@ -36,7 +34,7 @@ bool can_be_written(const transport::target& where) {
 }  // namespace
 
 transport::result<std::string> make_tunnel_request(const transport::target& where) {
-  if (!can_be_written(where)) return failure(errc::invalid_argument);
+  if (!can_be_written(where)) return failure(transport::errc::invalid_argument);
   return where.string() + '\n';
 }
 
@@ -46,7 +44,8 @@ transport::result<std::size_t> tunnel_request_parser::receive(transport::bytes i
   const std::size_t end = text.find('\n');
   const std::size_t size = end == text.npos ? text.size() : end + 1;
   // One that is longer than this is not there, newline or not.
-  if (line_.size() + size > limits::max_tunnel_request) return failure(errc::limit_exceeded);
+  if (line_.size() + size > limits::max_tunnel_request)
+    return failure(transport::errc::limit_exceeded);
   line_.append(text.substr(0, size));
   if (end == text.npos) return size;
   line_.pop_back();
@@ -72,12 +71,12 @@ std::optional<tunnel_mode> tunnel_mode_of(transport::websocket_kind kind,
 }
 
 transport::result<std::string> make_tunnel_connect(const transport::target& where) {
-  if (!can_be_written(where)) return failure(errc::invalid_argument);
+  if (!can_be_written(where)) return failure(transport::errc::invalid_argument);
   return std::string(connect_word) + where.string() + '|';
 }
 
 transport::result<tunnel_connect> parse_tunnel_connect(std::string_view text) {
-  if (!text.starts_with(connect_word)) return failure(errc::malformed);
+  if (!text.starts_with(connect_word)) return failure(transport::errc::malformed);
   text.remove_prefix(connect_word.size());
   const std::size_t bar = text.find('|');
   const auto where = parse_target(text.substr(0, bar));

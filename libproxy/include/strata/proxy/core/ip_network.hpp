@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,10 @@ class STRATA_PROXY_API ip_network {
   transport::address base_;
   std::uint8_t length_;
 };
+
+/// Whether one of `networks` contains it.
+STRATA_PROXY_API bool is_in_any(std::span<const ip_network> networks,
+                                const transport::address& ip) noexcept;
 
 }  // namespace core
 }  // namespace v0
