@@ -130,12 +130,13 @@ class Resolving(unittest.TestCase):
         told = resolver.answer(query)
         self.assertEqual(resolver.asked, [(name, kind)])
         self.assertEqual((told[:2], told[12:len(query)]), (query[:2], query[12:]))
+        self.assertEqual(told[8:10], b"\0\1" if told[6:8] == b"\0\0" else b"\0\0")
         return told[6:8], told[len(query):]
 
     def test_addresses(self):
         count, record = self.answer("hidden.test", doh.A)
         self.assertEqual((count, record[-6:]), (b"\0\1", b"\0\4\x7f\0\0\1"))
-        self.assertEqual(self.answer("_444._https.hidden.test", doh.A), (b"\0\0", b""))
+        self.assertEqual(self.answer("_444._https.hidden.test", doh.A), (b"\0\0", doh.NOTHING))
 
     def test_configurations_are_of_the_name_at_any_port(self):
         for name in ("hidden.test", "_444._https.hidden.test"):
@@ -143,7 +144,7 @@ class Resolving(unittest.TestCase):
             self.assertEqual(count, b"\0\1")
             self.assertIn(b"\6hidden\4test\0", record)
             self.assertTrue(record.endswith(b"\0\5\0\4list"), record)
-        self.assertEqual(self.answer("other.test", doh.HTTPS, {"hidden.test": b"list"}), (b"\0\0", b""))
+        self.assertEqual(self.answer("other.test", doh.HTTPS, {"hidden.test": b"list"}), (b"\0\0", doh.NOTHING))
 
 
 class Tunnels(unittest.TestCase):

@@ -8,7 +8,7 @@ import struct
 import threading
 import urllib.parse
 
-A, HTTPS = 1, 65
+A, SOA, HTTPS = 1, 6, 65
 ALPN, ECH = 1, 5
 HEADER_SIZE = 12
 ANSWER_FLAGS, SECONDS_TO_LIVE = 0x8180, 60
@@ -42,6 +42,14 @@ def https_content(host, config_list):
                      struct.pack(">HH", ECH, len(config_list)), config_list))
 
 
+def record_of(kind, content):
+    return struct.pack(">HHHIH", POINTER_TO_QUESTION, kind, 1, SECONDS_TO_LIVE, len(content)) + content
+
+
+NOTHING = record_of(SOA, b"\0\0" + struct.pack(">IIIII", 1, 0, 0, 0, SECONDS_TO_LIVE))
+"""Beside an answer without records, so that it may be remembered (RFC 2308, section 5)."""
+
+
 class Resolver:
     """Every name is this machine. `configs` has an ECHConfigList for each name that has an HTTPS record; `failing` answers with 500."""
 
@@ -72,10 +80,9 @@ class Resolver:
             content = bytes((127, 0, 0, 1))
         elif kind == HTTPS and host_of(name) in self._configs:
             content = https_content(host_of(name), self._configs[host_of(name)])
-        record = b""
-        if content is not None:
-            record = struct.pack(">HHHIH", POINTER_TO_QUESTION, kind, 1, SECONDS_TO_LIVE, len(content)) + content
-        return query[:2] + struct.pack(">HHHHH", ANSWER_FLAGS, 1, int(bool(record)), 0, 0) + query[HEADER_SIZE:end] + record
+        found = content is not None
+        record = record_of(kind, content) if found else NOTHING
+        return query[:2] + struct.pack(">HHHHH", ANSWER_FLAGS, 1, found, not found, 0) + query[HEADER_SIZE:end] + record
 
     def _handler(self):
         resolver = self

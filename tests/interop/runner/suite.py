@@ -167,7 +167,7 @@ class Suite:
         try:
             scenario.run(cell)
             verdict = table.Verdict(table.PASS, time.monotonic() - began)
-        except Failed as why:
+        except (Failed, OSError) as why:  # a connection that is reset in the middle is a failure, too
             verdict = table.Verdict(table.FAIL, reason=f"{why} ({os.path.relpath(cell.folder)})")
         except NotApplicable as why:
             verdict = table.Verdict(table.NONE, reason=str(why))

@@ -11,6 +11,7 @@
 #include "strata/proxy/core/error.hpp"
 #include "strata/proxy/core/limits.hpp"
 #include "strata/transport/core/error.hpp"
+#include "strata/transport/core/limits.hpp"
 #include "testkit/fake_random.hpp"
 
 using namespace strata;
@@ -310,6 +311,44 @@ TEST_CASE("tunnel link: what had no room is said in order", "[proxy][tunnel]") {
           std::vector<std::string>{"t:CONNECTED", "b:" + much.substr(0, *taken), "t:CLOSE"});
     CHECK(with.peer_end() == errc::eof);
   }
+}
+
+TEST_CASE("tunnel link: no frame is without bytes, however short the writes are",
+          "[proxy][tunnel]") {
+  talk with(std::nullopt, 1000);
+  with.peer_says(text, "CONNECT:a.test:80|");
+  with.pass();
+  with.link.accept();
+  with.pass();
+  const std::string much(1500, 'm');
+  std::size_t sent = 0, came = 0;
+  // More often than a peer suffers frames that carry nothing.
+  for (std::size_t i = 0; i < 2 * transport::limits::websocket_glitch_burst; ++i) {
+    const auto taken = with.write(much);
+    REQUIRE(taken);
+    REQUIRE(*taken < much.size());
+    sent += *taken;
+    with.pass();
+    for (const std::string& each : with.heard())
+      if (each.starts_with("b:")) came += each.size() - 2;
+  }
+  CHECK(came == sent);
+  CHECK(with.close_code() == 0);
+}
+
+TEST_CASE("tunnel link: one message is one frame", "[proxy][tunnel]") {
+  talk with(std::nullopt, 200'000);
+  with.peer_says(text, "CONNECT:a.test:80|");
+  with.pass();
+  with.link.accept();
+  with.pass();
+  const auto taken = with.write(std::string(100'000, 'm'));
+  CHECK(taken == limits::max_tunnel_message);
+  std::array<transport::bytes, 16> pieces;
+  const std::size_t count = with.link.poll_output(with.now, pieces);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count; ++i) size += pieces[i].size();
+  CHECK(size == 4 + limits::max_tunnel_message);
 }
 
 TEST_CASE("tunnel link: a first message of neither mode is refused", "[proxy][tunnel]") {

@@ -176,13 +176,8 @@ void tunnel_link::say(std::string_view text) {
   send_owed();
 }
 
-/// What had no room, in the order in which it must go out: the end of the message that was begun,
-/// a control word, the end of all.
+/// What had no room, in the order in which it must go out: a control word, the end of all.
 void tunnel_link::send_owed() {
-  if (owes_end_) {
-    if (!connection_.send(websocket_kind::binary, {}, true)) return;
-    owes_end_ = false;
-  }
   if (!owed_text_.empty()) {
     const transport::bytes piece = transport::as_bytes(owed_text_);
     const auto size = connection_.send(websocket_kind::text, {&piece, 1}, true);
@@ -287,19 +282,20 @@ transport::result<std::size_t> tunnel_link::write(std::span<const transport::byt
     return std::unexpected(make_error_code(transport::errc::write_stopped));
   if (read_end_) return std::unexpected(read_end_);
   if (stage_ != stage::streaming || !owed_text_.empty()) return would_block();
+  // A message has its end in its last frame with bytes: peers hand it on no sooner, and an end of
+  // its own would be one of the frames without bytes that they count.
+  const std::size_t most =
+      std::clamp<std::size_t>(connection_.room(), 1, limits::max_tunnel_message);
   std::array<transport::bytes, 16> pieces;
   std::size_t count = 0;
   std::size_t total = 0;
   for (const transport::bytes& each : from) {
-    if (count == pieces.size() || total == limits::max_tunnel_message) break;
-    pieces[count] = each.first(std::min(each.size(), limits::max_tunnel_message - total));
+    if (count == pieces.size() || total == most) break;
+    pieces[count] = each.first(std::min(each.size(), most - total));
     total += pieces[count++].size();
   }
   if (total == 0) return 0;
-  const auto size = connection_.send(websocket_kind::binary, std::span(pieces).first(count), true);
-  // Peers hand a message on when they have its end: it follows as soon as there is room.
-  if (size) owes_end_ = *size < total;
-  return size;
+  return connection_.send(websocket_kind::binary, std::span(pieces).first(count), true);
 }
 
 transport::result<void> tunnel_link::finish() {

@@ -106,7 +106,6 @@ class tunnel_link {
   std::size_t prefix_read_ = 0;
   std::error_code read_end_;  // of the stream, where the connection's own came later
   std::string owed_text_;     // control words without room
-  bool owes_end_ = false;     // of a binary message whose rest was not taken
   bool owes_finish_ = false;
   bool closes_ = false;  // a Close follows what is owed
   bool tells_ready_ = false;

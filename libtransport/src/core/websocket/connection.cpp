@@ -36,6 +36,7 @@ void websocket_connection::consume(std::size_t size) { state_->consume(size); }
 result<websocket_part> websocket_connection::read_message(mutable_bytes out) {
   return state_->read_message(out);
 }
+std::size_t websocket_connection::room() const noexcept { return state_->room(); }
 result<std::size_t> websocket_connection::write(std::span<const bytes> pieces) {
   return state_->write(pieces);
 }

@@ -32,6 +32,7 @@ class websocket_connection::state {
   // connection_send.cpp
   std::size_t poll_output(time_point now, std::span<bytes> pieces);
   void sent(std::size_t size);
+  std::size_t room() const noexcept;
   result<std::size_t> write(std::span<const bytes> pieces);
   result<std::size_t> send(websocket_kind kind, std::span<const bytes> pieces, bool end);
   result<void> ping(bytes payload);
@@ -69,7 +70,6 @@ class websocket_connection::state {
   void note_readable() noexcept;
 
   // Sending.
-  std::size_t room() const noexcept;
   result<std::size_t> admit(std::size_t total) noexcept;
   void append_message(std::span<const bytes> pieces, std::size_t size, bool end);
   bool check_sent_text(std::span<const bytes> pieces, std::size_t size, bool end);

@@ -44,8 +44,8 @@ inline constexpr std::size_t max_tunnel_request = 512;
 inline constexpr std::size_t max_tunnel_text = 64 * 1024;
 /// Of what a tunnel's client is told about a dial that failed.
 inline constexpr std::size_t max_tunnel_reason = 200;
-/// Bytes of one message that carries a tunnel.
-inline constexpr std::size_t max_tunnel_message = 64 * 1024;
+/// Bytes of one message that carries a tunnel: one frame.
+inline constexpr std::size_t max_tunnel_message = 65'535;
 /// How long a request without its end waits for the rest, before it counts as whole.
 inline constexpr std::chrono::milliseconds tunnel_request_patience{200};
 /// How long the end of a tunnelled stream is held back when the peer's has not come.

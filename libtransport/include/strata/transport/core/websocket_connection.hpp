@@ -141,6 +141,8 @@ class STRATA_TRANSPORT_API websocket_connection {
   // means that one event `writable` follows. Errors: the one that the direction ended in,
   // invalid_argument, would_block where there is no byte to be taken.
 
+  /// How many bytes would be taken now.
+  std::size_t room() const noexcept;
   /// In mode stream: binary messages, one or more.
   result<std::size_t> write(std::span<const bytes> pieces);
   /// In mode messages: a part of one; `end` counts when all of it was taken. The next part has the
