@@ -11,6 +11,7 @@
 #include "program/program.hpp"
 #include "service.hpp"
 #include "strata/proxy/version.hpp"
+#include "top/run.hpp"
 
 namespace {
 
@@ -26,6 +27,8 @@ constexpr std::string_view usage = R"(strata-proxy: SOCKS4, SOCKS4a, SOCKS5 and 
       --check [FILE]    says what is wrong with the file, and ends
   -h, --help            this text
       --version         which one this is
+
+strata-proxy top: what a running one does, in this terminal; see strata-proxy top --help.
 
 SIGHUP reads the file again: what is wrong is told, and nothing changes; else connections under
 way go on. SIGUSR1 opens the access log anew. SIGTERM and SIGINT stop accepting and wait for
@@ -213,6 +216,7 @@ int check(const arguments& given) {
 
 int main(int count, char** values) {
   program::name = "strata-proxy";
+  if (count > 1 && values[1] == std::string_view("top")) return top::run(count - 2, values + 2);
   const arguments given = parse_arguments(count, values);
   if (given.check) return check(given);
   std::signal(SIGPIPE, SIG_IGN);

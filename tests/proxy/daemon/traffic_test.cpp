@@ -4,7 +4,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 
+#include "access_log.hpp"
 #include "strata/transport/core/error.hpp"
+#include "top/snapshot.hpp"
 
 using namespace std::chrono_literals;
 using strata::proxy::session_report;
@@ -61,4 +63,24 @@ TEST_CASE("traffic: a histogram's buckets hold what is within their bounds") {
   CHECK(all.within(connect_times::bounds.size() - 1) == 3);
   CHECK(all.count() == 4);
   CHECK(all.sum() > 21s);
+}
+
+TEST_CASE("a session's line is read as it was written, whatever is in it", "[attack][P31][proxy]") {
+  session_report hostile = report("a\tb\n\x1b[2J\\x41", 7);
+  hostile.inbound = "\t";
+  hostile.request.user = "\n\r\\";
+  hostile.lasted = 1234ms;
+  const std::string page = columns_of_sessions() + to_columns(hostile) + to_columns(report("r", 1));
+  for (const char each : page) CHECK((each >= 0x20 || each == '\t' || each == '\n'));
+  const auto read = top::parse_sessions(page);
+  REQUIRE(read);
+  REQUIRE(read->size() == 2);
+  CHECK(read->front().rule == hostile.rule);
+  CHECK(read->front().inbound == "\t");
+  CHECK(read->front().user == "\n\r\\");
+  CHECK(read->front().sent == 7);
+  CHECK(read->front().received == 14);
+  CHECK(read->front().milliseconds == 1234);
+  CHECK(read->front().protocol == "socks5");
+  CHECK(read->front().command == "connect");
 }
