@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "access_log.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
+#include <system_error>
+#include <utility>
 
 namespace {
 
@@ -42,6 +49,53 @@ std::string now() {
   return text.data();
 }
 
+/// After so many lines that a disk took again it is told that it does: one that is full has room
+/// for a short line now and then.
+constexpr unsigned settled_lines = 100;
+constexpr int log_flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+constexpr mode_t log_mode = 0640;
+
+std::string text_of_error(int error) { return std::generic_category().message(error); }
+
+/// How much of the text a file takes; errno says why it is not all.
+std::size_t write_all(int file, std::string_view text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t size = ::write(file, text.data() + done, text.size() - done);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) break;
+    done += static_cast<std::size_t>(size);
+  }
+  return done;
+}
+
+/// Takes back what is there of a line that did not fit.
+bool take_back(int file, std::size_t written) {
+  struct stat of{};
+  if (written == 0) return true;
+  if (::fstat(file, &of) != 0 || !S_ISREG(of.st_mode)) return false;
+  return ::ftruncate(file, of.st_size - static_cast<off_t>(written)) == 0;
+}
+
+std::string escaped(std::string_view text) {
+  std::string made;
+  for (const char each : text) {
+    const auto octet = static_cast<unsigned char>(each);
+    if (octet >= 0x20 && octet != 0x7f && each != '\\') {
+      made += each;
+      continue;
+    }
+    std::array<char, 8> hex{};
+    std::snprintf(hex.data(), hex.size(), "\\x%02x", octet);
+    made += hex.data();
+  }
+  return made;
+}
+
+std::string milliseconds_of(const session_report& of) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(of.lasted).count());
+}
+
 }  // namespace
 
 std::string quoted(std::string_view text) {
@@ -63,8 +117,6 @@ std::string quoted(std::string_view text) {
 }
 
 std::string to_json(const session_report& of) {
-  const auto milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(of.lasted).count();
   std::string line = "{\"inbound\":" + quoted(of.inbound);
   line += ",\"client\":" + quoted(of.client.string());
   if (!of.request.user.empty()) line += ",\"user\":" + quoted(of.request.user);
@@ -75,26 +127,106 @@ std::string to_json(const session_report& of) {
   line += ",\"outbound\":" + quoted(of.outbound);
   line += ",\"sent\":" + std::to_string(of.moved.forth) +
           ",\"received\":" + std::to_string(of.moved.back);
-  line += ",\"milliseconds\":" + std::to_string(milliseconds);
+  line += ",\"milliseconds\":" + milliseconds_of(of);
+  if (of.connecting) {
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(*of.connecting);
+    line += ",\"connect_microseconds\":" + std::to_string(took.count());
+  }
   if (of.error) line += ",\"error\":" + quoted(of.error.message());
   return line + "}";
 }
 
-bool access_log::open(const std::string& path) {
-  path_ = path;
-  if (path.empty()) {
-    file_.reset();
-    return true;
-  }
-  std::FILE* const opened = path == "-" ? stdout : std::fopen(path.c_str(), "ae");
-  if (opened == nullptr) return false;
-  file_.reset(opened);
-  std::setvbuf(opened, nullptr, _IOLBF, 0);
-  return true;
+std::string columns_of_sessions() {
+  return "inbound\tclient\tuser\tprotocol\tcommand\ttarget\trule\toutbound\tsent\treceived\t"
+         "milliseconds\n";
+}
+
+std::string to_columns(const session_report& of) {
+  std::string line = escaped(of.inbound) + "\t" + of.client.string();
+  line += "\t" + escaped(of.request.user);
+  line += std::string("\t") + text_of(of.request.spoken) + "\t" + text_of(of.request.asked);
+  line += "\t" + escaped(of.request.where.string());
+  line += "\t" + escaped(of.rule.empty() ? "default" : of.rule) + "\t" + escaped(of.outbound);
+  line += "\t" + std::to_string(of.moved.forth) + "\t" + std::to_string(of.moved.back);
+  return line + "\t" + milliseconds_of(of) + "\n";
+}
+
+access_log::~access_log() {
+  if (file_ >= 0) ::close(file_);
+}
+
+std::string access_log::open(const access_log_settings& wanted) {
+  int opened = -1;
+  if (wanted.file == "-")
+    opened = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+  else if (!wanted.file.empty())
+    opened = ::open(wanted.file.c_str(), log_flags, log_mode);
+  if (opened < 0 && !wanted.file.empty())
+    return "access_log: '" + wanted.file + "' cannot be opened: " + text_of_error(errno);
+  if (file_ >= 0) ::close(file_);
+  file_ = opened;
+  settings_ = wanted;
+  struct stat of{};
+  // What is no file keeps its place: it may be a device of everybody's, and we may be root.
+  const bool is_file = opened >= 0 && ::fstat(opened, &of) == 0 && S_ISREG(of.st_mode);
+  size_ = is_file ? static_cast<std::uint64_t>(of.st_size) : 0;
+  rotate_at_ = is_file ? settings_.rotate_bytes : 0;
+  torn_ = false;
+  return {};
 }
 
 void access_log::write(const session_report& of) {
-  if (!file_) return;
-  const std::string line = "{\"time\":" + quoted(now()) + "," + to_json(of).substr(1) + "\n";
-  std::fwrite(line.data(), 1, line.size(), file_.get());
+  if (file_ < 0) return;
+  append("{\"time\":" + quoted(now()) + "," + to_json(of).substr(1) + "\n");
+}
+
+void access_log::append(std::string_view line) {
+  if (rotate_at_ != 0 && size_ != 0 && size_ + line.size() > rotate_at_) rotate();
+  if (torn_ && write_all(file_, "\n") == 1) torn_ = false;
+  const std::size_t written = torn_ ? 0 : write_all(file_, line);
+  if (written == line.size()) {
+    size_ += written;
+    return note_written();
+  }
+  const int error = errno;
+  if (!take_back(file_, written)) {
+    torn_ = true;
+    size_ += written;
+  }
+  note_lost(error);
+}
+
+void access_log::rotate() {
+  const std::string& path = settings_.file;
+  const auto numbered = [&](unsigned number) { return path + "." + std::to_string(number); };
+  for (unsigned i = settings_.keep; i-- > 1;)
+    std::rename(numbered(i).c_str(), numbered(i + 1).c_str());
+  // Somebody else may have taken the file away.
+  const bool moved = std::rename(path.c_str(), numbered(1).c_str()) == 0 || errno == ENOENT;
+  const int opened = moved ? ::open(path.c_str(), log_flags, log_mode) : -1;
+  if (opened < 0) {
+    // The lines go on to where they went, and it is tried again after as many.
+    say_("access_log: '" + path + "' cannot be rotated: " + text_of_error(errno));
+    rotate_at_ = size_ + settings_.rotate_bytes;
+    return;
+  }
+  ::close(std::exchange(file_, opened));
+  size_ = 0;
+  rotate_at_ = settings_.rotate_bytes;
+  torn_ = false;
+}
+
+void access_log::note_lost(int error) {
+  ++lost_;
+  written_since_ = 0;
+  if (std::exchange(failing_, true)) return;
+  say_("access_log: '" + settings_.file + "' cannot be written: " + text_of_error(error) +
+       "; requests go on, their lines are lost");
+}
+
+void access_log::note_written() {
+  if (!failing_ || ++written_since_ < settled_lines) return;
+  failing_ = false;
+  say_("access_log: '" + settings_.file + "' is written again; " +
+       std::to_string(std::exchange(lost_, 0)) + " lines were lost");
 }

@@ -1,31 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdio>
-#include <memory>
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
+#include "configuration.hpp"
 #include "strata/proxy/proxy_server.hpp"
 
-/// A line of JSON for each request. The file is opened anew by reopen(), for those who rename it.
+/// A line of JSON for each request, each written at once and whole. A disk that is full costs lines
+/// and one warning, never the proxy.
 class access_log {
  public:
-  /// Empty: none; "-": standard output. False when it cannot be opened: then it is as it was.
-  bool open(const std::string& path);
-  bool reopen() { return open(path_); }
+  /// `say` is for whoever runs the program.
+  explicit access_log(std::function<void(std::string_view)> say) : say_(std::move(say)) {}
+  ~access_log();
+  access_log(const access_log&) = delete;
+  access_log& operator=(const access_log&) = delete;
+
+  /// Empty, or why it cannot be opened: then it is as it was.
+  std::string open(const access_log_settings& wanted);
+  /// Opens the file anew, for those who have renamed it.
+  std::string reopen() { return open(settings_); }
   void write(const strata::proxy::session_report& of);
 
  private:
-  struct closer {
-    void operator()(std::FILE* file) const {
-      if (file != stdout) std::fclose(file);
-    }
-  };
-  std::string path_;
-  std::unique_ptr<std::FILE, closer> file_;
+  void append(std::string_view line);
+  void rotate();
+  void note_lost(int error);
+  void note_written();
+
+  std::function<void(std::string_view)> say_;
+  access_log_settings settings_;
+  int file_ = -1;
+  std::uint64_t size_ = 0;
+  std::uint64_t rotate_at_ = 0;  ///< Zero: never.
+  std::uint64_t lost_ = 0;       ///< Lines, since the warning.
+  unsigned written_since_ = 0;   ///< Lines, since the last one that was lost.
+  bool failing_ = false;
+  bool torn_ = false;  ///< The file ends within a line.
 };
 
 /// A text in quotes, with what JSON and terminals would misread escaped.
 std::string quoted(std::string_view text);
 /// One request as an object of JSON.
 std::string to_json(const strata::proxy::session_report& of);
+
+/// Requests under way, one per line and their columns between tabs, for programs without JSON. The
+/// first line names the columns; a control character or backslash in a value is written as \xHH.
+std::string columns_of_sessions();
+std::string to_columns(const strata::proxy::session_report& of);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "access_log.hpp"
+#include "metrics.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/core/http1_head.hpp"
 #include "strata/transport/driver/with_timeout.hpp"
@@ -23,55 +24,53 @@ using namespace std::chrono_literals;
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 constexpr auto request_time = 5s;
 
-/// Values of labels, as Prometheus' text format has them.
-std::string label(std::string_view name, std::string_view value) {
-  std::string made = std::string(name) + "=\"";
-  for (const char each : value) {
-    if (each == '\n')
-      made += "\\n";
-    else if (each == '"' || each == '\\')
-      (made += '\\') += each;
-    else
-      made += each;
-  }
-  return made + '"';
+/// A page of somebody else's whose name was made to lead to this host must not read these pages by
+/// a browser here (DNS rebinding): nobody but this host's own names is meant.
+bool is_meant(const transport::http1_head& head) {
+  const std::string_view host = head.find("host").value_or("");
+  const auto named = transport::parse_http1_target("CONNECT", host);
+  std::string_view name = named ? named->host : host;
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  return name.empty() || name == "localhost" || transport::address::parse_ip(name, 0).has_value();
 }
 
-class exposition {
- public:
-  void family(std::string_view name, std::string_view kind, std::string_view help) {
-    name_ = name;
-    text_ += "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + " " +
-             std::string(kind) + "\n";
+std::string_view reason_of(unsigned status) {
+  switch (status) {
+    case 200: return "OK";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 421: return "Misdirected Request";
+    default: return "Service Unavailable";
   }
-  void value(const std::string& labels, std::uint64_t number) {
-    text_ +=
-        name_ + (labels.empty() ? "" : "{" + labels + "}") + " " + std::to_string(number) + "\n";
-  }
-  std::string text() && { return std::move(text_); }
-
- private:
-  std::string name_;
-  std::string text_;
-};
+}
 
 }  // namespace
 
-std::string admin::listen(const asio::any_io_executor& executor, const transport::address& at) {
-  if (listener_ && at.port() != 0 && listener_->local_address() == at) return {};
+admin::listening admin::listen(const asio::any_io_executor& executor, const transport::address& at,
+                               std::string& problem) const {
+  if (listener_) {
+    const transport::address now = listener_->local_address();
+    // One that was left to the system stays what it was.
+    if (now == at || (at.port() == 0 && now.same_ip(at))) return listener_;
+  }
   auto made = transport::tcp_listener::listen(executor, at);
-  if (!made) return "admin: " + at.string() + ": " + made.error().message();
+  if (made) return std::move(*made);
+  problem = "admin: " + at.string() + ": " + made.error().message();
+  return nullptr;
+}
+
+void admin::use(listening listener) {
+  if (listener == listener_) return;
   if (listener_) listener_->close();
-  listener_ = std::move(*made);
-  asio::co_spawn(executor, accept_all(listener_), asio::detached);
-  return {};
+  listener_ = std::move(listener);
+  if (listener_) asio::co_spawn(listener_->get_executor(), accept_all(listener_), asio::detached);
 }
 
 transport::address admin::local_address() const {
   return listener_ ? listener_->local_address() : transport::address();
 }
 
-asio::awaitable<void> admin::accept_all(std::shared_ptr<transport::tcp_listener> listener) {
+asio::awaitable<void> admin::accept_all(listening listener) {
   for (;;) {
     auto [error, client] = co_await listener->async_accept(quietly);
     if (error == transport::errc::closed || error == transport::errc::aborted) co_return;
@@ -99,18 +98,16 @@ asio::awaitable<void> admin::serve(std::unique_ptr<transport::stream> client) {
   answer with;
   if (line.method != "GET" && line.method != "HEAD")
     with = {405, "text/plain", "only GET\n"};
+  else if (!is_meant(parser.head()))
+    with = {421, "text/plain", "ask by an address or as localhost\n"};
   else
     with = answer_to(line.target);
   std::string text;
   const std::string length = std::to_string(with.content.size());
   const std::array<transport::http1_field, 3> fields{
       {{"Content-Type", with.type}, {"Content-Length", length}, {"Connection", "close"}}};
-  const std::string_view reason = with.status == 200   ? "OK"
-                                  : with.status == 503 ? "Service Unavailable"
-                                  : with.status == 404 ? "Not Found"
-                                                       : "Method Not Allowed";
-  if (!transport::append_http1_response(text, static_cast<std::uint16_t>(with.status), reason,
-                                        fields))
+  if (!transport::append_http1_response(text, static_cast<std::uint16_t>(with.status),
+                                        reason_of(with.status), fields))
     co_return;
   if (line.method != "HEAD") text += with.content;
   const auto all = asio::buffer(text);
@@ -123,49 +120,27 @@ admin::answer admin::answer_to(std::string_view path) const {
   if (path == "/readyz")
     return is_ready_() ? answer{200, "text/plain", "ready\n"}
                        : answer{503, "text/plain", "draining\n"};
-  if (path == "/metrics") return {200, "text/plain; version=0.0.4", metrics()};
+  if (path == "/metrics") {
+    const auto uptime = std::chrono::steady_clock::now() - began_;
+    return {200, "text/plain; version=0.0.4",
+            metrics_of(service_, is_ready_(),
+                       std::chrono::duration_cast<std::chrono::seconds>(uptime))};
+  }
   if (path == "/sessions") return {200, "application/json", sessions()};
-  return {404, "text/plain", "there are /healthz, /readyz, /metrics and /sessions\n"};
-}
-
-std::string admin::metrics() const {
-  exposition out;
-  const auto each = [&](std::string_view name, std::string_view kind, std::string_view help,
-                        auto value) {
-    out.family(name, kind, help);
-    for (const auto& server : service_.servers())
-      out.value(label("inbound", server->name()), value(server->statistics()));
-  };
-  using figures = proxy::proxy_statistics;
-  each("strata_proxy_connections_total", "counter", "Connections of clients.",
-       [](const figures& of) { return of.accepted; });
-  each("strata_proxy_connections", "gauge", "Connections of clients now.",
-       [](const figures& of) { return std::uint64_t{of.active}; });
-  each("strata_proxy_refused_total", "counter", "Connections beyond a limit.",
-       [](const figures& of) { return of.refused_by_limits; });
-  each("strata_proxy_authentication_failures_total", "counter", "Wrong passwords.",
-       [](const figures& of) { return of.authentication_failures; });
-  each("strata_proxy_malformed_total", "counter", "What was neither SOCKS nor HTTP, or broke them.",
-       [](const figures& of) { return of.malformed; });
-  out.family("strata_proxy_requests_total", "counter",
-             "Requests that are over, by the rule that decided.");
-  for (const auto& [rule, of] : service_.figures()) {
-    out.value(label("rule", rule) + ",result=\"ok\"", of.requests - of.failures);
-    out.value(label("rule", rule) + ",result=\"error\"", of.failures);
-  }
-  out.family("strata_proxy_bytes_total", "counter",
-             "Bytes of requests that are over; sent is towards the target.");
-  for (const auto& [rule, of] : service_.figures()) {
-    out.value(label("rule", rule) + ",direction=\"sent\"", of.moved.forth);
-    out.value(label("rule", rule) + ",direction=\"received\"", of.moved.back);
-  }
-  return std::move(out).text();
+  if (path == "/sessions.tsv") return {200, "text/tab-separated-values", session_lines()};
+  return {404, "text/plain",
+          "there are /healthz, /readyz, /metrics, /sessions and /sessions.tsv\n"};
 }
 
 std::string admin::sessions() const {
   std::string text = "[";
-  for (const auto& server : service_.servers())
-    for (const auto& each : server->sessions())
-      text += (text.size() > 1 ? ",\n" : "") + to_json(each);
+  for (const auto& each : service_.sessions())
+    text += (text.size() > 1 ? ",\n" : "") + to_json(each);
   return text + "]\n";
+}
+
+std::string admin::session_lines() const {
+  std::string text = columns_of_sessions();
+  for (const auto& each : service_.sessions()) text += to_columns(each);
+  return text;
 }

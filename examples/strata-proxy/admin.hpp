@@ -3,6 +3,7 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,8 +16,12 @@ class admin {
   admin(const service& of, std::function<bool()> is_ready)
       : service_(of), is_ready_(std::move(is_ready)) {}
 
-  /// Empty, or why it cannot.
-  std::string listen(const asio::any_io_executor& executor, const strata::transport::address& at);
+  using listening = std::shared_ptr<strata::transport::tcp_listener>;
+  /// What use() takes; the one that is there when the address is the same. Null, with `problem`.
+  listening listen(const asio::any_io_executor& executor, const strata::transport::address& at,
+                   std::string& problem) const;
+  /// Serves there, and no more where it was. Null: nowhere.
+  void use(listening listener);
   strata::transport::address local_address() const;
 
  private:
@@ -25,13 +30,14 @@ class admin {
     std::string type;
     std::string content;
   };
-  asio::awaitable<void> accept_all(std::shared_ptr<strata::transport::tcp_listener> listener);
+  asio::awaitable<void> accept_all(listening listener);
   asio::awaitable<void> serve(std::unique_ptr<strata::transport::stream> client);
   answer answer_to(std::string_view path) const;
-  std::string metrics() const;
   std::string sessions() const;
+  std::string session_lines() const;
 
   const service& service_;
   std::function<bool()> is_ready_;
-  std::shared_ptr<strata::transport::tcp_listener> listener_;
+  listening listener_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };

@@ -2,11 +2,15 @@
 #include "configuration.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <map>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
 #include "program/program.hpp"
 #include "toml_reader.hpp"
@@ -56,7 +60,7 @@ std::optional<core::port_range> port_range_of(std::string_view text) {
 }
 
 std::shared_ptr<const core::user_table> users_of(toml_reader& from, problems& wrong) {
-  const auto all = from.tables("user");
+  const auto all = from.tables("user", "inbound.user");
   if (all.empty()) return nullptr;
   auto made = std::make_shared<core::user_table>();
   for (const toml::table* each : all) {
@@ -144,9 +148,11 @@ upstream_settings upstream_of(toml_reader& from, const std::string& type, proble
     if (made.password.empty()) from.complain_about("uuid", "a tunnel server needs its uuid");
     made.path = from.text("path", "/");
     made.simple = from.flag("simple");
-  } else if (const std::string user = from.text("user"), password = from.text("password");
-             !user.empty()) {
-    made.credentials = core::credentials{user, password};
+  } else {
+    const std::string user = from.text("user"), password = from.text("password");
+    if (user.empty() != password.empty())
+      from.complain_about("user", "user and password: both, or neither");
+    if (!user.empty()) made.credentials = core::credentials{user, password};
   }
   if (const toml::table* tls = from.table("tls")) made.tls = tls_of(*tls, wrong);
   return made;
@@ -191,6 +197,7 @@ outbound_settings outbound_of(const toml::table& table, problems& wrong) {
   } else {
     from.complain_about(
         "type", "type: '" + type + "' is none of direct, socks, http, anytls, tunnel, group");
+    from.take_all();
   }
   return made;
 }
@@ -233,6 +240,32 @@ void read_doh(toml_reader& from, dns_settings& to) {
   to.doh_address = address_of(from, "doh_address", where);
 }
 
+/// A file's name alone, or a table that says when to begin another.
+access_log_settings access_log_of(toml_reader& outer, problems& wrong) {
+  constexpr std::int64_t terabyte = 1'000'000'000'000;
+  access_log_settings made;
+  if (!outer.has_table("access_log")) {
+    made.file = outer.text("access_log");
+    return made;
+  }
+  toml_reader from(*outer.table("access_log"), "access_log", wrong);
+  made.file = from.text("file");
+  made.rotate_bytes = static_cast<std::uint64_t>(from.number("rotate_bytes", 0, terabyte));
+  made.keep = static_cast<unsigned>(from.number("keep", made.keep, 1000, 1));
+  if (made.file.empty())
+    from.complain_about("file",
+                        "access_log needs a file, such as \"/var/log/strata-proxy/access\"");
+  if (made.file == "-" && made.rotate_bytes != 0)
+    from.complain_about("rotate_bytes",
+                        "rotate_bytes: standard output cannot be rotated; write a "
+                        "file's name instead of \"-\"");
+  if (from.has("keep") && made.rotate_bytes == 0)
+    from.complain_about("keep",
+                        "keep: older files come of rotate_bytes, which is not there; add "
+                        "rotate_bytes = 10000000, say");
+  return made;
+}
+
 core::rule rule_of(const toml::table& table, problems& wrong) {
   toml_reader from(table, "a rule", wrong);
   core::rule made;
@@ -266,40 +299,109 @@ core::rule rule_of(const toml::table& table, problems& wrong) {
   return made;
 }
 
-/// Names must be there before they are used, so nothing goes through itself.
-void check_names(const configuration& all, const toml::table& file, problems& wrong) {
-  std::vector<std::string> known;
-  const auto is_known = [&](const std::string& name) {
-    return std::ranges::find(known, name) != known.end();
-  };
-  const auto complain = [&](std::size_t line, const std::string& text) {
-    wrong.push_back({line, text});
-  };
-  for (const outbound_settings& each : all.outbounds) {
-    std::vector<std::string> uses;
-    if (const auto* upstream = std::get_if<upstream_settings>(&each.how)) uses = {upstream->via};
-    if (const auto* group = std::get_if<group_settings>(&each.how)) uses = group->members;
-    for (const std::string& name : uses)
-      if (!name.empty() && !is_known(name))
-        complain(each.line,
-                 "outbound '" + each.name + "' goes through '" + name + "', which is not above it");
-    if (is_known(each.name)) complain(each.line, "there are two outbounds '" + each.name + "'");
-    known.push_back(each.name);
+/// What names mean: each is there once, and where it is used.
+class name_check {
+ public:
+  name_check(const configuration& all, const toml::table& file, problems& wrong)
+      : all_(all), file_(file), wrong_(wrong) {}
+
+  void run() {
+    check_outbounds();
+    check_inbounds();
+    check_rules();
+    for (std::size_t i = 0; i < all_.tunnel_servers.size(); ++i) {
+      const tunnel_server_settings& each = all_.tunnel_servers[i];
+      need_outbound(line_of("tunnel_server", i), "tunnel_server '" + each.name + "'",
+                    each.outbound);
+      for (std::size_t j = 0; j < i; ++j)
+        if (all_.tunnel_servers[j].name == each.name)
+          complain(line_of("tunnel_server", i),
+                   "there are two tunnel_servers '" + each.name + "': give each a name of its own");
+    }
+    if (!all_.fallback.empty())
+      need_outbound(file_.contains("default") ? file_.get("default")->source().begin.line : 0,
+                    "default", all_.fallback);
   }
-  for (std::size_t i = 0; i < all.rules.size(); ++i) {
-    const core::rule& rule = all.rules[i];
-    if (rule.outbound.empty() || is_known(rule.outbound)) continue;
-    const auto* const list = file["rule"].as_array();
-    complain(
-        list != nullptr ? list->get(i)->source().begin.line : 0,
-        "rule '" + rule.name + "' names the outbound '" + rule.outbound + "', which there is not");
+
+ private:
+  void complain(std::size_t line, std::string text) { wrong_.push_back({line, std::move(text)}); }
+  /// Of the table of that number in a list of them.
+  std::size_t line_of(std::string_view list, std::size_t index) const {
+    const toml::array* const tables = file_[list].as_array();
+    if (tables == nullptr || index >= tables->size()) return 0;
+    return tables->get(index)->source().begin.line;
   }
-  for (const tunnel_server_settings& each : all.tunnel_servers)
-    if (!is_known(each.outbound))
-      complain(0, "tunnel_server '" + each.name + "' names the outbound '" + each.outbound +
-                      "', which there is not");
-  if (!all.fallback.empty() && !is_known(all.fallback))
-    complain(0, "default names the outbound '" + all.fallback + "', which there is not");
+  static bool holds(const std::vector<std::string>& names, const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  }
+  std::string outbound_names() const {
+    std::string made;
+    for (const std::string& each : outbounds_) made += (made.empty() ? "" : ", ") + each;
+    return made;
+  }
+  void need_outbound(std::size_t line, const std::string& who, const std::string& name) {
+    if (!holds(outbounds_, name))
+      complain(line, who + " names the outbound '" + name +
+                         "', which there is not; there are: " + outbound_names());
+  }
+
+  /// They must be there before they are used, so nothing goes through itself.
+  void check_outbounds() {
+    for (const outbound_settings& each : all_.outbounds) {
+      std::vector<std::string> uses;
+      if (const auto* upstream = std::get_if<upstream_settings>(&each.how)) uses = {upstream->via};
+      if (const auto* group = std::get_if<group_settings>(&each.how)) uses = group->members;
+      for (const std::string& name : uses)
+        if (!name.empty() && !holds(outbounds_, name))
+          complain(each.line, "outbound '" + each.name + "' goes through '" + name +
+                                  "', which is not above it");
+      if (holds(outbounds_, each.name))
+        complain(each.line, "there are two outbounds '" + each.name + "'");
+      outbounds_.push_back(each.name);
+    }
+  }
+
+  void check_inbounds() {
+    for (std::size_t i = 0; i < all_.inbounds.size(); ++i) {
+      const inbound_settings& each = all_.inbounds[i];
+      if (holds(inbounds_, each.name))
+        complain(line_of("inbound", i),
+                 "there are two inbounds '" + each.name + "': give each a name of its own");
+      inbounds_.push_back(each.name);
+      const toml::array* const users = file_["inbound"][i]["user"].as_array();
+      for (std::size_t j = 0; users != nullptr && j < users->size(); ++j)
+        users_.push_back(file_["inbound"][i]["user"][j]["name"].value_or(std::string()));
+    }
+  }
+
+  void check_rules() {
+    for (std::size_t i = 0; i < all_.rules.size(); ++i) {
+      const core::rule& rule = all_.rules[i];
+      const std::string who = "rule '" + rule.name + "'";
+      const std::size_t line = line_of("rule", i);
+      if (!rule.outbound.empty()) need_outbound(line, who, rule.outbound);
+      for (const std::string& each : rule.inbounds)
+        if (!holds(inbounds_, each))
+          complain(line, who + " names the inbound '" + each + "', which there is not");
+      for (const std::string& each : rule.users)
+        if (!holds(users_, each))
+          complain(line, who + " names the user '" + each + "', whom no [[inbound.user]] has");
+    }
+  }
+
+  const configuration& all_;
+  const toml::table& file_;
+  problems& wrong_;
+  std::vector<std::string> outbounds_, inbounds_, users_;
+};
+
+/// Those of one line as they were found.
+problems by_line(problems all) {
+  std::multimap<std::size_t, configuration_problem> sorted;
+  for (configuration_problem& each : all) sorted.emplace(each.line, std::move(each));
+  problems made;
+  for (auto& [line, each] : sorted) made.push_back(std::move(each));
+  return made;
 }
 
 configuration_result read_tables(const toml::table& file) {
@@ -327,7 +429,7 @@ configuration_result read_tables(const toml::table& file) {
             "admin",
             "admin: only an address of this host alone will do, such as \"127.0.0.1:9090\"");
     }
-    all.access_log = from.text("access_log");
+    all.access_log = access_log_of(from, made.problems);
     all.pac = from.text("pac");
     all.drain = std::chrono::seconds(from.number("drain", 30, 86'400));
   }
@@ -341,8 +443,8 @@ configuration_result read_tables(const toml::table& file) {
       std::ranges::find(all.outbounds, "direct", &outbound_settings::name) != all.outbounds.end();
   if (!has_direct)
     all.outbounds.insert(all.outbounds.begin(), {.name = "direct", .how = direct_settings()});
-  check_names(all, file, made.problems);
-  std::ranges::stable_sort(made.problems, {}, &configuration_problem::line);
+  name_check(all, file, made.problems).run();
+  made.problems = by_line(std::move(made.problems));
   return made;
 }
 
@@ -360,11 +462,18 @@ configuration_result parse_configuration(std::string_view text) {
 }
 
 configuration_result read_configuration(const std::string& path) {
+  // A folder opens like a file, and reads like an empty one.
+  std::error_code error;
+  const bool is_folder = std::filesystem::is_directory(path, error);
   std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file) return parse_configuration(text.str());
+  const int why = errno;
+  if (file && !is_folder) {
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file.bad()) return parse_configuration(text.str());
+  }
   configuration_result made;
-  made.problems.push_back({.text = "the file cannot be read"});
+  made.problems.push_back({.text = "the file cannot be read: " +
+                                   std::generic_category().message(is_folder ? EISDIR : why)});
   return made;
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -91,6 +92,12 @@ struct tunnel_server_settings {
   std::string outbound = "direct";
 };
 
+struct access_log_settings {
+  std::string file;                ///< Empty: none; "-": standard output.
+  std::uint64_t rotate_bytes = 0;  ///< What a file may hold; zero: it grows.
+  unsigned keep = 5;               ///< How many older ones there are: FILE.1 is the newest.
+};
+
 struct configuration {
   std::vector<inbound_settings> inbounds;
   std::vector<outbound_settings> outbounds;  ///< Each after those that it goes through.
@@ -99,8 +106,8 @@ struct configuration {
   std::string fallback = "direct";  ///< Empty: refuse.
   dns_settings dns;
   std::optional<strata::transport::address> admin;
-  std::string access_log;  ///< Empty: none; "-": standard output.
-  std::string pac;         ///< A file that is served as /proxy.pac; empty: none.
+  access_log_settings access_log;
+  std::string pac;  ///< A file that is served as /proxy.pac; empty: none.
   std::chrono::seconds drain{30};
 };
 

@@ -10,6 +10,8 @@
 #include "configuration.hpp"
 #include "program/program.hpp"
 #include "service.hpp"
+#include "strata/proxy/version.hpp"
+#include "top/run.hpp"
 
 namespace {
 
@@ -22,8 +24,11 @@ constexpr std::string_view usage = R"(strata-proxy: SOCKS4, SOCKS4a, SOCKS5 and 
   -l, --listen ADDRESS  where to listen instead (127.0.0.1:1080); port 0: a free one
       --allow NETWORK   without a file: connect to this network, too, though it is not public,
                         such as 127.0.0.0/8
-      --check           says what is wrong with the file, and ends
+      --check [FILE]    says what is wrong with the file, and ends
   -h, --help            this text
+      --version         which one this is
+
+strata-proxy top: what a running one does, in this terminal; see strata-proxy top --help.
 
 SIGHUP reads the file again: what is wrong is told, and nothing changes; else connections under
 way go on. SIGUSR1 opens the access log anew. SIGTERM and SIGINT stop accepting and wait for
@@ -38,7 +43,7 @@ struct arguments {
 };
 
 [[noreturn]] void give_up(const std::string& why) {
-  std::cerr << "strata-proxy: " << why << "\n\n" << usage;
+  std::cerr << "strata-proxy: " << why << "; strata-proxy --help names all options\n";
   std::exit(2);
 }
 
@@ -61,11 +66,15 @@ arguments parse_arguments(int count, char** values) {
       made.allow.push_back(value());
     } else if (word == "--check") {
       made.check = true;
+      if (i + 1 < count && values[i + 1][0] != '-') made.file = values[++i];
+    } else if (word == "--version") {
+      std::cout << "strata-proxy " << proxy::version() << "\n";
+      std::exit(0);
     } else {
       give_up("there is no option '" + std::string(word) + "'");
     }
   }
-  if (made.check && made.file.empty()) give_up("--check needs --config");
+  if (made.check && made.file.empty()) give_up("--check needs a file");
   return made;
 }
 
@@ -101,6 +110,7 @@ class daemon_program {
   explicit daemon_program(const arguments& given)
       : given_(given),
         context_(1),
+        log_(say),
         service_(context_.get_executor(),
                  [this](const proxy::session_report& of) { log_.write(of); }),
         admin_(service_, [this] { return !draining_; }),
@@ -114,7 +124,7 @@ class daemon_program {
     for (const auto& each : service_.servers())
       std::cout << "listening on " << each->local_address().string() << std::endl;
     for (const auto& each : service_.tunnel_servers())
-      std::cout << "tunnels on " << each->local_address().string() << std::endl;
+      std::cout << "tunnels on " << each.server->local_address().string() << std::endl;
     if (!admin_.local_address().octets().empty())
       std::cout << "admin on " << admin_.local_address().string() << std::endl;
     wait_for_signal();
@@ -129,18 +139,28 @@ class daemon_program {
     tell(given_.file, read_now.problems);
     if (!read_now.problems.empty()) return false;
     const configuration& wanted = read_now.value;
-    const std::string problem = service_.apply(wanted);
+    std::string problem;
+    admin::listening listening;
+    if (wanted.admin) listening = admin_.listen(context_.get_executor(), *wanted.admin, problem);
+    if (problem.empty()) problem = apply(wanted);
     if (!problem.empty()) {
       say(problem);
       return false;
     }
+    admin_.use(std::move(listening));
     drain_ = wanted.drain;
-    if (!log_.open(wanted.access_log))
-      say("access_log: '" + wanted.access_log + "' cannot be opened");
-    if (!wanted.admin) return true;
-    const std::string failed = admin_.listen(context_.get_executor(), *wanted.admin);
-    if (!failed.empty()) say(failed);
-    return failed.empty();
+    return true;
+  }
+
+  /// The log comes first: it goes back where the rest fails.
+  std::string apply(const configuration& wanted) {
+    if (std::string problem = log_.open(wanted.access_log); !problem.empty()) return problem;
+    std::string problem = service_.apply(wanted);
+    if (problem.empty())
+      log_settings_ = wanted.access_log;
+    else if (const std::string lost = log_.open(log_settings_); !lost.empty())
+      say(lost);
+    return problem;
   }
 
   void wait_for_signal() {
@@ -149,7 +169,7 @@ class daemon_program {
       if (number == SIGHUP) {
         say(apply() ? "the configuration was read again" : "the configuration stays as it was");
       } else if (number == SIGUSR1) {
-        if (!log_.reopen()) say("the access log cannot be opened");
+        if (const std::string problem = log_.reopen(); !problem.empty()) say(problem);
       } else if (draining_) {
         lost_ = true;
         return context_.stop();
@@ -172,6 +192,7 @@ class daemon_program {
   arguments given_;
   asio::io_context context_;
   access_log log_;
+  access_log_settings log_settings_;
   service service_;
   admin admin_;
   asio::signal_set signals_;
@@ -180,16 +201,25 @@ class daemon_program {
   bool lost_ = false;
 };
 
+/// With the files that it names, and without a socket.
+int check(const arguments& given) {
+  const configuration_result read_now = read(given);
+  tell(given.file, read_now.problems);
+  if (!read_now.problems.empty()) return 1;
+  asio::io_context context(1);
+  const std::string problem = service(context.get_executor(), nullptr).check(read_now.value);
+  if (!problem.empty()) say(problem);
+  return problem.empty() ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int count, char** values) {
   program::name = "strata-proxy";
+  if (count > 1 && values[1] == std::string_view("top")) return top::run(count - 2, values + 2);
   const arguments given = parse_arguments(count, values);
-  if (given.check) {
-    const configuration_result read_now = read(given);
-    tell(given.file, read_now.problems);
-    return read_now.problems.empty() ? 0 : 1;
-  }
+  if (given.check) return check(given);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // A log at its limit is told as an error.
   return daemon_program(given).run();
 }

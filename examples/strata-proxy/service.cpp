@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -24,10 +25,40 @@ std::string read_file(const std::string& path, std::string& problem) {
   return text.str();
 }
 
+std::optional<transport::tls_context> tls_of(const tunnel_server_settings& wanted,
+                                             std::string& problem) {
+  transport::tls_server_options tls;
+  tls.credentials.push_back({transport::pem_source::from_file(wanted.certificate),
+                             transport::pem_source::from_file(wanted.key)});
+  tls.alpn = {"http/1.1"};
+  for (const std::string& file : wanted.ech_keys)
+    tls.ech_keys.push_back({.pem = transport::pem_source::from_file(file)});
+  auto context = transport::make_tls_server_context(tls);
+  if (context) return std::move(*context);
+  problem = "tunnel_server '" + wanted.name + "': " + context.error().text;
+  return std::nullopt;
+}
+
+auto anytls_users_of(const tunnel_server_settings& wanted) {
+  std::vector<mux::core::anytls_user> users;
+  for (const std::string& each : wanted.anytls_passwords)
+    users.push_back({.name = "user " + std::to_string(users.size() + 1), .password = each});
+  return mux::core::anytls_users::make(users);
+}
+
 }  // namespace
 
 service::service(const asio::any_io_executor& executor, report_sink reports)
     : executor_(executor), reports_(std::move(reports)) {}
+
+std::string service::check(const configuration& wanted) const {
+  std::string problem;
+  if (!wanted.pac.empty()) read_file(wanted.pac, problem);
+  if (problem.empty()) make_routes(executor_, wanted, problem);
+  for (const tunnel_server_settings& each : wanted.tunnel_servers)
+    if (problem.empty() && !each.certificate.empty()) tls_of(each, problem);
+  return problem;
+}
 
 std::string service::apply(const configuration& wanted) {
   std::string problem;
@@ -53,24 +84,11 @@ std::string service::apply(const configuration& wanted) {
     routes_ = before;
     return problem;
   }
-  std::vector<std::unique_ptr<proxy::tunnel_server>> tunnels;
-  for (const tunnel_server_settings& each : wanted.tunnel_servers) {
-    const auto same = std::ranges::find_if(tunnel_servers_, [&](const auto& server) {
-      return server && each.listen.port() != 0 && server->local_address() == each.listen;
-    });
-    if (same != tunnel_servers_.end()) {
-      (*same)->use(routes_->outbounds.at(each.outbound));
-      tunnels.push_back(std::move(*same));
-      continue;
-    }
-    problem = start(each, tunnels);
-    if (problem.empty()) continue;
-    for (auto& kept_one : tunnels) tunnel_servers_.push_back(std::move(kept_one));
-    std::erase(tunnel_servers_, nullptr);
+  problem = apply_tunnels(wanted);
+  if (!problem.empty()) {
     routes_ = before;
     return problem;
   }
-  tunnel_servers_ = std::move(tunnels);
   *pac_ = std::move(pac);
   for (server_pointer& server : servers_) {
     const auto found = std::ranges::find(
@@ -113,37 +131,55 @@ std::string service::start(const inbound_settings& wanted, const configuration& 
   return {};
 }
 
+std::string service::apply_tunnels(const configuration& wanted) {
+  std::vector<running_tunnel_server> made;
+  std::vector<std::size_t> kept;
+  for (const tunnel_server_settings& each : wanted.tunnel_servers) {
+    const auto same = std::ranges::find_if(tunnel_servers_, [&](const auto& running) {
+      return each.listen.port() != 0 && running.server->local_address() == each.listen;
+    });
+    if (same != tunnel_servers_.end()) {
+      kept.push_back(static_cast<std::size_t>(same - tunnel_servers_.begin()));
+      made.push_back({.name = each.name, .outbound = each.outbound});
+    } else if (std::string problem = start(each, made); !problem.empty()) {
+      return problem;
+    }
+  }
+  auto next = kept.begin();
+  for (running_tunnel_server& each : made) {
+    if (each.server) continue;
+    each.server = std::move(tunnel_servers_[*next++].server);
+    each.server->use(routes_->outbounds.at(each.outbound));
+  }
+  tunnel_servers_ = std::move(made);
+  return {};
+}
+
 std::string service::start(const tunnel_server_settings& wanted,
-                           std::vector<std::unique_ptr<proxy::tunnel_server>>& into) {
+                           std::vector<running_tunnel_server>& into) {
   const std::string name = "tunnel_server '" + wanted.name + "': ";
   auto listening = transport::tcp_listener::listen(executor_, wanted.listen);
   if (!listening) return name + wanted.listen.string() + ": " + listening.error().message();
   std::unique_ptr<transport::stream_listener> carriers = std::move(*listening);
+  const transport::address local = carriers->local_address();
   if (!wanted.certificate.empty()) {
-    transport::tls_server_options tls;
-    tls.credentials.push_back({transport::pem_source::from_file(wanted.certificate),
-                               transport::pem_source::from_file(wanted.key)});
-    tls.alpn = {"http/1.1"};
-    for (const std::string& file : wanted.ech_keys)
-      tls.ech_keys.push_back({.pem = transport::pem_source::from_file(file)});
-    auto context = transport::make_tls_server_context(tls);
-    if (!context) return name + context.error().text;
-    carriers = std::make_unique<transport::tls_listener>(std::move(carriers), std::move(*context));
+    std::string problem;
+    const auto context = tls_of(wanted, problem);
+    if (!context) return problem;
+    carriers = std::make_unique<transport::tls_listener>(std::move(carriers), *context);
   }
   proxy::tunnel_server_options options;
   options.uuid = wanted.uuid;
   if (!wanted.anytls_passwords.empty()) {
-    std::vector<mux::core::anytls_user> users;
-    for (const std::string& each : wanted.anytls_passwords)
-      users.push_back({.name = "user " + std::to_string(users.size() + 1), .password = each});
-    auto made = mux::core::anytls_users::make(users);
+    auto made = anytls_users_of(wanted);
     if (!made) return name + "anytls_passwords: each must be there once, and none empty";
     options.anytls.emplace().session.users = std::move(*made);
   }
+  options.on_ended = [this, local](const proxy::tunnel_report& of) { note(local, of); };
   auto server = proxy::tunnel_server::start(std::move(carriers),
                                             routes_->outbounds.at(wanted.outbound), options);
   if (!server) return name + server.error().message();
-  into.push_back(std::move(*server));
+  into.push_back({.name = wanted.name, .outbound = wanted.outbound, .server = std::move(*server)});
   return {};
 }
 
@@ -163,14 +199,42 @@ void service::drain(std::chrono::seconds limit, std::function<void(bool)> done) 
     if (--*left == 0) done(*in_order);
   };
   for (const server_pointer& each : servers_) each->async_drain(limit, drained);
-  for (const auto& each : tunnel_servers_) each->async_drain(limit, drained);
+  for (const auto& each : tunnel_servers_) each.server->async_drain(limit, drained);
 }
 
 void service::note(const proxy::session_report& of) {
-  rule_figures& figures = figures_[of.rule.empty() ? "default" : of.rule];
-  ++figures.requests;
-  if (of.error) ++figures.failures;
-  figures.moved.forth += of.moved.forth;
-  figures.moved.back += of.moved.back;
+  ended_.add_ended(of);
   if (reports_) reports_(of);
+}
+
+void service::note(const transport::address& tunnels, const proxy::tunnel_report& of) {
+  const auto by = std::ranges::find_if(tunnel_servers_, [&](const running_tunnel_server& each) {
+    return each.server->local_address() == tunnels;
+  });
+  if (by == tunnel_servers_.end()) return;
+  proxy::session_report made;
+  made.rule = "tunnel " + by->name;
+  made.outbound = by->outbound;
+  made.error = of.error;
+  made.moved = of.moved;
+  ended_.add_ended(made);
+}
+
+std::vector<proxy::session_report> service::sessions() const {
+  std::vector<proxy::session_report> all;
+  const auto add = [&](const auto& servers) {
+    for (const auto& server : servers)
+      for (auto& each : server->sessions()) all.push_back(std::move(each));
+  };
+  add(servers_);
+  add(retiring_);
+  return all;
+}
+
+traffic service::figures() const {
+  traffic made = ended_;
+  for (const proxy::session_report& each : sessions()) made.add_current(each);
+  for (const running_tunnel_server& each : tunnel_servers_)
+    made.ways[{"tunnel " + each.name, each.outbound}].sessions = each.server->statistics().streams;
+  return made;
 }

@@ -4,7 +4,6 @@
 
 #include <asio/any_io_executor.hpp>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,12 +11,13 @@
 #include "configuration.hpp"
 #include "strata/proxy/proxy_server.hpp"
 #include "strata/proxy/tunnel_server.hpp"
+#include "traffic.hpp"
 
-/// What has been carried by one rule.
-struct rule_figures {
-  std::uint64_t requests = 0;
-  std::uint64_t failures = 0;
-  strata::transport::relay_counters moved{};
+/// The far end of tunnels, and where they lead.
+struct running_tunnel_server {
+  std::string name;
+  std::string outbound;
+  std::unique_ptr<strata::proxy::tunnel_server> server;
 };
 
 class service {
@@ -26,6 +26,8 @@ class service {
 
   service(const asio::any_io_executor& executor, report_sink reports);
 
+  /// What is wrong with the files that a configuration names; nothing changes.
+  std::string check(const configuration& wanted) const;
   /// Brings everything to what the configuration says; empty, or why not, and then everything is as
   /// it was. Ports that stay are not closed, and sessions under way go on.
   std::string apply(const configuration& wanted);
@@ -35,28 +37,30 @@ class service {
   const std::vector<std::unique_ptr<strata::proxy::proxy_server>>& servers() const {
     return servers_;
   }
-  const std::vector<std::unique_ptr<strata::proxy::tunnel_server>>& tunnel_servers() const {
-    return tunnel_servers_;
-  }
+  const std::vector<running_tunnel_server>& tunnel_servers() const { return tunnel_servers_; }
   /// Those that are not wanted any more and still have sessions.
   std::size_t retiring() const { return retiring_.size(); }
-  const std::map<std::string, rule_figures>& figures() const { return figures_; }
+  /// Requests under way, also of servers that are not wanted any more.
+  std::vector<strata::proxy::session_report> sessions() const;
+  /// Since the start, with what is under way. Tunnels' streams count as of the rule "tunnel NAME".
+  traffic figures() const;
   const std::shared_ptr<const strata::proxy::proxy_routes>& routes() const { return routes_; }
 
  private:
   std::string start(const inbound_settings& wanted, const configuration& all,
                     std::vector<std::unique_ptr<strata::proxy::proxy_server>>& into);
-  std::string start(const tunnel_server_settings& wanted,
-                    std::vector<std::unique_ptr<strata::proxy::tunnel_server>>& into);
+  std::string apply_tunnels(const configuration& wanted);
+  std::string start(const tunnel_server_settings& wanted, std::vector<running_tunnel_server>& into);
   void retire(std::unique_ptr<strata::proxy::proxy_server> server, std::chrono::seconds limit);
   void note(const strata::proxy::session_report& of);
+  void note(const strata::transport::address& tunnels, const strata::proxy::tunnel_report& of);
 
   asio::any_io_executor executor_;
   report_sink reports_;
   std::shared_ptr<const strata::proxy::proxy_routes> routes_;
   std::vector<std::unique_ptr<strata::proxy::proxy_server>> servers_;
-  std::vector<std::unique_ptr<strata::proxy::tunnel_server>> tunnel_servers_;
+  std::vector<running_tunnel_server> tunnel_servers_;
   std::vector<std::shared_ptr<strata::proxy::proxy_server>> retiring_;
-  std::map<std::string, rule_figures> figures_;
+  traffic ended_;
   std::shared_ptr<std::string> pac_ = std::make_shared<std::string>();
 };

@@ -40,12 +40,14 @@ class toml_reader {
     complain(*node, std::string(key) + " must be true or false");
     return otherwise;
   }
-  std::int64_t number(std::string_view key, std::int64_t otherwise, std::int64_t most) {
+  std::int64_t number(std::string_view key, std::int64_t otherwise, std::int64_t most,
+                      std::int64_t least = 0) {
     const toml::node* const node = take(key);
     if (node == nullptr) return otherwise;
     const auto value = node->value_exact<std::int64_t>();
-    if (value && *value >= 0 && *value <= most) return *value;
-    complain(*node, std::string(key) + " must be a number from 0 to " + std::to_string(most));
+    if (value && *value >= least && *value <= most) return *value;
+    complain(*node, std::string(key) + " must be a number from " + std::to_string(least) + " to " +
+                        std::to_string(most));
     return otherwise;
   }
   /// A list of texts, or a single one.
@@ -65,8 +67,8 @@ class toml_reader {
     if (list == nullptr) complain(*node, std::string(key) + " must be a list of texts in quotes");
     return made;
   }
-  /// The tables of a list of tables, such as [[inbound]].
-  std::vector<const toml::table*> tables(std::string_view key) {
+  /// The tables of a list of tables, such as [[inbound]]; `whole` is the key with what it is in.
+  std::vector<const toml::table*> tables(std::string_view key, std::string_view whole = {}) {
     const toml::node* const node = take(key);
     std::vector<const toml::table*> made;
     if (node == nullptr) return made;
@@ -74,9 +76,16 @@ class toml_reader {
     for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
       if (list->get(i)->is_table()) made.push_back(list->get(i)->as_table());
     if (list == nullptr || made.size() != list->size())
-      complain(*node, "write [[" + std::string(key) + "]] for each of them");
+      complain(*node,
+               "write [[" + std::string(whole.empty() ? key : whole) + "]] for each of them");
     return made;
   }
+  /// Nothing is said of the keys that nobody took: what they mean hangs on one that is wrong.
+  void take_all() {
+    for (const auto& [key, value] : table_) taken_.insert(std::string(key.str()));
+  }
+  bool has(std::string_view key) const { return table_.contains(key); }
+  bool has_table(std::string_view key) const { return table_[key].is_table(); }
   const toml::table* table(std::string_view key) {
     const toml::node* const node = take(key);
     if (node == nullptr) return nullptr;

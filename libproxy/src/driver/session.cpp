@@ -120,6 +120,7 @@ void session::begin_request(const core::request& wanted) {
   report.request = wanted;
   report.rule.clear();
   report.outbound.clear();
+  report.connecting.reset();
 }
 
 void session::end_request(const std::error_code& error) {
@@ -170,9 +171,11 @@ asio::awaitable<chosen> choose_outbound(session& in, transport::target where, co
 
 asio::awaitable<std::pair<std::error_code, std::unique_ptr<transport::stream>>> dial(
     session& in, std::shared_ptr<outbound> by, transport::target where) {
+  const auto began = std::chrono::steady_clock::now();
   auto dialling = by->async_dial(std::move(where));
   auto [error, made] =
       co_await transport::with_timeout(std::move(dialling), in.options().connect_timeout, quietly);
+  if (!error) in.report.connecting = std::chrono::steady_clock::now() - began;
   co_return std::pair(error, std::move(made));
 }
 

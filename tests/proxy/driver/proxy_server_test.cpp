@@ -66,7 +66,10 @@ TEST_CASE("success is told when the target is connected, and a failure in the pr
     CHECK(old_answer[1] == 0x5b);
   }(world));
   REQUIRE(world.reports.size() == 3);
-  for (const session_report& each : world.reports) CHECK(each.error == transport::errc::refused);
+  for (const session_report& each : world.reports) {
+    CHECK(each.error == transport::errc::refused);
+    CHECK_FALSE(each.connecting);
+  }
   CHECK(world.server->statistics().failed == 3);
 }
 
@@ -286,8 +289,12 @@ TEST_CASE("what a session has moved is told while it goes on and when it is over
     CHECK(now[0].moved.back == 5);
     CHECK(now[0].outbound == "direct");
     CHECK(now[0].request.where == in.to_echo());
+    REQUIRE(now[0].connecting);
+    CHECK(*now[0].connecting > 0s);
+    CHECK(*now[0].connecting <= now[0].lasted);
     made.stream.reset();
     co_await in.until([&] { return !in.reports.empty(); });
+    CHECK(in.reports[0].connecting == now[0].connecting);
     CHECK(in.reports[0].moved.forth == 5);
     CHECK(in.server->sessions().empty());
   }(world));
@@ -344,7 +351,9 @@ TEST_CASE("plain HTTP is asked for in the client's place") {
   }(world, origin->local_address().string()));
   REQUIRE(world.reports.size() == 2);
   CHECK_FALSE(world.reports[0].error);
+  CHECK(world.reports[0].connecting);
   CHECK(world.reports[1].error == transport::errc::refused);
+  CHECK_FALSE(world.reports[1].connecting);
 }
 
 TEST_CASE("a client that is slow to read gets all of its answer") {

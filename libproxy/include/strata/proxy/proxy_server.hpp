@@ -50,6 +50,8 @@ struct session_report {
   std::error_code error;            ///< What ended it; none when all was in order.
   transport::relay_counters moved;  ///< forth: from the client to the target.
   transport::duration lasted{0};
+  /// How long the outbound took to connect; none before it has, and where it needed not to.
+  std::optional<transport::duration> connecting{};
 };
 
 /// What a proxy says for itself.
