@@ -11,7 +11,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from runner import forwarding, heads  # noqa: E402
+from runner import forwarded_responses, forwarding, heads  # noqa: E402
 from runner.origin import Origin, Request, Visit, path_of, visit  # noqa: E402
 
 ONE, TWO = Request("GET", "/a", b""), Request("POST", "/b", b"hello")
@@ -65,6 +65,25 @@ class Counting(unittest.TestCase):
             comparison = forwarding.Comparison([self.CASE], known)
             comparison.add("peer", {"name": seen(ours)}, {"name": seen(theirs)})
             self.assertEqual(len(comparison.problems), problems)
+
+
+class Responses(unittest.TestCase):
+    HELLO, OTHER, BAD = (200, b"hello"), (200, b"hell"), (502, b"no")
+
+    def test_differences_between_what_two_clients_got(self):
+        for ours, theirs, what in (([self.HELLO], [self.HELLO], None), ([], [self.BAD], None), ([self.BAD], [self.HELLO], "stricter"),
+                                   ([self.HELLO], [], "lenient"), ([self.HELLO], [self.OTHER], "otherwise")):
+            self.assertEqual(forwarding.difference(ours, theirs), what)
+
+    def test_the_client_gets_what_was_meant_and_nobody_else_does(self):
+        case = heads.Case("x", "name", "response", "plain", "1:clean", b"")
+        message = {"start": ["200", "", "1.1"], "complete": True, "content": b"hello".hex()}
+        good = {"messages": [message], "end": "clean", "why": ""}
+        half = {"messages": [message | {"complete": False}], "end": "refused", "why": ""}
+        for meant, got, problems in ((good, [self.HELLO], 0), (good, [self.HELLO, forwarded_responses.LAST], 0), (good, [], 1),
+                                     (good, [self.OTHER], 1), (good, [self.HELLO, self.HELLO], 1), (half, [], 0), (half, [self.BAD], 0),
+                                     (half, [self.HELLO], 1), (half, [self.BAD, self.HELLO], 1)):
+            self.assertEqual(len(list(forwarded_responses.wrong(case, meant, got))), problems)
 
 
 class Files(unittest.TestCase):

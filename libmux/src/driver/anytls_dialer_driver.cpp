@@ -122,7 +122,8 @@ void anytls_dialer_driver::open_stream(const attempt_pointer& one, number which)
     return fail_or_retry(one, id.error());
   }
   if (one->in_used_session) ++reused_;
-  if (!setting_.options.await_answer || !server_answers_)
+  // Of datagrams a server may know nothing to answer before the first has told it what is asked.
+  if (!setting_.options.await_answer || !server_answers_ || one->datagrams_wait)
     return settle(one, {}, session->hand_out(*id));
   one->session = which;
   session->await_answer(one, *id, setting_.options.version_timeout);

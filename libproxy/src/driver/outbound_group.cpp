@@ -2,7 +2,7 @@
 #include "strata/proxy/outbound_group.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <compare>
 #include <utility>
 
 #include "driver/run_opening.hpp"
@@ -32,19 +32,29 @@ struct outbound_group::state {
     clock::time_point rests_until{};
   };
 
+  /// The dead come last, those that have rested longest before the others. (A stable sort would say
+  /// it as well, but Clang refuses what libstdc++ 12 makes of it.)
   std::vector<std::size_t> order() {
-    std::vector<std::size_t> made(members.size());
-    std::iota(made.begin(), made.end(), std::size_t{0});
-    if (options.policy == group_policy::round_robin && !made.empty())
-      std::ranges::rotate(made, made.begin() + static_cast<std::ptrdiff_t>(turn++ % made.size()));
-    if (options.policy == group_policy::least_latency)
-      std::ranges::stable_sort(made, {}, [&](std::size_t i) { return members[i].seen.latency; });
-    // The dead come last, those that have rested longest before the others.
+    struct place {
+      clock::time_point dead_until;
+      transport::duration latency;
+      std::size_t turn;
+      std::size_t member;
+      auto operator<=>(const place&) const = default;
+    };
     const auto now = clock::now();
-    std::ranges::stable_sort(made, {}, [&](std::size_t i) {
-      const clock::time_point until = members[i].rests_until;
-      return until <= now ? clock::time_point::min() : until;
-    });
+    const bool by_latency = options.policy == group_policy::least_latency;
+    const std::size_t first = options.policy == group_policy::round_robin ? turn++ : 0;
+    std::vector<place> places;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const std::size_t which = (first + i) % members.size();
+      const member& one = members[which];
+      places.push_back({one.rests_until <= now ? clock::time_point::min() : one.rests_until,
+                        by_latency ? one.seen.latency : transport::duration{}, i, which});
+    }
+    std::ranges::sort(places);
+    std::vector<std::size_t> made;
+    for (const place& each : places) made.push_back(each.member);
     return made;
   }
 

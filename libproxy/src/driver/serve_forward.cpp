@@ -50,7 +50,9 @@ struct forwarding {
   std::shared_ptr<transport::stream> origin;
   core::request of_origin;  ///< Whom it was dialled for.
   asio::steady_timer changed;
-  asio::steady_timer deadline;  ///< Of waiting for another request.
+  asio::steady_timer deadline;  ///< Of waiting for another request, and for its head.
+  std::uint64_t counted = 1;    ///< Requests whose report was begun, the first by the session.
+  bool is_reading_head = false;
   bool client_ended = false;
   bool origin_ended = true;
   bool stopped = false;
@@ -70,6 +72,17 @@ void watch(const forwarding_pointer& in) {
   });
 }
 
+/// A later head has as long as the first one had: it may come byte by byte, too.
+void note_head(const forwarding_pointer& in) {
+  const bool is_reading = in->forwarder.is_reading_head();
+  if (std::exchange(in->is_reading_head, is_reading) == is_reading || !is_reading) return;
+  in->deadline.expires_after(in->in->options().opening_timeout);
+  in->deadline.async_wait([weak = std::weak_ptr(in)](std::error_code error) {
+    const auto self = weak.lock();
+    if (!error && self && self->forwarder.is_reading_head()) self->stop();
+  });
+}
+
 asio::awaitable<void> read_client(forwarding_pointer in) {
   std::vector<std::byte> memory(16 * 1024);
   while (!in->stopped && !in->client_ended) {
@@ -80,6 +93,7 @@ asio::awaitable<void> read_client(forwarding_pointer in) {
     if (!in->unread.empty()) {
       const std::size_t taken = in->forwarder.receive_client(in->unread);
       in->unread.erase(in->unread.begin(), in->unread.begin() + static_cast<std::ptrdiff_t>(taken));
+      note_head(in);
       in->kick();
       if (taken != 0 || !in->forwarder.wants_client()) continue;
     }
@@ -216,7 +230,11 @@ asio::awaitable<void> serve_requests(forwarding_pointer in) {
     const core::request* const wanted = in->forwarder.wanted();
     if (wanted != nullptr) {
       const core::request next = *wanted;
-      if (!in->in->has_request) in->in->begin_request(next);
+      // Another one may be there at once, before anything was idle.
+      if (std::exchange(in->counted, in->forwarder.request_count()) != in->counted) {
+        in->in->end_request({});
+        in->in->begin_request(next);
+      }
       co_await connect_origin(in, next);
       continue;
     }

@@ -9,19 +9,18 @@ import subprocess
 
 from interop.runner import certificates
 
-from . import Failed, anytls, building, handshake, http3, machine, memory, mux, pingpong, profile, proxy, quic, record, report, soak, table, tls
+from . import Failed, anytls, building, endurance, handshake, http3, machine, memory, mux, pingpong, profile, proxy, quic, record, report, soak, table, tls
 from .building import ROOT, say
 from .programs import Settings
 from .session import Session, program_list
 
 BENCHES = {"quic": quic, "handshake": handshake, "pingpong": pingpong, "h3": http3, "memory": memory, "mux": mux, "anytls": anytls, "tls": tls,
-           "proxy": proxy,
-           "soak": soak}
+           "proxy": proxy, "soak": soak, "endurance": endurance}
 
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench", description="Measures Strata beside other implementations.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' '.join(BENCHES)}; all but soak when none is named; report draws the page")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{' '.join(BENCHES)}; all but soak and endurance when none is named; report draws the page")
     parser.add_argument("--runs", type=int, default=3, help="of each program, interleaved (3)")
     parser.add_argument("--repeats", type=int, default=2, help="of a run during which others worked on this machine (2)")
     parser.add_argument("--datagram", type=int, default=1452, help="UDP payload of all programs (1452)")

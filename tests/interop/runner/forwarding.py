@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from . import Failed, NotApplicable, building, heads, http1
+from . import Failed, NotApplicable, building, forwarded_responses, heads, http1
 from .building import say
 from .cell import Server
 from .origin import Origin, Visit, path_of, visit
@@ -49,12 +49,34 @@ def read_cases():
     cases = [case for case in heads.read_cases(http1.FOLDER / "cases.txt", absolute, words)
              if case.kind == "request" and case.exchange == "plain" and case.family in FAMILIES and AUTHORITY in case.octets
              and case.octets[:1].isalpha() and not case.octets.startswith(b"CONNECT")]
-    return [*(dataclasses.replace(case, family=OWN + case.family) for case in heads.read_cases(FOLDER / "cases.txt", words=words)), *cases]
+    return [*(dataclasses.replace(case, family=OWN + case.family) for case in heads.read_cases(FOLDER / "cases.txt", words=words)), *cases,
+            *forwarded_responses.read_cases()]
 
 
 def is_own(case):
     """Of which cases.txt says what comes of it through a proxy; of others it is told by our parser."""
     return case.family.startswith(OWN)
+
+
+class Run:
+    """How the cases of requests are tried in a lane of a proxy."""
+
+    ORIGIN = Origin
+
+    @staticmethod
+    def one(case, address, origin):
+        octets = (case.octets + LAST).replace(AUTHORITY, origin.authority)
+        return renamed(visit(address, origin, octets), origin.authority)
+
+
+class Answers:
+    """How those of responses are."""
+
+    ORIGIN = forwarded_responses.Answering
+
+    @staticmethod
+    def one(case, address, origin):
+        return forwarded_responses.visit(address, origin, case)
 
 
 def renamed(found: Visit, authority):
@@ -78,15 +100,14 @@ class Proxy:
         for each in self.origins:
             each.close()
 
-    def run(self, cases):
-        """{name of a case: Visit}"""
+    def run(self, cases, how):
+        """{name of a case: what came of it}"""
         free = list(range(len(self.origins)))
 
         def one(case):
             lane = free.pop()
             try:
-                octets = (case.octets + LAST).replace(AUTHORITY, self.origins[lane].authority)
-                return case.name, renamed(visit(self.addresses[lane], self.origins[lane], octets), self.origins[lane].authority)
+                return case.name, how.one(case, self.addresses[lane], self.origins[lane])
             finally:
                 free.append(lane)
 
@@ -109,15 +130,15 @@ def our_folder():
     return ROOT / http1.BINARIES[0]
 
 
-def start_ours(folder, work):
-    origins = [Origin() for _ in range(LANES)]
+def start_ours(folder, work, how):
+    origins = [how.ORIGIN() for _ in range(LANES)]
     command = [folder / PROXY, "--listen", "127.0.0.1:0", "--allow", "127.0.0.0/8"]
     made = Server(command, work, PROXY)
     return Proxy(PROXY, [made.address] * LANES, origins, [made])
 
 
-def start_haproxy(command, work):
-    origins, ports = [Origin() for _ in range(LANES)], [free_port() for _ in range(LANES)]
+def start_haproxy(command, work, how):
+    origins, ports = [how.ORIGIN() for _ in range(LANES)], [free_port() for _ in range(LANES)]
     lines = ["global", "  maxconn 1000", "  hard-stop-after 1s", "defaults", "  mode http", "  timeout connect 9s", "  timeout client 9s",
              "  timeout server 9s", "  timeout http-request 9s", "  http-reuse never"]
     for port, origin in zip(ports, origins):
@@ -129,8 +150,8 @@ def start_haproxy(command, work):
     return Proxy("haproxy", [("127.0.0.1", port) for port in ports], origins, [made])
 
 
-def start_nginx(command, work):
-    origins, ports = [Origin() for _ in range(LANES)], [free_port() for _ in range(LANES)]
+def start_nginx(command, work, how):
+    origins, ports = [how.ORIGIN() for _ in range(LANES)], [free_port() for _ in range(LANES)]
     folders = "".join(f"  {name}_temp_path {work}/nginx-{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     servers = "".join(f"  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{origin.port}; "
                       "proxy_http_version 1.1; proxy_set_header Connection ''; } }\n" for port, origin in zip(ports, origins))
@@ -164,12 +185,16 @@ def plain(requests):
     return [(each.method, each.path, each.content) for each in requests]
 
 
-def said(found: Visit):
+def said(found):
+    if not isinstance(found, Visit):
+        return str(found)
     return f"{','.join(map(str, found.statuses))}:{','.join(map(str, found.seen)) or '-'}"
 
 
 def difference(ours, theirs):
     """What the origin saw through the other proxy that it did not see through ours, or the other way round."""
+    if not isinstance(ours, Visit):
+        return forwarded_responses.difference(ours, theirs)
     mine, other = plain(ours.seen), plain(theirs.seen)
     if mine == other:
         return None
@@ -184,6 +209,10 @@ class Comparison(http1.Comparison):
     def add_ours(self, mine, readings):
         for case in self.cases:
             found, reading = mine[case.name], readings[case.name]
+            if case.kind == "response":
+                self.ours[case.family]["accepted" if forwarded_responses.given(found) else "refused"] += 1
+                self.problems += [f"{case.name}: {why}" for why in forwarded_responses.wrong(case, reading, found)]
+                continue
             self.ours[case.family]["refused" if found.statuses[-1:] != [200] else "accepted"] += 1
             self.problems += [f"{case.name}: {why}" for why in self._wrong(case, found, reading)]
 
@@ -205,7 +234,8 @@ class Comparison(http1.Comparison):
 
     def add_readers(self, mine, readers):
         """What the origin got from ours, other readers have to take for the same requests."""
-        sent = {f"{case.name}#{number}": carrier for case in self.cases for number, carrier in enumerate(mine[case.name].carriers) if carrier[0]}
+        cases = [case for case in self.cases if case.kind == "request"]
+        sent = {f"{case.name}#{number}": carrier for case in cases for number, carrier in enumerate(mine[case.name].carriers) if carrier[0]}
         streams = [heads.Case("", name, "request", "plain", "", octets) for name, (octets, _) in sent.items()]
         for reader, command in readers.items():
             for name, reading in http1.readings(reader, command, streams).items():
@@ -266,9 +296,9 @@ def built(recipes, options, problems, absent):
     return found
 
 
-def through(proxy, cases):
+def through(proxy, cases, how):
     try:
-        return proxy.run(cases)
+        return proxy.run(cases, how)
     finally:
         proxy.end()
 
@@ -282,12 +312,21 @@ def compare(options, cases):
     comparison = Comparison(cases, listed)
     comparison.problems += [f"differences.txt names {name}, which is no case" for name in sorted(unknown)]
     folder, absent = our_folder(), {}
-    told = {PROXY: through(start_ours(folder, options.work), cases)}
-    whole = [heads.Case(case.family, case.name, case.kind, case.exchange, "", case.octets + LAST) for case in cases]
-    comparison.add_ours(told[PROXY], http1.readings("ours", [str(folder / http1.PROGRAM)], whole))
+    requests, responses = ([case for case in cases if case.kind == kind] for kind in ("request", "response"))
+    read = [str(folder / http1.PROGRAM)]
+
+    def came_of(start):
+        """{case: what came of it} through the proxy that this starts."""
+        told = through(start(Run), requests, Run) if requests else {}
+        answered = through(start(Answers), responses, Answers) if responses else {}
+        return told | forwarded_responses.readings(read, responses, answered)
+
+    told = {PROXY: came_of(lambda how: start_ours(folder, options.work, how))}
+    whole = [dataclasses.replace(case, octets=case.octets + LAST) if case.kind == "request" else case for case in cases]
+    comparison.add_ours(told[PROXY], http1.readings("ours", read, whole))
     comparison.add_readers(told[PROXY], built({} if options.fast else building.HTTP1_RECIPES, options, comparison.problems, absent))
     for name, command in built({} if options.fast else building.FORWARDING_RECIPES, options, comparison.problems, absent).items():
-        told[name] = through(STARTS[name](command, options.work), cases)
+        told[name] = came_of(lambda how: STARTS[name](command, options.work, how))
         comparison.add(name, told[PROXY], told[name])
     if options.show:
         for case in cases[:SHOWN]:

@@ -356,6 +356,86 @@ TEST_CASE("plain HTTP is asked for in the client's place") {
   CHECK_FALSE(world.reports[1].connecting);
 }
 
+namespace {
+
+/// Answers each request on a connection with its number.
+asio::awaitable<void> count_requests(transport::tcp_listener& at) {
+  for (;;) {
+    auto [error, client] = co_await at.async_accept(quietly);
+    if (error) co_return;
+    for (char number = '1';; ++number) {
+      std::string head;
+      while (!head.ends_with("\r\n\r\n")) {
+        char octet = 0;
+        const auto room = asio::buffer(&octet, 1);
+        const auto [ended, size] = co_await client->async_read_some(room, quietly);
+        if (ended) break;
+        head += octet;
+      }
+      if (!head.ends_with("\r\n\r\n")) break;
+      const std::string answer =
+          std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n") + number;
+      co_await send(*client, answer);
+    }
+  }
+}
+
+std::string request_to(const std::string& where) {
+  return "GET http://" + where + "/ HTTP/1.1\r\nHost: " + where + "\r\n\r\n";
+}
+
+asio::awaitable<void> skip_answer(stream& from, char number) {
+  std::string answer;
+  std::string octet = "-";
+  while (!octet.empty() && !answer.ends_with(std::string("\r\n\r\n") + number)) {
+    octet = co_await receive(from, 1);
+    answer += octet;
+  }
+  CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+}  // namespace
+
+TEST_CASE("a later request of plain HTTP has as long for its head as the first",
+          "[attack][P13][proxy]") {
+  for (const bool is_pipelined : {false, true}) {
+    proxy_world world;
+    world.options.opening_timeout = 100ms;
+    const auto origin = world.listen();
+    world.start();
+    asio::co_spawn(world.context, count_requests(*origin), asio::detached);
+    world.run([](proxy_world& in, std::string where, bool at_once) -> asio::awaitable<void> {
+      const auto patient = co_await in.raw();
+      co_await send(*patient, request_to(where));
+      co_await skip_answer(*patient, '1');
+      const auto client = co_await in.raw();
+      co_await send(*client, request_to(where) + (at_once ? "G" : ""));
+      co_await skip_answer(*client, '1');
+      if (!at_once) co_await send(*client, "G");
+      const std::string nothing = co_await receive_all(*client);
+      CHECK(nothing.empty());
+      co_await in.until([&] { return in.server->statistics().active == 1; });
+      // What begins later than that is served: only then its time begins.
+      co_await send(*patient, request_to(where));
+      co_await skip_answer(*patient, '2');
+    }(world, origin->local_address().string(), is_pipelined));
+  }
+}
+
+TEST_CASE("each request of plain HTTP has its report, and be it right behind another") {
+  proxy_world world;
+  const auto origin = world.listen();
+  world.start();
+  asio::co_spawn(world.context, count_requests(*origin), asio::detached);
+  world.run([](proxy_world& in, std::string where) -> asio::awaitable<void> {
+    const auto client = co_await in.raw();
+    co_await send(*client, request_to(where) + request_to(where) + request_to(where));
+    for (const char number : {'1', '2', '3'}) co_await skip_answer(*client, number);
+    co_await in.until([&] { return in.reports.size() == 3; });
+  }(world, origin->local_address().string()));
+  for (const auto& each : world.reports) CHECK_FALSE(each.error);
+}
+
 TEST_CASE("a client that is slow to read gets all of its answer") {
   proxy_world world;
   const auto origin = world.listen();

@@ -286,6 +286,27 @@ TEST_CASE("http_forwarder: what one exchange was is forgotten by the next", "[pr
   CHECK_FALSE(run.take_client().ends_with("\r\n\r\n"));
 }
 
+TEST_CASE("http_forwarder: whose turn it is shows before a head is whole", "[proxy][http]") {
+  forward_run run(get("http://a/"));
+  CHECK(run.forwarder.request_count() == 1);
+  run.dial();
+  CHECK_FALSE(run.forwarder.is_reading_head());
+  run.origin(response(204));
+  CHECK_FALSE(run.forwarder.is_reading_head());
+  run.client("G");
+  CHECK(run.forwarder.is_reading_head());
+  CHECK_FALSE(run.forwarder.is_idle());
+  CHECK(run.forwarder.request_count() == 1);
+  run.client(get("http://a/").substr(1));
+  CHECK_FALSE(run.forwarder.is_reading_head());
+  CHECK(run.forwarder.request_count() == 2);
+  // Asked again, it is still the same.
+  run.dial();
+  run.end_origin();
+  REQUIRE(run.wants_dial());
+  CHECK(run.forwarder.request_count() == 2);
+}
+
 TEST_CASE("http_forwarder: Max-Forwards of TRACE and OPTIONS", "[proxy][http]") {
   const auto asked = [](std::string_view method, std::string_view value) {
     return head_of(std::string(method) + " http://a/ HTTP/1.1",

@@ -35,9 +35,9 @@ struct anytls_options {
   transport::duration linger = std::chrono::seconds(30);
 
   // Of a dialer.
-  /// A dial waits until the server says that it has connected the stream. Servers of version 1 do
-  /// not say it, and one that has not said its version within `version_timeout` is one of those
-  /// until it does.
+  /// A dial waits until the server says that it has connected the stream; one for datagrams never
+  /// does, since servers may wait for the first of them. Servers of version 1 do not say it, and
+  /// one that has not said its version within `version_timeout` is one of those until it does.
   bool await_answer = false;
   transport::duration version_timeout = core::limits::anytls::version_timeout;
   transport::duration dial_timeout = core::limits::anytls::dial_timeout;  ///< Of a carrier.

@@ -99,6 +99,7 @@ void http_forwarder::state::begin_request(const http1_head& head) {
       (request_framing_.body == http1_body::none ||
        (request_framing_.body == http1_body::length && request_framing_.length == 0));
   wanted_.where = asked.where;
+  ++request_count_;
   at_ = phase::dialling;
 }
 

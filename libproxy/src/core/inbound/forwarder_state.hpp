@@ -40,6 +40,10 @@ class http_forwarder::state {
   bool broken() const noexcept { return is_broken_; }
   bool rejects_credentials() const noexcept { return rejects_credentials_; }
   bool is_idle() const noexcept;
+  bool is_reading_head() const noexcept {
+    return at_ == phase::reading_head && !requests_.is_idle();
+  }
+  std::uint64_t request_count() const noexcept { return request_count_; }
 
  private:
   enum class phase : std::uint8_t {
@@ -83,6 +87,7 @@ class http_forwarder::state {
   std::unique_ptr<lent_output> former_to_origin_;
   request wanted_;
   std::string request_head_;  // until a response comes: it may have to be sent again
+  std::uint64_t request_count_ = 0;
   unsigned interim_ = 0;
   phase at_ = phase::reading_head;
   bool client_persists_ = false;

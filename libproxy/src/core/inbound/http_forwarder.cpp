@@ -37,6 +37,8 @@ bool http_forwarder::finished() const noexcept { return state_->finished(); }
 bool http_forwarder::broken() const noexcept { return state_->broken(); }
 bool http_forwarder::rejects_credentials() const noexcept { return state_->rejects_credentials(); }
 bool http_forwarder::is_idle() const noexcept { return state_->is_idle(); }
+bool http_forwarder::is_reading_head() const noexcept { return state_->is_reading_head(); }
+std::uint64_t http_forwarder::request_count() const noexcept { return state_->request_count(); }
 
 }  // namespace core
 }  // namespace v0

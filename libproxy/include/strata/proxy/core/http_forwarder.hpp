@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "strata/proxy/core/error.hpp"
@@ -77,6 +78,10 @@ class STRATA_PROXY_API http_forwarder {
   bool rejects_credentials() const noexcept;
   /// Nothing is under way: the connection may be ended without loss.
   bool is_idle() const noexcept;
+  /// A later request has begun, and its head is not whole: an owner should not wait for ever.
+  bool is_reading_head() const noexcept;
+  /// Of the requests that wanted() has told so far, with the first.
+  std::uint64_t request_count() const noexcept;
 
  private:
   class state;

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""strata-proxy before a tunnel with Encrypted Client Hello, strata-proxy as the tunnel's server behind it, and what both need."""
+
+import base64
+import contextlib
+import http.server
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+TESTS = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "interop/peers/ech-programs")]
+from chromium import answer_to  # noqa: E402  the line above has to come first
+from runner import Failed, certificates, ech_keys  # noqa: E402
+from runner.cell import Server  # noqa: E402
+
+UUID = "d342d11e-d424-4583-b36e-524ab1f0afa4"
+RESOLVER = "resolver.test"
+WAYS = 8
+"""Tunnels of one group: each has two sessions, of 128 streams."""
+PATIENCE = 30
+
+
+class Resolver:
+    """DNS over HTTPS: every name is this machine's, and has the list."""
+
+    def __init__(self, chain, key, config_list):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def respond(self, query):
+                body = answer_to(query, config_list, b"http/1.1")
+                self.send_response(200)
+                self.send_header("Content-Type", "application/dns-message")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                self.respond(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def do_GET(self):
+                text = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["dns"][0]
+                self.respond(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+        class Quiet(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_):
+                pass  # the client has gone
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        self.server = Quiet(("127.0.0.1", 0), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Announced(Server):
+    """One that has nothing but tunnels says that."""
+
+    def said(self):
+        return super().said().replace("tunnels on", "listening on")
+
+
+class Daemon:
+    """A strata-proxy that runs; its figures are those of /proc and of its own page."""
+
+    def __init__(self, program, folder, name, text):
+        path = folder / f"{name}.toml"
+        path.write_text(text, encoding="utf-8")
+        self._running = Announced([program, "--config", path], folder, name)
+        self.name = name
+        self.pid = self._running.child.pid
+
+    def _place(self, what):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if found := re.search(rf"^{what} on (\S+):(\d+)$", self._running.said(), re.M):
+                return found.group(1), int(found.group(2))
+            time.sleep(0.01)
+        raise Failed(f"{self.name} does not say where its {what} is")
+
+    def listening(self):
+        return self._running.address
+
+    def signal(self, number):
+        self._running.signal(number)
+        if number in (signal.SIGKILL, signal.SIGTERM):
+            self._running.child.wait(PATIENCE)
+
+    def end(self):
+        self._running.end()
+
+    def still_runs(self):
+        self._running.still_runs()
+
+    def metric(self, name):
+        host, port = self._place("admin")
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=PATIENCE) as page:
+            found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", page.read().decode(), re.M)
+        return sum(map(float, found))
+
+    def resident(self):
+        """MiB."""
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def processor(self):
+        """Seconds, user and system."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class World(contextlib.ExitStack):
+    def __init__(self, program, folder):
+        super().__init__()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.program, self.folder = program, folder
+        self.keys = ech_keys.make(folder / "keys", None)
+        signer = certificates._authority(folder / "keys", "resolver")
+        chain = certificates._leaf(folder / "keys", "doh", signer, f"DNS:{RESOLVER}")
+        self.resolver = Resolver(chain, self.keys.key, base64.b64decode(self.keys.current.record))
+        self.callback(self.resolver.close)
+        self.resolver_authority = signer[1]
+        with socket.create_server(("127.0.0.1", 0)) as once:  # the server comes back where it was
+            self.port = once.getsockname()[1]
+        self._count = 0
+
+    def start_server(self):
+        self._count += 1
+        text = f"""admin = "127.0.0.1:0"
+access_log = "{self.folder}/server.log"
+drain = 1
+[[tunnel_server]]
+listen = "127.0.0.1:{self.port}"
+uuid = "{UUID}"
+certificate = "{self.keys.both}"
+key = "{self.keys.key}"
+ech_keys = ["{self.keys.current.path}"]
+anytls_passwords = ["secret"]
+outbound = "direct"
+[[outbound]]
+name = "direct"
+type = "direct"
+allow = ["127.0.0.0/8"]
+"""
+        return self._start(f"server-{self._count}", text)
+
+    def start_client(self):
+        ways = "".join(f"""
+[[outbound]]
+name = "tunnel{number}"
+type = "tunnel"
+server = "{ech_keys.HIDDEN}:{self.port}"
+uuid = "{UUID}"
+[outbound.tls]
+ech = true
+ca = "{self.keys.authority}"
+""" for number in range(WAYS))
+        names = ", ".join(f'"tunnel{number}"' for number in range(WAYS))
+        text = f"""admin = "127.0.0.1:0"
+access_log = "{self.folder}/client.log"
+default = "tunnels"
+doh = "https://{RESOLVER}/dns-query"
+doh_address = "{self.resolver.address}"
+doh_ca = "{self.resolver_authority}"
+[[inbound]]
+listen = "127.0.0.1:0"
+{ways}
+[[outbound]]
+name = "tunnels"
+type = "group"
+members = [{names}]
+policy = "round_robin"
+[[outbound]]
+name = "direct"
+type = "direct"
+allow = ["127.0.0.0/8"]
+[[rule]]
+networks = ["127.0.0.2/32"]
+outbound = "direct"
+"""
+        return self._start("client", text)
+
+    def _start(self, name, text):
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                made = Daemon(self.program, self.folder, name, text)
+                self.callback(made.end)
+                return made
+            except Failed:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)  # what was killed may hold its port for a moment
+
+
+def raise_limits():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
