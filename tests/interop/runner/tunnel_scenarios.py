@@ -24,6 +24,7 @@ TUNNEL = "tunnel"
 YAMUX, SIMPLE = "yamux", "simple"
 REJECTED, UNAVAILABLE, DNS_FAILED = "did not accept Encrypted Client Hello", "no ECH configuration in DNS", "name server"
 PAGE_WORDS = b"Welcome to nginx!"
+LONG = 600_000_000
 FAST = ("echo", "half", "refused", "uuid", "ech")
 
 
@@ -56,6 +57,13 @@ def both_ways(cell):
         if targets.sum_of(made, BULK) != (BULK, targets.pattern_sum(BULK)):
             raise Failed("other bytes came back, or another number of them")
         writer.join()
+
+
+def long(cell):
+    """So much that what is small in each message has to be small in all of them."""
+    proxy = cell.start_both()
+    with targets.Orders() as orders, connect(proxy, orders.address) as made:
+        expect_download(made, LONG)
 
 
 def one_by_one(cell):
@@ -247,6 +255,7 @@ def scenarios():
             ("one-by-one", "30 connections one after another", one_by_one), ("plain", "without TLS", plain),
             ("upload", "100 MB on one connection, compared by SHA-256", anytls_scenarios.upload),
             ("download", "100 MB on one connection, compared by SHA-256", anytls_scenarios.download),
+            ("long", "600 MB down on one connection", long),
             ("both-ways", "100 MB there and back at once", both_ways), ("ech", "the name is hidden, each time", hidden),
             ("returns", "the server is killed and comes back", anytls_scenarios.server_returns))
     for mode in (YAMUX, SIMPLE):
