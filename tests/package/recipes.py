@@ -43,7 +43,8 @@ def conan(shop, kind):
     options = ["-pr:a", profile, "-nr", "-o", f"*:shared={shared}",
                "-c:a", "tools.cmake.cmaketoolchain:extra_variables*={'CMAKE_CXX_FLAGS_RELEASE': '-O0', 'CMAKE_UNITY_BUILD': 'ON', "
                "'CMAKE_UNITY_BUILD_BATCH_SIZE': '12'}"]
-    expected = {name.split("-")[0]: text for name, text in consumers.EXAMPLES.items()}  # each test_package is its library's example
+    # Each test_package is its library's example, which has the library's name in its own.
+    expected = {library: text for library in shop.libraries for name, text in consumers.EXAMPLES.items() if library in name.split("-")}
     if shared:
         # All of them in their order, by the workspace, which creates and tests what the cache has not.
         output = shop.run(program, "workspace", "create", *options, env=environment,
