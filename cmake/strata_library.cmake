@@ -71,6 +71,11 @@ function(strata_library name)
     set_target_properties(${target} PROPERTIES
       CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
   endforeach()
+  set_target_properties(${core} PROPERTIES STRATA_EVERY_CHECK ON)
+  if(STRATA_SANITIZE)
+    # Drivers are mostly Asio's templates: half the time to compile, and what they cost to run is the system's.
+    target_compile_options(${full} PRIVATE $<$<CONFIG:Debug>:-Og>)
+  endif()
   target_compile_definitions(${core} PRIVATE ${full}_EXPORTS)
   get_target_property(type ${full} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
