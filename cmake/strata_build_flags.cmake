@@ -34,15 +34,19 @@ if(STRATA_COVERAGE)
   target_link_options(strata_build_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
 endif()
 
-# Everything that takes these headers must be compiled with the same flags. Cores are not: they know no Asio.
-add_library(strata_asio_headers OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/asio_headers.cpp)
-target_precompile_headers(strata_asio_headers PRIVATE <asio.hpp> <chrono> <expected> <memory> <span> <string> <vector>)
-target_link_libraries(strata_asio_headers PRIVATE asio::asio Threads::Threads strata_build_flags)
-set_target_properties(strata_asio_headers PROPERTIES
-  CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+# strata_headers(NAME HEADERS <header>... LINK lib...): headers precompiled once, for every target that strata_use_headers names.
+# Those must be compiled with the same flags. Cores are not: they know no Asio.
+function(strata_headers name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;LINK")
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/precompiled.cpp)
+  target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} Threads::Threads strata_build_flags)
+  set_target_properties(${name} PROPERTIES
+    CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+endfunction()
 
-function(strata_use_asio_headers target)
-  target_precompile_headers(${target} REUSE_FROM strata_asio_headers)
+function(strata_use_headers target name)
+  target_precompile_headers(${target} REUSE_FROM ${name})
   set_target_properties(${target} PROPERTIES
     CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
   get_target_property(type ${target} TYPE)
@@ -52,3 +56,5 @@ function(strata_use_asio_headers target)
     target_compile_options(${target} PRIVATE -fPIC)
   endif()
 endfunction()
+
+strata_headers(strata_asio_headers HEADERS <asio.hpp> <chrono> <expected> <memory> <span> <string> <vector> LINK asio::asio)

@@ -103,7 +103,7 @@ function(strata_library name)
     target_link_libraries(strata_${name}_core_interface INTERFACE strata_${dependency}_core_interface)
   endforeach()
 
-  strata_use_asio_headers(${full})
+  strata_use_headers(${full} strata_asio_headers)
 
   string(REGEX MATCH "^[0-9]+\\.[0-9]+" soversion ${PROJECT_VERSION})
   set_target_properties(${full} PROPERTIES
