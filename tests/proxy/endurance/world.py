@@ -3,72 +3,27 @@
 
 import base64
 import contextlib
-import http.server
 import os
 import pathlib
 import re
 import resource
 import signal
 import socket
-import ssl
 import sys
-import threading
 import time
-import urllib.parse
 import urllib.request
 
 TESTS = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TESTS / "interop"), str(TESTS / "interop/peers/ech-programs")]
-from chromium import answer_to  # noqa: E402  the line above has to come first
-from runner import Failed, certificates, ech_keys  # noqa: E402
+sys.path.insert(0, str(TESTS / "interop"))
+from runner import Failed, certificates, ech_keys  # noqa: E402  the line above has to come first
 from runner.cell import Server  # noqa: E402
+from runner.doh import Resolver  # noqa: E402
 
 UUID = "d342d11e-d424-4583-b36e-524ab1f0afa4"
 RESOLVER = "resolver.test"
 WAYS = 8
 """Tunnels of one group: each has two sessions, of 128 streams."""
 PATIENCE = 30
-
-
-class Resolver:
-    """DNS over HTTPS: every name is this machine's, and has the list."""
-
-    def __init__(self, chain, key, config_list):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def respond(self, query):
-                body = answer_to(query, config_list, b"http/1.1")
-                self.send_response(200)
-                self.send_header("Content-Type", "application/dns-message")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_POST(self):
-                self.respond(self.rfile.read(int(self.headers["Content-Length"])))
-
-            def do_GET(self):
-                text = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["dns"][0]
-                self.respond(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-
-        class Quiet(http.server.ThreadingHTTPServer):
-            def handle_error(self, *_):
-                pass  # the client has gone
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain, key)
-        self.server = Quiet(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self.address = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Announced(Server):
@@ -138,8 +93,8 @@ class World(contextlib.ExitStack):
         self.keys = ech_keys.make(folder / "keys", None)
         signer = certificates._authority(folder / "keys", "resolver")
         chain = certificates._leaf(folder / "keys", "doh", signer, f"DNS:{RESOLVER}")
-        self.resolver = Resolver(chain, self.keys.key, base64.b64decode(self.keys.current.record))
-        self.callback(self.resolver.close)
+        configs = {ech_keys.HIDDEN: base64.b64decode(self.keys.current.record)}
+        self.resolver = self.enter_context(Resolver(chain, self.keys.key, configs))
         self.resolver_authority = signer[1]
         with socket.create_server(("127.0.0.1", 0)) as once:  # the server comes back where it was
             self.port = once.getsockname()[1]
@@ -181,7 +136,7 @@ ca = "{self.keys.authority}"
 access_log = "{self.folder}/client.log"
 default = "tunnels"
 doh = "https://{RESOLVER}/dns-query"
-doh_address = "{self.resolver.address}"
+doh_address = "{self.resolver.address[0]}:{self.resolver.address[1]}"
 doh_ca = "{self.resolver_authority}"
 [[inbound]]
 listen = "127.0.0.1:0"
