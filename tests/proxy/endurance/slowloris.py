@@ -9,16 +9,14 @@ import contextlib
 import json
 import pathlib
 import random
-import signal
 import statistics
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from soak import Target, connect, download  # noqa: E402  the line above has to come first
-from world import Failed, World, raise_limits  # noqa: E402
+from world import Failed, run  # noqa: E402
 
 KEPT_SECONDS = (10 + 10, 5 + 10 + 10)
 """core::limits::opening_timeout, at a tunnel server behind the time that anytls has for its authentication; and what a busy machine takes."""
@@ -113,25 +111,11 @@ class Slowloris:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of strata-proxy")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=600, help="slow ones of the proxy; half as many are the tunnel server's")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=pathlib.Path, help="folder for logs; without: one that is gone afterwards")
     parser.add_argument("--sanitized", action="store_true", help="of a build whose memory is not its own: it is told, not judged")
-    options = parser.parse_args()
-    raise_limits()
-    with contextlib.ExitStack() as held:
-        folder = options.work or pathlib.Path(held.enter_context(tempfile.TemporaryDirectory(prefix="strata-slowloris-")))
-        world = held.enter_context(World(options.bin.resolve() / "strata-proxy", folder.resolve()))
-        try:
-            asyncio.run(Slowloris(options, world).run())
-        except Failed as why:
-            print(f"slowloris: {why}", file=sys.stderr)
-            return 1
-    return 0
+    return run(Slowloris, parser)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that children end, too
     sys.exit(main())

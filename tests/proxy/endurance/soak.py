@@ -7,7 +7,6 @@ gets stuck, and when memory or descriptors grow."""
 import argparse
 import asyncio
 import collections
-import contextlib
 import hashlib
 import json
 import pathlib
@@ -15,12 +14,11 @@ import random
 import signal
 import struct
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from world import Failed, World, raise_limits  # noqa: E402  the line above has to come first
+from world import Failed, run  # noqa: E402  the line above has to come first
 
 BLOCK = random.Random(20261122).randbytes(1 << 20)
 LARGEST = 256 << 10
@@ -248,25 +246,11 @@ class Soak:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of strata-proxy")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--tunnels", type=int, default=1000)
     parser.add_argument("--between", type=float, nargs=2, default=(3, 12), help="seconds from a start to the next kill")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=pathlib.Path, help="folder for logs; without: one that is gone afterwards")
-    options = parser.parse_args()
-    raise_limits()
-    with contextlib.ExitStack() as held:
-        folder = options.work or pathlib.Path(held.enter_context(tempfile.TemporaryDirectory(prefix="strata-soak-")))
-        world = held.enter_context(World(options.bin.resolve() / "strata-proxy", folder.resolve()))
-        try:
-            asyncio.run(Soak(options, world).run())
-        except Failed as why:
-            print(f"soak: {why}", file=sys.stderr)
-            return 1
-    return 0
+    return run(Soak, parser)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that children end, too
     sys.exit(main())

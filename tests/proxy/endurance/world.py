@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """strata-proxy before a tunnel with Encrypted Client Hello, strata-proxy as the tunnel's server behind it, and what both need."""
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -10,6 +11,7 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -172,3 +174,23 @@ outbound = "direct"
 def raise_limits():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def run(scenario, parser):
+    """A program's exit status: `scenario` is made of its options and a World, and its run() raises Failed where anything was wrong."""
+    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of strata-proxy")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=pathlib.Path, help="folder for logs; without: one that is gone afterwards")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that children end, too
+    raise_limits()
+    name = scenario.__name__.lower()
+    with contextlib.ExitStack() as held:
+        folder = options.work or pathlib.Path(held.enter_context(tempfile.TemporaryDirectory(prefix=f"strata-{name}-")))
+        world = held.enter_context(World(options.bin.resolve() / "strata-proxy", folder.resolve()))
+        try:
+            asyncio.run(scenario(options, world).run())
+        except Failed as why:
+            print(f"{name}: {why}", file=sys.stderr)
+            return 1
+    return 0
