@@ -2,11 +2,15 @@
 #include "access_log.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <ctime>
 #include <system_error>
@@ -52,16 +56,58 @@ std::string now() {
 /// After so many lines that a disk took again it is told that it does: one that is full has room
 /// for a short line now and then.
 constexpr unsigned settled_lines = 100;
-constexpr int log_flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+/// Opening must not wait for somebody who reads a pipe, nor writing for one who is slow.
+constexpr int log_flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 constexpr mode_t log_mode = 0640;
 
-std::string text_of_error(int error) { return std::generic_category().message(error); }
+std::string text_of_error(int error) {
+  if (error == EAGAIN) return "whoever reads it is too slow";
+  return std::generic_category().message(error);
+}
+
+/// Why a named file cannot be opened; of a pipe the system's words would lead nowhere.
+std::string text_of_open_error(const std::string& path, int error) {
+  struct stat of{};
+  const bool is_pipe = error == ENXIO && ::stat(path.c_str(), &of) == 0 && S_ISFIFO(of.st_mode);
+  return is_pipe ? "nobody reads from this pipe" : text_of_error(error);
+}
+
+mode_t kind_of(int file) {
+  struct stat of{};
+  return ::fstat(file, &of) == 0 ? of.st_mode & S_IFMT : 0;
+}
+
+/// It is others' too, who may rely on its waiting, so its flags stay as they are.
+int open_standard_output() {
+  const bool is_terminal = kind_of(STDOUT_FILENO) == S_IFCHR;
+  const int again = is_terminal ? ::open("/proc/self/fd/1", log_flags & ~O_CREAT) : -1;
+  return again >= 0 ? again : ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
+log_writing writing_of(int file) {
+  const mode_t kind = kind_of(file);
+  if (kind == S_IFSOCK) return log_writing::send;
+  const bool may_wait = kind != S_IFREG && (::fcntl(file, F_GETFL) & O_NONBLOCK) == 0;
+  return may_wait ? log_writing::when_ready : log_writing::write;
+}
+
+/// As write(), but it never waits for whoever reads.
+ssize_t write_now(int file, log_writing how, std::string_view text) {
+  if (how == log_writing::write) return ::write(file, text.data(), text.size());
+  if (how == log_writing::send)
+    return ::send(file, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  pollfd writable{.fd = file, .events = POLLOUT, .revents = 0};
+  const int ready = ::poll(&writable, 1, 0);
+  if (ready == 0) errno = EAGAIN;
+  // A pipe that is writable takes this much at once.
+  return ready > 0 ? ::write(file, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF)) : -1;
+}
 
 /// How much of the text a file takes; errno says why it is not all.
-std::size_t write_all(int file, std::string_view text) {
+std::size_t write_all(int file, log_writing how, std::string_view text) {
   std::size_t done = 0;
   while (done < text.size()) {
-    const ssize_t size = ::write(file, text.data() + done, text.size() - done);
+    const ssize_t size = write_now(file, how, text.substr(done));
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) break;
     done += static_cast<std::size_t>(size);
@@ -158,13 +204,15 @@ access_log::~access_log() {
 std::string access_log::open(const access_log_settings& wanted) {
   int opened = -1;
   if (wanted.file == "-")
-    opened = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    opened = open_standard_output();
   else if (!wanted.file.empty())
     opened = ::open(wanted.file.c_str(), log_flags, log_mode);
   if (opened < 0 && !wanted.file.empty())
-    return "access_log: '" + wanted.file + "' cannot be opened: " + text_of_error(errno);
+    return "access_log: '" + wanted.file +
+           "' cannot be opened: " + text_of_open_error(wanted.file, errno);
   if (file_ >= 0) ::close(file_);
   file_ = opened;
+  writing_ = writing_of(opened);
   settings_ = wanted;
   struct stat of{};
   // What is no file keeps its place: it may be a device of everybody's, and we may be root.
@@ -182,8 +230,8 @@ void access_log::write(const session_report& of) {
 
 void access_log::append(std::string_view line) {
   if (rotate_at_ != 0 && size_ != 0 && size_ + line.size() > rotate_at_) rotate();
-  if (torn_ && write_all(file_, "\n") == 1) torn_ = false;
-  const std::size_t written = torn_ ? 0 : write_all(file_, line);
+  if (torn_ && write_all(file_, writing_, "\n") == 1) torn_ = false;
+  const std::size_t written = torn_ ? 0 : write_all(file_, writing_, line);
   if (written == line.size()) {
     size_ += written;
     return note_written();
@@ -211,6 +259,7 @@ void access_log::rotate() {
     return;
   }
   ::close(std::exchange(file_, opened));
+  writing_ = writing_of(opened);
   size_ = 0;
   rotate_at_ = settings_.rotate_bytes;
   torn_ = false;

@@ -9,8 +9,11 @@
 #include "configuration.hpp"
 #include "strata/proxy/proxy_server.hpp"
 
-/// A line of JSON for each request, each written at once and whole. A disk that is full costs lines
-/// and one warning, never the proxy.
+/// How bytes leave without waiting for whoever reads them: it may be another's descriptor, too.
+enum class log_writing : std::uint8_t { write, send, when_ready };
+
+/// A line of JSON for each request, each written at once and whole. A disk that is full, or a
+/// reader of a pipe who is slow, costs lines and one warning, never the proxy.
 class access_log {
  public:
   /// `say` is for whoever runs the program.
@@ -34,6 +37,7 @@ class access_log {
   std::function<void(std::string_view)> say_;
   access_log_settings settings_;
   int file_ = -1;
+  log_writing writing_ = log_writing::write;
   std::uint64_t size_ = 0;
   std::uint64_t rotate_at_ = 0;  ///< Zero: never.
   std::uint64_t lost_ = 0;       ///< Lines, since the warning.

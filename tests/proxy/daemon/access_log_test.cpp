@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "access_log.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,15 +36,19 @@ struct log_world {
     log.write(made);
   }
   static std::vector<std::string> lines(const std::string& path) {
-    std::vector<std::string> made;
     std::ifstream file(path);
-    for (std::string each; std::getline(file, each);) made.push_back(each);
+    return lines_of(file);
+  }
+  static std::vector<std::string> lines_of(std::istream& from) {
+    std::vector<std::string> made;
+    for (std::string each; std::getline(from, each);) made.push_back(each);
     return made;
   }
   /// The numbers of the lines that are whole.
-  static std::vector<unsigned> numbers(const std::string& path) {
+  static std::vector<unsigned> numbers(const std::string& path) { return numbers(lines(path)); }
+  static std::vector<unsigned> numbers(const std::vector<std::string>& lines) {
     std::vector<unsigned> made;
-    for (const std::string& each : lines(path)) {
+    for (const std::string& each : lines) {
       const std::size_t at = each.find("\"rule\":\"");
       CHECK(each.starts_with("{\"time\":\""));
       CHECK(each.ends_with('}'));
@@ -72,6 +83,70 @@ class size_limit {
   rlimit before_{};
   void (*handler_)(int);
 };
+
+/// The end of a pipe where what is written comes out; nobody reads unless asked.
+class slow_reader {
+ public:
+  explicit slow_reader(int end) : end_(end) { ::fcntl(end_, F_SETFL, O_NONBLOCK); }
+  ~slow_reader() { ::close(end_); }
+  slow_reader(const slow_reader&) = delete;
+  slow_reader& operator=(const slow_reader&) = delete;
+
+  /// The numbers of all lines that are there.
+  std::vector<unsigned> read() {
+    std::array<char, 65536> memory;
+    for (ssize_t size = 0; (size = ::read(end_, memory.data(), memory.size())) > 0;)
+      text_.append(memory.data(), static_cast<std::size_t>(size));
+    const std::size_t whole = text_.rfind('\n') + 1;
+    std::istringstream all(text_.substr(0, whole));
+    text_.erase(0, whole);
+    return log_world::numbers(log_world::lines_of(all));
+  }
+
+ private:
+  int end_;
+  std::string text_;
+};
+
+/// Something else in the place of standard output, for as long as it lives.
+class other_output {
+ public:
+  explicit other_output(int with) : before_(::dup(STDOUT_FILENO)) {
+    ::dup2(with, STDOUT_FILENO);
+    ::close(with);
+  }
+  ~other_output() {
+    ::dup2(before_, STDOUT_FILENO);
+    ::close(before_);
+  }
+  other_output(const other_output&) = delete;
+  other_output& operator=(const other_output&) = delete;
+
+ private:
+  int before_;
+};
+
+std::vector<unsigned> count_up(unsigned from, std::size_t size) {
+  std::vector<unsigned> made(size);
+  std::iota(made.begin(), made.end(), from);
+  return made;
+}
+
+/// More than fits is written while nobody reads: the first lines come out whole, and later ones
+/// when there is room again.
+void check_slow_reader(log_world& world, slow_reader& reader) {
+  constexpr unsigned many = 5000;
+  for (unsigned i = 0; i < many; ++i) world.write(i, std::string(300, 'x'));
+  REQUIRE(world.told.size() == 1);
+  CHECK(world.told[0].find("cannot be written: whoever reads it is too slow") != std::string::npos);
+  const auto first = reader.read();
+  CHECK(first.size() > 50);
+  CHECK(first.size() < many);
+  CHECK(first == count_up(0, first.size()));
+  world.write(many);
+  CHECK(reader.read() == count_up(many, 1));
+  CHECK(world.told.size() == 1);
+}
 
 }  // namespace
 
@@ -198,4 +273,63 @@ TEST_CASE("access log: one that cannot be opened changes nothing") {
   REQUIRE(world.log.open({}).empty());
   world.write(3);
   CHECK(log_world::numbers(world.path).size() == 2);
+}
+
+TEST_CASE("access log: a pipe that nobody reads is told and not waited for") {
+  log_world world;
+  REQUIRE(world.log.open({.file = world.path}).empty());
+  const std::string pipe = world.folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(world.log.open({.file = pipe}) ==
+        "access_log: '" + pipe + "' cannot be opened: nobody reads from this pipe");
+  world.write(1);
+  CHECK(log_world::numbers(world.path) == std::vector<unsigned>{1});
+}
+
+TEST_CASE("access log: who reads a pipe too slowly loses lines and holds nobody up") {
+  log_world world;
+  const std::string pipe = world.folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  slow_reader reader(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  REQUIRE(world.log.open({.file = pipe}).empty());
+  check_slow_reader(world, reader);
+}
+
+TEST_CASE("access log: standard output that is a pipe holds nobody up, and waits for others") {
+  log_world world;
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  slow_reader reader(ends[0]);
+  const other_output output(ends[1]);
+  REQUIRE(world.log.open({.file = "-"}).empty());
+  check_slow_reader(world, reader);
+  CHECK((::fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK) == 0);
+  // More than a pipe that is writable has room for.
+  for (unsigned i = 0; i < 100; ++i) world.write(i, std::string(9000, 'x'));
+}
+
+TEST_CASE("access log: standard output that is a socket holds nobody up, and waits for others") {
+  log_world world;
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+  slow_reader reader(ends[0]);
+  const other_output output(ends[1]);
+  REQUIRE(world.log.open({.file = "-"}).empty());
+  check_slow_reader(world, reader);
+  CHECK((::fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK) == 0);
+}
+
+TEST_CASE("access log: standard output that is a terminal holds nobody up, and waits for others") {
+  log_world world;
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  REQUIRE(terminal >= 0);
+  REQUIRE(::grantpt(terminal) == 0);
+  REQUIRE(::unlockpt(terminal) == 0);
+  slow_reader reader(terminal);
+  const other_output output(::open(::ptsname(terminal), O_WRONLY | O_NOCTTY));
+  REQUIRE(world.log.open({.file = "-"}).empty());
+  for (unsigned i = 0; i < 5000; ++i) world.write(i, std::string(300, 'x'));
+  REQUIRE(world.told.size() == 1);
+  CHECK(world.told[0].find("too slow") != std::string::npos);
+  CHECK((::fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK) == 0);
 }

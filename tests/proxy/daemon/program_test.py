@@ -101,6 +101,18 @@ class AccessLog(ProgramTest):
         proxy.until_complains("No space left on device")
         self.assertEqual(proxy.complained().count("access_log"), 1)
 
+    def test_a_pipe_that_nobody_reads_holds_nothing_up(self):
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        proxy, echo = self.daemon(), self.echo()
+        proxy.write(f'access_log = "{pipe}"')
+        proxy.running.send_signal(signal.SIGHUP)
+        proxy.until_complains(f"access_log: '{pipe}' cannot be opened: nobody reads from this pipe")
+        proxy.until_complains("the configuration stays as it was")
+        connection, code = through(proxy.port, echo.port)
+        with connection:
+            self.assertEqual(code, 0)
+
 
 class Admin(ProgramTest):
     def test_figures_hold_what_is_under_way(self):
