@@ -122,6 +122,19 @@ tls_settings tls_of(const toml::table& table, problems& wrong) {
   return made;
 }
 
+/// How connections share what leads to a tunnel's server.
+void read_pool(toml_reader& from, upstream_settings& to) {
+  constexpr std::int64_t most = 4096;
+  to.simple = from.flag("simple");
+  to.max_sessions = static_cast<std::size_t>(from.number("max_sessions", 0, most));
+  to.max_streams = static_cast<std::size_t>(from.number("max_streams", 0, most));
+  for (const char* key : {"max_sessions", "max_streams"})
+    if (to.simple && from.has(key))
+      from.complain_about(key, std::string(key) +
+                                   ": with simple = true each connection has a WebSocket of its "
+                                   "own; leave one of them out");
+}
+
 upstream_settings upstream_of(toml_reader& from, const std::string& type, problems& wrong) {
   upstream_settings made;
   static const std::map<std::string, upstream_settings::kind_type> kinds{
@@ -147,7 +160,7 @@ upstream_settings upstream_of(toml_reader& from, const std::string& type, proble
     made.password = from.text("uuid");
     if (made.password.empty()) from.complain_about("uuid", "a tunnel server needs its uuid");
     made.path = from.text("path", "/");
-    made.simple = from.flag("simple");
+    read_pool(from, made);
   } else {
     const std::string user = from.text("user"), password = from.text("password");
     if (user.empty() != password.empty())

@@ -57,6 +57,8 @@ struct upstream_settings {
   std::string password;             ///< Of anytls; of a tunnel the UUID.
   std::string path = "/";           ///< Of a tunnel.
   bool simple = false;              ///< Of a tunnel: a WebSocket for each connection.
+  std::size_t max_sessions = 0;     ///< Of a tunnel; zero: the library's.
+  std::size_t max_streams = 0;      ///< Of each session.
   std::optional<tls_settings> tls;  ///< Always of anytls.
   std::string via;                  ///< Another outbound to dial it through.
 };

@@ -76,6 +76,8 @@ class builder {
         tunnel.path = how.path;
         tunnel.mode =
             how.simple ? proxy::core::tunnel_mode::simple : proxy::core::tunnel_mode::yamux;
+        if (how.max_sessions != 0) tunnel.max_sessions = how.max_sessions;
+        if (how.max_streams != 0) tunnel.max_streams = how.max_streams;
         return std::make_shared<proxy::tunnel_outbound>(std::move(carriers), tunnel);
       }
       case upstream_settings::kind_type::anytls: break;

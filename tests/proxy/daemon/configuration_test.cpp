@@ -55,6 +55,14 @@ const std::vector<wrong> all_wrong{
      "1: an anytls server needs a password"},
     {"[[outbound]]\nname = \"a\"\ntype = \"tunnel\"\nserver = \"p:1\"",
      "1: a tunnel server needs its uuid"},
+    {"[[outbound]]\nname = \"a\"\ntype = \"tunnel\"\nserver = \"p:1\"\nuuid = \"u\"\nsimple = "
+     "true\n"
+     "max_streams = 1\nmax_sessions = 4097",
+     "7: max_streams: with simple = true each connection has a WebSocket of its own; leave one of "
+     "them out\n"
+     "8: max_sessions must be a number from 0 to 4096\n"
+     "8: max_sessions: with simple = true each connection has a WebSocket of its own; leave one of "
+     "them out"},
     {"[[outbound]]\nname = \"a\"\ntype = \"direct\"\nallow = [\"10.0.0.1/8\"]",
      "4: allow: '10.0.0.1/8' is no network; write it as \"10.0.0.0/8\", no bits set behind its "
      "length"},

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -15,6 +16,7 @@ import unittest
 
 PROGRAM = os.environ["STRATA_PROXY"]
 ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "TERM": "xterm"}
+READ_AGAIN = "the configuration was read again"
 LIMIT = 20
 """Seconds after which something that is waited for has failed."""
 
@@ -22,26 +24,35 @@ LIMIT = 20
 class Daemon:
     """A strata-proxy of a configuration, on ports that the system chose."""
 
-    def __init__(self, folder, extra=""):
+    def __init__(self, folder, extra="", inbound=""):
         self.path = os.path.join(folder, "proxy.toml")
-        self.write(extra)
+        self.write(extra, inbound)
         self.errors = open(os.path.join(folder, "errors"), "w+", encoding="utf-8")
         self.running = subprocess.Popen([PROGRAM, "--config", self.path], stdout=subprocess.PIPE, stderr=self.errors, text=True, env=ENVIRONMENT)
-        self.port = self._port_after("listening on")
-        self.admin = self._port_after("admin on")
+        ports = self._ports()
+        self.port, self.admin, self.tunnels = ports["listening"], ports["admin"], ports.get("tunnels")
 
-    def write(self, extra):
-        lines = ['admin = "127.0.0.1:0"', extra, "[[inbound]]", 'name = "home"', 'listen = "127.0.0.1:0"',
+    def write(self, extra="", inbound="", port=0):
+        lines = ['admin = "127.0.0.1:0"', extra, "[[inbound]]", 'name = "home"', f'listen = "127.0.0.1:{port}"', inbound,
                  "[[outbound]]", 'name = "direct"', 'type = "direct"', 'allow = ["127.0.0.0/8"]',
                  "[[rule]]", 'name = "no mail"', 'ports = ["25"]', "reject = true"]
         with open(self.path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
-    def _port_after(self, words):
-        line = self.running.stdout.readline()
-        found = re.match(words + r" 127\.0\.0\.1:(\d+)$", line)
-        assert found, (line, self.complained())
-        return int(found.group(1))
+    def read_again(self, extra="", inbound="", port=0):
+        self.write(extra, inbound, port)
+        before = self.complained().count(READ_AGAIN)
+        self.running.send_signal(signal.SIGHUP)
+        wait_for(lambda: self.complained().count(READ_AGAIN) > before, self.complained)
+
+    def _ports(self):
+        made = {}
+        while "admin" not in made:
+            line = self.running.stdout.readline()
+            found = re.match(r"(\w+) on 127\.0\.0\.1:(\d+)$", line)
+            assert found, (line, self.complained())
+            made[found[1]] = int(found[2])
+        return made
 
     def complained(self):
         self.errors.seek(0)
@@ -122,8 +133,8 @@ class ProgramTest(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
 
-    def daemon(self, extra=""):
-        made = Daemon(self.folder, extra)
+    def daemon(self, extra="", inbound=""):
+        made = Daemon(tempfile.mkdtemp(dir=self.folder), extra, inbound)
         self.addCleanup(made.end)
         return made
 

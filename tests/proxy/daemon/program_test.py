@@ -136,8 +136,7 @@ class Admin(ProgramTest):
         held = through(proxy.port, echo.port)[0]
         self.addCleanup(held.close)
         # The port of the inbound is the system's choice, so reading again makes another.
-        proxy.running.send_signal(signal.SIGHUP)
-        proxy.until_complains("the configuration was read again")
+        proxy.read_again()
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", proxy.port), LIMIT)
         self.assertEqual(len(json.loads(get(proxy.admin, "/sessions")[1])), 1)
