@@ -16,6 +16,13 @@ namespace {
 
 constexpr auto rest_time = std::chrono::milliseconds(100);
 
+/// A server that other hosts reach, without users, would be a relay for everybody.
+bool may_serve(const transport::address& local, const proxy_server_options& options) {
+  const bool has_users = options.inbound.users && !options.inbound.users->empty();
+  const bool is_local = local.octets().empty() || local.is_loopback();
+  return is_local || has_users || options.open_to_strangers;
+}
+
 }  // namespace
 
 server_driver::server_driver(const transport::ready_list& ready,
@@ -102,9 +109,11 @@ void server_driver::ended(const std::shared_ptr<session>& which,
 }
 
 bool server_driver::admit_user(const std::string& user) {
-  if (user.empty() || settings_->options.max_per_user == 0) return true;
+  if (user.empty()) return true;
+  // Counted without a limit, too: there may be one later.
   std::size_t& count = by_user_[user];
-  if (count >= settings_->options.max_per_user) {
+  const std::size_t most = settings_->options.max_per_user;
+  if (most != 0 && count >= most) {
     ++statistics_.refused_by_limits;
     return false;
   }
@@ -121,7 +130,8 @@ void server_driver::report(const session_report& of) {
   of.error ? ++statistics_.failed : ++statistics_.succeeded;
   statistics_.moved.forth += of.moved.forth;
   statistics_.moved.back += of.moved.back;
-  if (settings_->options.on_ended) settings_->options.on_ended(of);
+  const auto held = settings_;  // Whoever is told may exchange it.
+  if (held->options.on_ended) held->options.on_ended(of);
 }
 
 std::vector<session_report> server_driver::sessions() const {
@@ -140,6 +150,12 @@ void server_driver::use(std::shared_ptr<const proxy_routes> routes) {
 void server_driver::use(std::shared_ptr<const core::user_table> users) {
   auto changed = std::make_shared<session_settings>(*settings_);
   changed->options.inbound.users = std::move(users);
+  settings_ = std::move(changed);
+}
+
+void server_driver::use(proxy_server_options options) {
+  auto changed = std::make_shared<session_settings>(*settings_);
+  changed->options = std::move(options);
   settings_ = std::move(changed);
 }
 
@@ -185,10 +201,7 @@ proxy_server::proxy_server(std::shared_ptr<detail::server_driver> driver) noexce
 transport::result<std::unique_ptr<proxy_server>> proxy_server::start(
     std::unique_ptr<transport::stream_listener> clients, std::shared_ptr<const proxy_routes> routes,
     proxy_server_options options) {
-  const bool has_users = options.inbound.users && !options.inbound.users->empty();
-  const transport::address local = clients->local_address();
-  const bool is_local = local.octets().empty() || local.is_loopback();
-  if (!is_local && !has_users && !options.open_to_strangers)
+  if (!detail::may_serve(clients->local_address(), options))
     return std::unexpected(make_error_code(errc::authentication_required));
   const transport::ready_list ready(clients->get_executor());
   auto settings = std::make_shared<const detail::session_settings>(
@@ -212,6 +225,11 @@ void proxy_server::use(std::shared_ptr<const proxy_routes> routes) {
 }
 void proxy_server::use(std::shared_ptr<const core::user_table> users) {
   driver_->use(std::move(users));
+}
+std::error_code proxy_server::use(proxy_server_options options) {
+  if (!detail::may_serve(driver_->local_address(), options)) return errc::authentication_required;
+  driver_->use(std::move(options));
+  return {};
 }
 proxy_statistics proxy_server::statistics() const { return driver_->statistics(); }
 std::vector<session_report> proxy_server::sessions() const { return driver_->sessions(); }

@@ -32,6 +32,7 @@ class server_driver final : public transport::driver, public session_owner {
   void accept_next();
   void use(std::shared_ptr<const proxy_routes> routes);
   void use(std::shared_ptr<const core::user_table> users);
+  void use(proxy_server_options options);
   const proxy_statistics& statistics() const noexcept { return statistics_; }
   std::vector<session_report> sessions() const;
   void close() noexcept;

@@ -262,20 +262,6 @@ TEST_CASE("draining ends what is left at its deadline") {
   }(world));
 }
 
-TEST_CASE("routes are exchanged without a connection lost") {
-  proxy_world world;
-  world.start();
-  world.run([](proxy_world& in) -> asio::awaitable<void> {
-    const auto by = std::make_shared<socks_outbound>(in.tcp(), in.through());
-    const outcome before = co_await in.dial(by, in.to_echo());
-    CHECK_FALSE(before.error);
-    in.server->use(std::make_shared<const proxy_routes>());
-    const outcome after = co_await in.dial(by, in.to_echo());
-    CHECK(after.error == errc::not_allowed);
-    co_await in.check_echo(*before.stream);
-  }(world));
-}
-
 TEST_CASE("what a session has moved is told while it goes on and when it is over") {
   proxy_world world;
   world.start();

@@ -116,11 +116,15 @@ class STRATA_PROXY_API proxy_server {
 
   executor_type get_executor() noexcept;
   transport::address local_address() const noexcept;
+  /// Valid until the next use() of options.
   const std::string& name() const noexcept;
 
   /// For requests that come from now on; those under way go on as they are.
   void use(std::shared_ptr<const proxy_routes> routes);
   void use(std::shared_ptr<const core::user_table> users);
+  /// For clients that come from now on; limits count those that are there. Fails as start() does,
+  /// and then nothing changes.
+  std::error_code use(proxy_server_options options);
 
   proxy_statistics statistics() const;
   /// Those that are under way, with what they have moved so far.
