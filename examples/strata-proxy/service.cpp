@@ -17,6 +17,13 @@ namespace {
 using namespace strata;
 using server_pointer = std::unique_ptr<proxy::proxy_server>;
 
+/// One that stays, and what it is to be.
+using kept_server = std::pair<proxy::proxy_server*, const inbound_settings*>;
+
+auto find_kept(const std::vector<kept_server>& among, const proxy::proxy_server* server) {
+  return std::ranges::find(among, server, &kept_server::first);
+}
+
 std::string read_file(const std::string& path, std::string& problem) {
   std::ifstream file(path);
   std::ostringstream text;
@@ -69,13 +76,13 @@ std::string service::apply(const configuration& wanted) {
   if (!problem.empty()) return problem;
   const auto before = std::exchange(routes_, std::move(routes));
   std::vector<server_pointer> added;
-  std::vector<std::pair<proxy::proxy_server*, const inbound_settings*>> kept;
+  std::vector<kept_server> kept;
   for (const inbound_settings& each : wanted.inbounds) {
     const auto same = std::ranges::find_if(servers_, [&](const server_pointer& server) {
-      return server->name() == each.name && each.listen.port() != 0 &&
-             server->local_address() == each.listen;
+      return each.listen.port() != 0 && server->local_address() == each.listen;
     });
-    if (same != servers_.end()) {
+    const bool is_taken = same != servers_.end() && find_kept(kept, same->get()) != kept.end();
+    if (same != servers_.end() && !is_taken) {
       kept.emplace_back(same->get(), &each);
       continue;
     }
@@ -91,26 +98,22 @@ std::string service::apply(const configuration& wanted) {
   }
   *pac_ = std::move(pac);
   for (server_pointer& server : servers_) {
-    const auto found = std::ranges::find(
-        kept, server.get(), &std::pair<proxy::proxy_server*, const inbound_settings*>::first);
+    const auto found = find_kept(kept, server.get());
     if (found == kept.end()) {
       retire(std::move(server), wanted.drain);
       continue;
     }
     server->use(routes_);
-    server->use(found->second->protocols.users);
+    if (const auto error = server->use(options_of(*found->second, wanted)); error)
+      problem = "inbound '" + found->second->name + "' stays as it was: " + error.message();
     added.push_back(std::move(server));
   }
   servers_ = std::move(added);
-  return {};
+  return problem;
 }
 
-std::string service::start(const inbound_settings& wanted, const configuration& all,
-                           std::vector<server_pointer>& into) {
-  auto listener = transport::tcp_listener::listen(executor_, wanted.listen);
-  if (!listener)
-    return "inbound '" + wanted.name + "': " + wanted.listen.string() + ": " +
-           listener.error().message();
+proxy::proxy_server_options service::options_of(const inbound_settings& wanted,
+                                                const configuration& all) {
   proxy::proxy_server_options options;
   options.name = wanted.name;
   options.inbound = wanted.protocols;
@@ -125,7 +128,16 @@ std::string service::start(const inbound_settings& wanted, const configuration& 
     if (path != "/proxy.pac" || pac->empty()) return std::nullopt;
     return proxy::proxy_page{"application/x-ns-proxy-autoconfig", *pac};
   };
-  auto server = proxy::proxy_server::start(std::move(*listener), routes_, std::move(options));
+  return options;
+}
+
+std::string service::start(const inbound_settings& wanted, const configuration& all,
+                           std::vector<server_pointer>& into) {
+  auto listener = transport::tcp_listener::listen(executor_, wanted.listen);
+  if (!listener)
+    return "inbound '" + wanted.name + "': " + wanted.listen.string() + ": " +
+           listener.error().message();
+  auto server = proxy::proxy_server::start(std::move(*listener), routes_, options_of(wanted, all));
   if (!server) return "inbound '" + wanted.name + "': " + server.error().message();
   into.push_back(std::move(*server));
   return {};

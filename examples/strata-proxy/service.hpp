@@ -47,6 +47,8 @@ class service {
   const std::shared_ptr<const strata::proxy::proxy_routes>& routes() const { return routes_; }
 
  private:
+  strata::proxy::proxy_server_options options_of(const inbound_settings& wanted,
+                                                 const configuration& all);
   std::string start(const inbound_settings& wanted, const configuration& all,
                     std::vector<std::unique_ptr<strata::proxy::proxy_server>>& into);
   std::string apply_tunnels(const configuration& wanted);

@@ -32,15 +32,15 @@ class Daemon:
         ports = self._ports()
         self.port, self.admin, self.tunnels = ports["listening"], ports["admin"], ports.get("tunnels")
 
-    def write(self, extra="", inbound="", port=0):
-        lines = ['admin = "127.0.0.1:0"', extra, "[[inbound]]", 'name = "home"', f'listen = "127.0.0.1:{port}"', inbound,
+    def write(self, extra="", inbound="", port=0, name="home"):
+        lines = ['admin = "127.0.0.1:0"', extra, "[[inbound]]", f'name = "{name}"', f'listen = "127.0.0.1:{port}"', inbound,
                  "[[outbound]]", 'name = "direct"', 'type = "direct"', 'allow = ["127.0.0.0/8"]',
                  "[[rule]]", 'name = "no mail"', 'ports = ["25"]', "reject = true"]
         with open(self.path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
-    def read_again(self, extra="", inbound="", port=0):
-        self.write(extra, inbound, port)
+    def read_again(self, extra="", **more):
+        self.write(extra, **more)
         before = self.complained().count(READ_AGAIN)
         self.running.send_signal(signal.SIGHUP)
         wait_for(lambda: self.complained().count(READ_AGAIN) > before, self.complained)
@@ -115,6 +115,14 @@ def echoed(connection, data):
         assert some, "the echo ended"
         got += some
     assert got == data
+
+
+def is_ended(connection):
+    """Waits for the end, in order or not; false when something comes instead."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def get(port, path, host=None):

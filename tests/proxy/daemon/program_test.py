@@ -9,7 +9,7 @@ import socket
 import subprocess
 import unittest
 
-from daemon import LIMIT, PROGRAM, ProgramTest, echoed, get, through, top, wait_for
+from daemon import LIMIT, PROGRAM, ProgramTest, echoed, get, is_ended, through, top, wait_for
 
 
 class Configuration(ProgramTest):
@@ -55,6 +55,59 @@ class Configuration(ProgramTest):
         proxy.until_complains("the configuration stays as it was")
         with held:
             echoed(held, b"still here")
+
+
+class ReadAgain(ProgramTest):
+    """The inbound's address stays, and its port is never given up."""
+
+    def test_limits_are_those_of_the_file(self):
+        proxy, echo = self.daemon(), self.echo()
+        held, _ = through(proxy.port, echo.port)
+        self.addCleanup(held.close)
+        proxy.read_again(inbound="max_per_source = 1", port=proxy.port)
+        with socket.create_connection(("127.0.0.1", proxy.port), LIMIT) as refused:
+            self.assertTrue(is_ended(refused))
+        echoed(held, b"still here")
+        proxy.read_again(inbound="max_per_source = 2", port=proxy.port)
+        second, code = through(proxy.port, echo.port)
+        with second:
+            self.assertEqual(code, 0)
+        self.assertEqual(proxy.running.poll(), None)
+
+    def test_protocols_and_idle_timeouts_are_those_of_the_file(self):
+        proxy, echo = self.daemon(), self.echo()
+        held, _ = through(proxy.port, echo.port)
+        self.addCleanup(held.close)
+        proxy.read_again(inbound='protocols = ["socks5"]\nidle_timeout = 1', port=proxy.port)
+        with socket.create_connection(("127.0.0.1", proxy.port), LIMIT) as refused:
+            refused.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % echo.port)
+            self.assertTrue(is_ended(refused))
+        idle, code = through(proxy.port, echo.port)
+        with idle:
+            self.assertEqual(code, 0)
+            self.assertTrue(is_ended(idle))
+        echoed(held, b"still here")
+
+    def test_a_name_and_a_page_are_those_of_the_file(self):
+        proxy, echo = self.daemon(), self.echo()
+        with open(os.path.join(self.folder, "proxy.pac"), "w", encoding="utf-8") as page:
+            page.write("function")
+        self.assertEqual(get(proxy.port, "/proxy.pac")[0], 400)
+        proxy.read_again(f'pac = "{page.name}"', port=proxy.port, name="lan")
+        self.assertEqual(get(proxy.port, "/proxy.pac"), (200, "function"))
+        through(proxy.port, echo.port)[0].close()
+        self.assertIn('strata_proxy_connections_total{inbound="lan"}', get(proxy.admin, "/metrics")[1])
+
+    def test_two_inbounds_cannot_have_one_address(self):
+        proxy, echo = self.daemon(), self.echo()
+        proxy.write(f"""[[inbound]]
+name = "lan"
+listen = "127.0.0.1:{proxy.port}"
+""", port=proxy.port)
+        proxy.running.send_signal(signal.SIGHUP)
+        proxy.until_complains("Address already in use")
+        proxy.until_complains("the configuration stays as it was")
+        through(proxy.port, echo.port)[0].close()
 
 
 class AccessLog(ProgramTest):
