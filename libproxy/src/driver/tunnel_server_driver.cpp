@@ -120,7 +120,7 @@ void tunnel_server_driver::begin(std::unique_ptr<transport::stream> carrier) {
   ++statistics_.sessions;
   const auto on = std::make_shared<ride>();
   on->report.client = carrier->remote_address();
-  spawn(serve(self(), on, std::move(carrier)), [this, source, on] {
+  spawn(serve(self(), on, std::move(carrier)), on, [this, source, on] {
     report(*on);
     --statistics_.sessions;
     const auto found = by_source_.find(source);
@@ -128,8 +128,10 @@ void tunnel_server_driver::begin(std::unique_ptr<transport::stream> carrier) {
   });
 }
 
-void tunnel_server_driver::spawn(asio::awaitable<void> what, std::function<void()> done) {
+void tunnel_server_driver::spawn(asio::awaitable<void> what, const shared_ride& on,
+                                 std::function<void()> done) {
   const auto one = std::make_shared<task>();
+  one->on = on;
   tasks_.push_back(one);
   asio::co_spawn(ready_.executor(), std::move(what),
                  asio::bind_cancellation_slot(
@@ -151,18 +153,38 @@ void tunnel_server_driver::spawn_stream(asio::awaitable<void> what, const shared
                                         const std::shared_ptr<std::size_t>& of_session) {
   ++*of_session;
   ++statistics_.streams;
-  spawn(std::move(what), [this, on, of_session] {
+  spawn(std::move(what), on, [this, on, of_session] {
     --*of_session;
     --statistics_.streams;
     report(*on);
   });
 }
 
+void tunnel_server_driver::use(std::shared_ptr<outbound> way_out, std::string name) {
+  way_out_ = std::move(way_out);
+  options_.outbound = std::move(name);
+}
+
+tunnel_report tunnel_server_driver::current(const ride& of) {
+  tunnel_report made = of.report;
+  made.moved = *of.counters;
+  made.lasted = std::chrono::steady_clock::now() - of.began;
+  return made;
+}
+
+std::vector<tunnel_report> tunnel_server_driver::streams() const {
+  std::vector<tunnel_report> made;
+  for (const auto& each : tasks_) {
+    if (!each->on->has_target) continue;
+    made.push_back(current(*each->on));
+    made.back().error.clear();
+  }
+  return made;
+}
+
 void tunnel_server_driver::report(const ride& of) {
   if (!of.has_target) return;
-  tunnel_report last = of.report;
-  last.moved = *of.counters;
-  last.lasted = std::chrono::steady_clock::now() - of.began;
+  const tunnel_report last = current(of);
   last.error ? ++statistics_.failed : ++statistics_.succeeded;
   statistics_.moved.forth += last.moved.forth;
   statistics_.moved.back += last.moved.back;
@@ -238,8 +260,11 @@ tunnel_server::executor_type tunnel_server::get_executor() noexcept { return dri
 transport::address tunnel_server::local_address() const noexcept {
   return driver_->local_address();
 }
-void tunnel_server::use(std::shared_ptr<outbound> way_out) { driver_->use(std::move(way_out)); }
+void tunnel_server::use(std::shared_ptr<outbound> way_out, std::string name) {
+  driver_->use(std::move(way_out), std::move(name));
+}
 tunnel_server_statistics tunnel_server::statistics() const { return driver_->statistics(); }
+std::vector<tunnel_report> tunnel_server::streams() const { return driver_->streams(); }
 void tunnel_server::close() noexcept { driver_->close(); }
 void tunnel_server::drain(transport::duration deadline,
                           transport::completion<transport::status_signature> waiting) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "driver/tunnel_stream.hpp"
 #include "strata/proxy/tunnel_server.hpp"
@@ -32,8 +33,9 @@ class tunnel_server_driver final : public transport::driver {
   void start(std::unique_ptr<transport::stream_listener> carriers);
   asio::any_io_executor executor() const noexcept { return ready_.executor(); }
   transport::address local_address() const noexcept;
-  void use(std::shared_ptr<outbound> way_out) { way_out_ = std::move(way_out); }
+  void use(std::shared_ptr<outbound> way_out, std::string name);
   const tunnel_server_statistics& statistics() const noexcept { return statistics_; }
+  std::vector<tunnel_report> streams() const;
   void close() noexcept;
   void drain(transport::duration limit, transport::completion<transport::status_signature> waiting);
   void end_all() noexcept;
@@ -41,10 +43,6 @@ class tunnel_server_driver final : public transport::driver {
   void abandon() noexcept;
 
  private:
-  /// A coroutine that can be ended.
-  struct task {
-    asio::cancellation_signal stop;
-  };
   /// One stream, from its target to its report.
   struct ride {
     tunnel_report report{};
@@ -55,6 +53,11 @@ class tunnel_server_driver final : public transport::driver {
     bool has_target = false;
   };
   using shared_ride = std::shared_ptr<ride>;
+  /// A coroutine that can be ended.
+  struct task {
+    asio::cancellation_signal stop;
+    shared_ride on;  ///< Of one that may serve a stream.
+  };
 
   void shutdown() noexcept override;
   std::shared_ptr<tunnel_server_driver> self() {
@@ -68,9 +71,11 @@ class tunnel_server_driver final : public transport::driver {
   void rest_then(void (tunnel_server_driver::*what)());
   void begin(std::unique_ptr<transport::stream> carrier);
   /// `done` is called when it has ended, however.
-  void spawn(asio::awaitable<void> what, std::function<void()> done);
+  void spawn(asio::awaitable<void> what, const shared_ride& on, std::function<void()> done);
   void spawn_stream(asio::awaitable<void> what, const shared_ride& on,
                     const std::shared_ptr<std::size_t>& of_session);
+  /// With what has been moved so far.
+  static tunnel_report current(const ride& of);
   void report(const ride& of);
   void finish_drain(std::error_code error) noexcept;
 

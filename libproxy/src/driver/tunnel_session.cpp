@@ -28,10 +28,12 @@ asio::awaitable<bool> tunnel_server_driver::dial(std::shared_ptr<tunnel_server_d
   on->began = std::chrono::steady_clock::now();
   on->has_target = true;
   const std::shared_ptr<outbound> by = in->way_out_;
+  on->report.outbound = in->options_.outbound;
   auto dialling = by->async_dial(std::move(where));
   auto [error, made] =
       co_await transport::with_timeout(std::move(dialling), in->options_.connect_timeout, quietly);
   if (error) on->report.error = error;
+  if (!error) on->report.connecting = std::chrono::steady_clock::now() - on->began;
   on->there = std::move(made);
   co_return !error;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strata/proxy/tunnel_server.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
 #include <optional>
 
 #include "ech_world.hpp"
@@ -212,6 +213,40 @@ TEST_CASE("tunnel server: addresses are filtered, and sessions and streams count
   REQUIRE(forbidden.stream);
   CHECK(in.hear(*forbidden.stream).empty());
   CHECK(in.reports.back().error == proxy::errc::not_allowed);
+}
+
+TEST_CASE(
+    "tunnel server: streams tell what they have moved while they go on and when they are over",
+    "[proxy][tunnel]") {
+  const auto mode = GENERATE(tunnel_mode::yamux, tunnel_mode::simple);
+  tunnel_world in;
+  auto options = in.server_options();
+  options.outbound = "direct";
+  in.serve(options);
+  in.use(in.way_options(mode));
+  CHECK(in.server->streams().empty());
+  auto one = in.dial();
+  REQUIRE_FALSE(in.say(*one.stream, "12345"));
+  CHECK(in.hear(*one.stream, 5) == "12345");
+  in.server->use(in.direct(), "other");
+  const auto told = in.server->streams();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].by == (mode == tunnel_mode::yamux ? proxy::tunnel_report::carrier::yamux
+                                                  : proxy::tunnel_report::carrier::simple));
+  CHECK(told[0].where == in.target.where());
+  CHECK(told[0].outbound == "direct");
+  CHECK_FALSE(told[0].error);
+  CHECK(told[0].moved.forth == 5);
+  CHECK(told[0].moved.back == 5);
+  CHECK(told[0].connecting);
+  auto two = in.dial();
+  REQUIRE_FALSE(in.say(*two.stream, "x"));
+  CHECK(in.hear(*two.stream, 1) == "x");
+  CHECK(in.server->streams().back().outbound == "other");
+  two.stream.reset();
+  one.stream.reset();
+  in.run_until([&] { return in.server->streams().empty(); });
+  CHECK(in.reports.size() == 2);
 }
 
 TEST_CASE("tunnel server: it drains", "[proxy][tunnel]") {

@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "strata/mux/anytls.hpp"
 #include "strata/mux/yamux.hpp"
@@ -37,15 +38,19 @@ struct tunnel_report {
   transport::address client;
   std::string user{};  ///< Of anytls.
   transport::target where{transport::address()};
+  std::string outbound{};             ///< What the way out was called.
   std::error_code error{};            ///< What ended it; none when all was in order.
   transport::relay_counters moved{};  ///< forth: from the client to the target.
   transport::duration lasted{0};
+  /// How long the outbound took to connect; none before it has.
+  std::optional<transport::duration> connecting{};
 };
 
 struct tunnel_server_options {
   /// Who shows it is a client: as the WebSocket's only or one of several subprotocols, or anywhere
   /// in the path.
   std::string uuid{};
+  std::string outbound{};  ///< What the way out is called in reports.
 
   /// Of a WebSocket to its first message, and of a stream to its whole target.
   transport::duration opening_timeout = core::limits::opening_timeout;
@@ -101,9 +106,11 @@ class STRATA_PROXY_API tunnel_server {
 
   executor_type get_executor() noexcept;
   transport::address local_address() const noexcept;
-  /// For streams that come from now on.
-  void use(std::shared_ptr<outbound> way_out);
+  /// For streams that come from now on; `name` is what reports call it.
+  void use(std::shared_ptr<outbound> way_out, std::string name = {});
   tunnel_server_statistics statistics() const;
+  /// Those whose target is known and that are under way, with what they have moved so far.
+  std::vector<tunnel_report> streams() const;
 
   /// Stops accepting carriers. Sessions go on.
   void close() noexcept;
