@@ -138,6 +138,10 @@ std::string escaped(std::string_view text) {
   return made;
 }
 
+std::string protocol_of(const carried_request& of) {
+  return of.tunnel.empty() ? text_of(of.request.spoken) : of.tunnel;
+}
+
 std::string milliseconds_of(const session_report& of) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(of.lasted).count());
 }
@@ -162,11 +166,11 @@ std::string quoted(std::string_view text) {
   return made + '"';
 }
 
-std::string to_json(const session_report& of) {
+std::string to_json(const carried_request& of) {
   std::string line = "{\"inbound\":" + quoted(of.inbound);
   line += ",\"client\":" + quoted(of.client.string());
   if (!of.request.user.empty()) line += ",\"user\":" + quoted(of.request.user);
-  line += ",\"protocol\":" + quoted(text_of(of.request.spoken));
+  line += ",\"protocol\":" + quoted(protocol_of(of));
   line += ",\"command\":" + quoted(text_of(of.request.asked));
   line += ",\"target\":" + quoted(of.request.where.string());
   line += ",\"rule\":" + quoted(of.rule.empty() ? "default" : of.rule);
@@ -187,10 +191,10 @@ std::string columns_of_sessions() {
          "milliseconds\n";
 }
 
-std::string to_columns(const session_report& of) {
+std::string to_columns(const carried_request& of) {
   std::string line = escaped(of.inbound) + "\t" + of.client.string();
   line += "\t" + escaped(of.request.user);
-  line += std::string("\t") + text_of(of.request.spoken) + "\t" + text_of(of.request.asked);
+  line += "\t" + protocol_of(of) + "\t" + text_of(of.request.asked);
   line += "\t" + escaped(of.request.where.string());
   line += "\t" + escaped(of.rule.empty() ? "default" : of.rule) + "\t" + escaped(of.outbound);
   line += "\t" + std::to_string(of.moved.forth) + "\t" + std::to_string(of.moved.back);
@@ -223,7 +227,7 @@ std::string access_log::open(const access_log_settings& wanted) {
   return {};
 }
 
-void access_log::write(const session_report& of) {
+void access_log::write(const carried_request& of) {
   if (file_ < 0) return;
   append("{\"time\":" + quoted(now()) + "," + to_json(of).substr(1) + "\n");
 }

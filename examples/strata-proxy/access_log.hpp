@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "configuration.hpp"
-#include "strata/proxy/proxy_server.hpp"
+#include "traffic.hpp"
 
 /// How bytes leave without waiting for whoever reads them: it may be another's descriptor, too.
 enum class log_writing : std::uint8_t { write, send, when_ready };
@@ -26,7 +26,7 @@ class access_log {
   std::string open(const access_log_settings& wanted);
   /// Opens the file anew, for those who have renamed it.
   std::string reopen() { return open(settings_); }
-  void write(const strata::proxy::session_report& of);
+  void write(const carried_request& of);
 
  private:
   void append(std::string_view line);
@@ -49,9 +49,9 @@ class access_log {
 /// A text in quotes, with what JSON and terminals would misread escaped.
 std::string quoted(std::string_view text);
 /// One request as an object of JSON.
-std::string to_json(const strata::proxy::session_report& of);
+std::string to_json(const carried_request& of);
 
 /// Requests under way, one per line and their columns between tabs, for programs without JSON. The
 /// first line names the columns; a control character or backslash in a value is written as \xHH.
 std::string columns_of_sessions();
-std::string to_columns(const strata::proxy::session_report& of);
+std::string to_columns(const carried_request& of);

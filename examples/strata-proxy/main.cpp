@@ -111,8 +111,7 @@ class daemon_program {
       : given_(given),
         context_(1),
         log_(say),
-        service_(context_.get_executor(),
-                 [this](const proxy::session_report& of) { log_.write(of); }),
+        service_(context_.get_executor(), [this](const carried_request& of) { log_.write(of); }),
         admin_(service_, [this] { return !draining_; }),
         signals_(context_, SIGINT, SIGTERM) {
     signals_.add(SIGHUP);

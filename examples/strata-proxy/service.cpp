@@ -24,6 +24,36 @@ auto find_kept(const std::vector<kept_server>& among, const proxy::proxy_server*
   return std::ranges::find(among, server, &kept_server::first);
 }
 
+bool holds(const std::vector<const running_tunnel_server*>& among,
+           const running_tunnel_server* server) {
+  return std::ranges::find(among, server) != among.end();
+}
+
+const char* text_of(proxy::tunnel_report::carrier by) {
+  switch (by) {
+    case proxy::tunnel_report::carrier::yamux: return "tunnel-yamux";
+    case proxy::tunnel_report::carrier::simple: return "tunnel-simple";
+    case proxy::tunnel_report::carrier::anytls: return "anytls";
+  }
+  return "?";
+}
+
+/// A tunnelled stream as what it asks for.
+carried_request request_of(const std::string& server, const proxy::tunnel_report& of) {
+  proxy::session_report made;
+  made.inbound = server;
+  made.client = of.client;
+  made.request.user = of.user;
+  made.request.where = of.where;
+  made.rule = "tunnel " + server;
+  made.outbound = of.outbound;
+  made.error = of.error;
+  made.moved = of.moved;
+  made.lasted = of.lasted;
+  made.connecting = of.connecting;
+  return {std::move(made), text_of(of.by)};
+}
+
 std::string read_file(const std::string& path, std::string& problem) {
   std::ifstream file(path);
   std::ostringstream text;
@@ -145,23 +175,30 @@ std::string service::start(const inbound_settings& wanted, const configuration& 
 
 std::string service::apply_tunnels(const configuration& wanted) {
   std::vector<running_tunnel_server> made;
-  std::vector<std::size_t> kept;
+  // In the order of those in `made` without a server.
+  std::vector<const running_tunnel_server*> kept;
   for (const tunnel_server_settings& each : wanted.tunnel_servers) {
     const auto same = std::ranges::find_if(tunnel_servers_, [&](const auto& running) {
       return each.listen.port() != 0 && running.server->local_address() == each.listen;
     });
-    if (same != tunnel_servers_.end()) {
-      kept.push_back(static_cast<std::size_t>(same - tunnel_servers_.begin()));
-      made.push_back({.name = each.name, .outbound = each.outbound});
+    const bool stays = same != tunnel_servers_.end() && !holds(kept, &*same);
+    if (stays) {
+      kept.push_back(&*same);
+      made.push_back({.name = std::make_shared<std::string>(each.name), .outbound = each.outbound});
     } else if (std::string problem = start(each, made); !problem.empty()) {
       return problem;
     }
   }
+  for (const running_tunnel_server& each : tunnel_servers_)
+    if (!holds(kept, &each)) retire(each, wanted.drain);
   auto next = kept.begin();
   for (running_tunnel_server& each : made) {
     if (each.server) continue;
-    each.server = std::move(tunnel_servers_[*next++].server);
-    each.server->use(routes_->outbounds.at(each.outbound));
+    const running_tunnel_server& before = **next++;
+    *before.name = *each.name;
+    each.name = before.name;
+    each.server = before.server;
+    each.server->use(routes_->outbounds.at(each.outbound), each.outbound);
   }
   tunnel_servers_ = std::move(made);
   return {};
@@ -173,7 +210,6 @@ std::string service::start(const tunnel_server_settings& wanted,
   auto listening = transport::tcp_listener::listen(executor_, wanted.listen);
   if (!listening) return name + wanted.listen.string() + ": " + listening.error().message();
   std::unique_ptr<transport::stream_listener> carriers = std::move(*listening);
-  const transport::address local = carriers->local_address();
   if (!wanted.certificate.empty()) {
     std::string problem;
     const auto context = tls_of(wanted, problem);
@@ -187,11 +223,15 @@ std::string service::start(const tunnel_server_settings& wanted,
     if (!made) return name + "anytls_passwords: each must be there once, and none empty";
     options.anytls.emplace().session.users = std::move(*made);
   }
-  options.on_ended = [this, local](const proxy::tunnel_report& of) { note(local, of); };
+  options.outbound = wanted.outbound;
+  const auto shared_name = std::make_shared<std::string>(wanted.name);
+  options.on_ended = [this, shared_name](const proxy::tunnel_report& of) {
+    note(request_of(*shared_name, of));
+  };
   auto server = proxy::tunnel_server::start(std::move(carriers),
                                             routes_->outbounds.at(wanted.outbound), options);
   if (!server) return name + server.error().message();
-  into.push_back({.name = wanted.name, .outbound = wanted.outbound, .server = std::move(*server)});
+  into.push_back({.name = shared_name, .outbound = wanted.outbound, .server = std::move(*server)});
   return {};
 }
 
@@ -200,6 +240,13 @@ void service::retire(server_pointer server, std::chrono::seconds limit) {
   retiring_.push_back(held);
   held->async_drain(limit, [this, which = held.get()](std::error_code) {
     std::erase_if(retiring_, [&](const auto& each) { return each.get() == which; });
+  });
+}
+
+void service::retire(const running_tunnel_server& server, std::chrono::seconds limit) {
+  retiring_tunnels_.push_back(server);
+  server.server->async_drain(limit, [this, which = server.server.get()](std::error_code) {
+    std::erase_if(retiring_tunnels_, [&](const auto& each) { return each.server.get() == which; });
   });
 }
 
@@ -214,39 +261,31 @@ void service::drain(std::chrono::seconds limit, std::function<void(bool)> done) 
   for (const auto& each : tunnel_servers_) each.server->async_drain(limit, drained);
 }
 
-void service::note(const proxy::session_report& of) {
+void service::note(const carried_request& of) {
   ended_.add_ended(of);
   if (reports_) reports_(of);
 }
 
-void service::note(const transport::address& tunnels, const proxy::tunnel_report& of) {
-  const auto by = std::ranges::find_if(tunnel_servers_, [&](const running_tunnel_server& each) {
-    return each.server->local_address() == tunnels;
-  });
-  if (by == tunnel_servers_.end()) return;
-  proxy::session_report made;
-  made.rule = "tunnel " + by->name;
-  made.outbound = by->outbound;
-  made.error = of.error;
-  made.moved = of.moved;
-  ended_.add_ended(made);
-}
-
-std::vector<proxy::session_report> service::sessions() const {
-  std::vector<proxy::session_report> all;
+std::vector<carried_request> service::sessions() const {
+  std::vector<carried_request> all;
   const auto add = [&](const auto& servers) {
     for (const auto& server : servers)
-      for (auto& each : server->sessions()) all.push_back(std::move(each));
+      for (auto& each : server->sessions()) all.emplace_back(std::move(each));
+  };
+  const auto add_streams = [&](const std::vector<running_tunnel_server>& servers) {
+    for (const running_tunnel_server& each : servers)
+      for (const auto& stream : each.server->streams())
+        all.push_back(request_of(*each.name, stream));
   };
   add(servers_);
   add(retiring_);
+  add_streams(tunnel_servers_);
+  add_streams(retiring_tunnels_);
   return all;
 }
 
 traffic service::figures() const {
   traffic made = ended_;
-  for (const proxy::session_report& each : sessions()) made.add_current(each);
-  for (const running_tunnel_server& each : tunnel_servers_)
-    made.ways[{"tunnel " + each.name, each.outbound}].sessions = each.server->statistics().streams;
+  for (const carried_request& each : sessions()) made.add_current(each);
   return made;
 }

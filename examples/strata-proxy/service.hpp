@@ -15,14 +15,14 @@
 
 /// The far end of tunnels, and where they lead.
 struct running_tunnel_server {
-  std::string name;
+  std::shared_ptr<std::string> name;  ///< Shared with its reports, because it may change.
   std::string outbound;
-  std::unique_ptr<strata::proxy::tunnel_server> server;
+  std::shared_ptr<strata::proxy::tunnel_server> server;
 };
 
 class service {
  public:
-  using report_sink = std::function<void(const strata::proxy::session_report&)>;
+  using report_sink = std::function<void(const carried_request&)>;
 
   service(const asio::any_io_executor& executor, report_sink reports);
 
@@ -39,9 +39,9 @@ class service {
   }
   const std::vector<running_tunnel_server>& tunnel_servers() const { return tunnel_servers_; }
   /// Those that are not wanted any more and still have sessions.
-  std::size_t retiring() const { return retiring_.size(); }
-  /// Requests under way, also of servers that are not wanted any more.
-  std::vector<strata::proxy::session_report> sessions() const;
+  std::size_t retiring() const { return retiring_.size() + retiring_tunnels_.size(); }
+  /// Requests under way, also of servers that are not wanted any more, and streams of tunnels.
+  std::vector<carried_request> sessions() const;
   /// Since the start, with what is under way. Tunnels' streams count as of the rule "tunnel NAME".
   traffic figures() const;
   const std::shared_ptr<const strata::proxy::proxy_routes>& routes() const { return routes_; }
@@ -54,8 +54,8 @@ class service {
   std::string apply_tunnels(const configuration& wanted);
   std::string start(const tunnel_server_settings& wanted, std::vector<running_tunnel_server>& into);
   void retire(std::unique_ptr<strata::proxy::proxy_server> server, std::chrono::seconds limit);
-  void note(const strata::proxy::session_report& of);
-  void note(const strata::transport::address& tunnels, const strata::proxy::tunnel_report& of);
+  void retire(const running_tunnel_server& server, std::chrono::seconds limit);
+  void note(const carried_request& of);
 
   asio::any_io_executor executor_;
   report_sink reports_;
@@ -63,6 +63,7 @@ class service {
   std::vector<std::unique_ptr<strata::proxy::proxy_server>> servers_;
   std::vector<running_tunnel_server> tunnel_servers_;
   std::vector<std::shared_ptr<strata::proxy::proxy_server>> retiring_;
+  std::vector<running_tunnel_server> retiring_tunnels_;
   traffic ended_;
   std::shared_ptr<std::string> pac_ = std::make_shared<std::string>();
 };

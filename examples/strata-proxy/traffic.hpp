@@ -9,8 +9,16 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "strata/proxy/proxy_server.hpp"
+
+/// A request of an inbound, or a stream of a tunnel server, whose name is in the inbound's place.
+struct carried_request : strata::proxy::session_report {
+  carried_request(strata::proxy::session_report of, std::string by = {})
+      : session_report(std::move(of)), tunnel(std::move(by)) {}
+  std::string tunnel;  ///< What a stream came by; empty: the request says what it was spoken in.
+};
 
 /// Times of connecting, counted as a histogram of Prometheus counts.
 class connect_times {

@@ -74,13 +74,21 @@ class Echo:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
+        self.clients = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 client = self.listener.accept()[0]
+                self.clients.append(client)
                 threading.Thread(target=self._echo, args=(client,), daemon=True).start()
+
+    def hang_up(self):
+        """The first to end: a client's end is held back in tunnels, which have no half close."""
+        for each in self.clients:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
     def _echo(client):

@@ -2,29 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two strata-proxy with a tunnel between them. STRATA_PROXY names the program."""
 
+import json
+import os
+import pathlib
+import signal
+import sys
 import unittest
 
-from daemon import ProgramTest, echoed, through
+from daemon import ProgramTest, echoed, get, is_ended, through, top, wait_for
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from interop.runner import certificates  # noqa: E402  the path has to be set first
 
 UUID = "d342d11e-d424-4583-b36e-524ab1f0afa4"
 
 
 class TunnelTest(ProgramTest):
-    def far_end(self, extra=""):
-        return self.daemon(f'''{extra}
+    @staticmethod
+    def tunnel_server(port=0, name="far", keys=""):
+        return f'''
 [[tunnel_server]]
-name = "far"
-listen = "127.0.0.1:0"
+name = "{name}"
+listen = "127.0.0.1:{port}"
 uuid = "{UUID}"
-''')
+{keys}
+'''
 
-    def near_end(self, far, keys=""):
+    def far_end(self, extra="", keys=""):
+        return self.daemon(extra + self.tunnel_server(keys=keys))
+
+    def near_end(self, far, keys="", kind=f'type = "tunnel"\nuuid = "{UUID}"'):
         return self.daemon(f'''default = "tunnel"
 [[outbound]]
 name = "tunnel"
-type = "tunnel"
 server = "127.0.0.1:{far.tunnels}"
-uuid = "{UUID}"
+{kind}
 {keys}
 ''')
 
@@ -54,6 +66,101 @@ class Pool(TunnelTest):
 
     def test_more_streams_than_unless_told(self):
         self.assertEqual(self.codes("max_sessions = 3", 3 * 128 + 1), [0] * (3 * 128) + [1])
+
+
+OTHER = """
+[[outbound]]
+name = "other"
+type = "direct"
+allow = ["127.0.0.0/8"]
+"""
+
+
+class Streams(TunnelTest):
+    """Those of a tunnel server are told as requests of an inbound are."""
+
+    def check_told(self, far, near, log, protocol):
+        echo = self.echo()
+        held, _ = self.connect(near, echo)
+        echoed(held, b"x" * 1000)
+        one, = json.loads(get(far.admin, "/sessions")[1])
+        del one["client"], one["milliseconds"]
+        self.assertGreater(one.pop("connect_microseconds"), 0)
+        user = {"user": "user 1"} if protocol == "anytls" else {}
+        told = {"inbound": "far", **user, "protocol": protocol, "command": "connect", "target": f"127.0.0.1:{echo.port}",
+                "rule": "tunnel far", "outbound": "direct", "sent": 1000, "received": 1000}
+        self.assertEqual(one, told)
+        figures = '{rule="tunnel far",outbound="direct"'
+        self.assertIn(f'strata_proxy_bytes_total{figures},direction="sent"}} 1000\n', get(far.admin, "/metrics")[1])
+        self.assertIn(f"strata_proxy_sessions{figures}}} 1\n", get(far.admin, "/metrics")[1])
+        shown = top("--once", "--interval", "0.1", "--admin", f"127.0.0.1:{far.admin}").stdout
+        self.assertRegex(shown, rf"(?m)^127\.0\.0\.1:\d+ +(user 1 +)?127\.0\.0\.1:{echo.port} +tunnel far +direct ")
+        echo.hang_up()
+        self.assertTrue(is_ended(held))
+        held.close()
+        wait_for(lambda: os.path.getsize(log) != 0, lambda: "a line")
+        with open(log, encoding="utf-8") as lines:
+            line = json.loads(lines.read())
+        self.assertEqual({key: line[key] for key in told}, told)
+        self.assertGreater(line["connect_microseconds"], 0)
+        self.assertEqual(get(far.admin, "/sessions")[1], "[]\n")
+        self.assertIn(f'strata_proxy_bytes_total{figures},direction="sent"}} 1000\n', get(far.admin, "/metrics")[1])
+
+    def log(self):
+        path = os.path.join(self.folder, "access.log")
+        return path, f'access_log = "{path}"\n'
+
+    def test_in_shared_sessions(self):
+        log, key = self.log()
+        far = self.far_end(key)
+        self.check_told(far, self.near_end(far), log, "tunnel-yamux")
+
+    def test_in_websockets_of_their_own(self):
+        log, key = self.log()
+        far = self.far_end(key)
+        self.check_told(far, self.near_end(far, "simple = true"), log, "tunnel-simple")
+
+    def test_by_anytls(self):
+        log, key = self.log()
+        made = certificates.make(pathlib.Path(self.folder) / "certificates")
+        far = self.far_end(key, f'certificate = "{made.chain}"\nkey = "{made.key}"\nanytls_passwords = ["secret"]')
+        near = self.near_end(far, f'[outbound.tls]\nca = "{made.authority}"', 'type = "anytls"\npassword = "secret"')
+        self.check_told(far, near, log, "anytls")
+
+    def test_reading_again_moves_no_figures(self):
+        far, echo = self.far_end(), self.echo()
+        near = self.near_end(far)
+        held, _ = self.connect(near, echo)
+        echoed(held, b"x" * 1000)
+        far.read_again(OTHER + self.tunnel_server(far.tunnels, "farther", 'outbound = "other"'))
+        later, _ = self.connect(near, echo)
+        echoed(later, b"y" * 50)
+        metrics = get(far.admin, "/metrics")[1]
+        for outbound, size in (("direct", 1000), ("other", 50)):
+            self.assertIn(f'strata_proxy_bytes_total{{rule="tunnel farther",outbound="{outbound}",direction="sent"}} {size}\n', metrics)
+
+    def test_one_that_is_not_wanted_any_more_goes_on_for_its_streams(self):
+        far, echo = self.far_end("drain = 60\n"), self.echo()
+        near = self.near_end(far)
+        held, _ = self.connect(near, echo)
+        far.read_again("drain = 60")
+        echoed(held, b"x" * 1000)
+        one, = json.loads(get(far.admin, "/sessions")[1])
+        self.assertEqual((one["inbound"], one["sent"]), ("far", 1000))
+        echo.hang_up()
+        self.assertTrue(is_ended(held))
+        held.close()
+        wait_for(lambda: get(far.admin, "/sessions")[1] == "[]\n", lambda: "an end")
+        self.assertIn('strata_proxy_bytes_total{rule="tunnel far",outbound="direct",direction="sent"} 1000\n', get(far.admin, "/metrics")[1])
+
+    def test_two_cannot_have_one_address(self):
+        far = self.far_end()
+        far.write(self.tunnel_server(far.tunnels) + self.tunnel_server(far.tunnels, "second"))
+        far.running.send_signal(signal.SIGHUP)
+        far.until_complains("Address already in use")
+        held, code = self.connect(self.near_end(far), self.echo())
+        self.assertEqual(code, 0)
+        echoed(held, b"still here")
 
 
 if __name__ == "__main__":
