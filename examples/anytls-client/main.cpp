@@ -13,7 +13,7 @@
 
 #include "arguments.hpp"
 #include "program/program.hpp"
-#include "socks5/socks5.hpp"
+#include "socks_client.hpp"
 #include "strata/mux/anytls.hpp"
 #include "strata/transport/core/digest.hpp"
 #include "strata/transport/core/error.hpp"
@@ -70,33 +70,36 @@ mux::anytls_dialer make_dialer(const asio::any_io_executor& executor, const argu
           options};
 }
 
-struct proxy {
+struct relayed_proxy {
   mux::anytls_dialer dialer;
   bool udp_connect = false;
   transport::relay_options how;  ///< With the memory that all relays share.
 };
 
-asio::awaitable<void> serve_connect(std::unique_ptr<transport::stream> client, proxy& through,
-                                    socks5::request asked) {
-  auto [failed, server] = co_await through.dialer.async_dial(asked.where, quietly);
-  const auto what = failed ? socks5::reply_of(failed) : socks5::reply::succeeded;
-  const bool told = co_await socks5::async_answer(*client, what);
-  if (failed || !told) co_return;
-  if (!asked.early.empty()) {
-    const auto early = asio::buffer(asked.early);
+asio::awaitable<void> serve_connect(socks_client& client, relayed_proxy& through) {
+  auto [failed, server] = co_await through.dialer.async_dial(client.wanted().where, quietly);
+  if (failed) {
+    co_await client.async_refuse(failed);
+    co_return;
+  }
+  const bool told = co_await client.async_accept({});
+  if (!told) co_return;
+  if (!client.early().empty()) {
+    const auto early = asio::buffer(client.early());
     const auto [lost, size] = co_await asio::async_write(*server, early, quietly);
     if (lost) co_return;
   }
-  transport::async_relay(std::move(client), std::move(server), through.how, asio::detached);
+  transport::async_relay(client.release(), std::move(server), through.how, asio::detached);
 }
 
-asio::awaitable<void> serve(std::unique_ptr<transport::stream> client, proxy& through) {
-  auto asked = co_await socks5::async_read_request(*client, greeting_limit);
-  if (!asked) co_return;
-  if (asked->asked == socks5::command::udp_associate) {
-    co_await serve_association(std::move(client), through.dialer, through.udp_connect);
+asio::awaitable<void> serve(std::unique_ptr<transport::stream> carrier, relayed_proxy& through) {
+  socks_client client(std::move(carrier));
+  const bool asks = co_await client.async_read_request(greeting_limit);
+  if (!asks) co_return;
+  if (client.wanted().asked == proxy::core::command::udp_associate) {
+    co_await serve_association(client, through.dialer, through.udp_connect);
   } else {
-    co_await serve_connect(std::move(client), through, std::move(*asked));
+    co_await serve_connect(client, through);
   }
 }
 
@@ -107,7 +110,7 @@ asio::awaitable<void> rest() {
   co_await timer.async_wait(quietly);
 }
 
-asio::awaitable<void> accept_all(transport::tcp_listener& listener, proxy& through) {
+asio::awaitable<void> accept_all(transport::tcp_listener& listener, relayed_proxy& through) {
   for (;;) {
     auto [error, client] = co_await listener.async_accept(quietly);
     if (error == transport::errc::closed || error == transport::errc::aborted) co_return;
@@ -129,7 +132,7 @@ int main(int count, char** values) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { context.stop(); });
 
-  proxy through{make_dialer(context.get_executor(), given), given.udp_connect};
+  relayed_proxy through{make_dialer(context.get_executor(), given), given.udp_connect};
   const auto local = value_or_exit(transport::address::parse(given.listen), "-l");
   const auto listener =
       value_or_exit(transport::tcp_listener::listen(context.get_executor(), local), given.listen);

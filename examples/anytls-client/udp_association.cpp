@@ -13,17 +13,18 @@
 #include <utility>
 #include <vector>
 
-#include "socks5/socks5.hpp"
+#include "strata/proxy/core/socks_datagram.hpp"
 #include "strata/transport/core/error.hpp"
 #include "strata/transport/udp_datagram_socket.hpp"
 
 namespace {
 
 using namespace strata;
+using proxy::core::socks_datagram;
 using transport::errc;
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t largest = socks5::max_datagram_header + 65536;
+constexpr std::size_t largest = socks_datagram::max_header_size + 65536;
 /// Streams of one association; the one that was opened first makes room.
 constexpr std::size_t max_paths = 64;
 
@@ -71,17 +72,17 @@ bool is_lasting(const std::error_code& error) {
 asio::awaitable<void> carry_back(association_pointer in, path_pointer by) {
   // The header is put right in front of what was received.
   std::vector<std::byte> memory(largest);
-  const auto room = transport::mutable_bytes(memory).subspan(socks5::max_datagram_header);
+  const auto room = transport::mutable_bytes(memory).subspan(socks_datagram::max_header_size);
   transport::target from{transport::address()};
   for (;;) {
     const auto [error, size] = co_await by->far->async_receive_from(room, from, quietly);
     if (is_lasting(error)) break;
     if (error || in->client == transport::address()) continue;
-    std::array<std::byte, socks5::max_datagram_header> header;
-    const std::size_t head = socks5::encode_datagram_header(from, header);
+    std::array<std::byte, socks_datagram::max_header_size> header;
+    const std::size_t head = proxy::core::encode_socks_datagram_header(from, header);
     if (head == 0) continue;
-    const auto whole =
-        transport::mutable_bytes(memory).subspan(socks5::max_datagram_header - head, head + size);
+    const auto whole = transport::mutable_bytes(memory).subspan(
+        socks_datagram::max_header_size - head, head + size);
     transport::copy_bytes(whole.data(), transport::bytes(header).first(head));
     const transport::bytes packet = whole;
     const transport::target to(in->client);
@@ -122,11 +123,12 @@ asio::awaitable<void> carry_out(association_pointer in) {
     const auto [error, size] = co_await in->near->async_receive_from(room, from, quietly);
     if (error == errc::aborted || error == errc::closed) break;
     if (error || !is_welcome(*in, from.ip())) continue;
-    const auto datagram = socks5::decode_datagram(room.first(size));
+    const auto datagram = proxy::core::decode_socks_datagram(room.first(size));
     if (!datagram) continue;
-    const path_pointer by = co_await path_to(in, datagram->to);
+    const path_pointer by = co_await path_to(in, datagram->where);
     if (by == nullptr) continue;
-    const auto [failed] = co_await by->far->async_send_to(datagram->to, datagram->payload, quietly);
+    const auto [failed] =
+        co_await by->far->async_send_to(datagram->where, datagram->payload, quietly);
     if (is_lasting(failed)) in->drop(by);
   }
   in->close();
@@ -134,33 +136,32 @@ asio::awaitable<void> carry_out(association_pointer in) {
 
 }  // namespace
 
-asio::awaitable<void> serve_association(std::unique_ptr<transport::stream> control,
-                                        mux::anytls_dialer& dialer, bool connects) {
-  const auto executor = control->get_executor();
-  auto near = transport::udp_datagram_socket::open(executor, control->local_address().with_port(0));
-  std::error_code failed;
+asio::awaitable<void> serve_association(socks_client& client, mux::anytls_dialer& dialer,
+                                        bool connects) {
+  transport::stream& control = client.carrier();
+  const auto executor = control.get_executor();
+  auto near = transport::udp_datagram_socket::open(executor, control.local_address().with_port(0));
+  std::error_code failed = near ? std::error_code() : near.error();
   std::unique_ptr<transport::datagram_socket> far;
-  if (!connects) {
+  if (!failed && !connects) {
     auto [error, made] = co_await dialer.async_associate(quietly);
     failed = error;
     far = std::move(made);
   }
-  if (!near || failed) {
-    const auto what = near ? socks5::reply_of(failed) : socks5::reply::general_failure;
-    co_await socks5::async_answer(*control, what);
+  if (failed) {
+    co_await client.async_refuse(failed);
     co_return;
   }
-  const transport::address bound = (*near)->local_address();
-  const bool told = co_await socks5::async_answer(*control, socks5::reply::succeeded, bound);
+  const bool told = co_await client.async_accept((*near)->local_address());
   if (!told) co_return;
   const auto in = std::make_shared<association>(
-      association{std::move(*near), dialer, connects, control->remote_address(), {}, {}});
+      association{std::move(*near), dialer, connects, control.remote_address(), {}, {}});
   if (far) add_path(in, std::move(far), std::nullopt);
   asio::co_spawn(executor, carry_out(in), asio::detached);
   std::array<std::byte, 64> memory;
   const auto room = asio::buffer(memory);
   for (;;) {
-    const auto [error, size] = co_await control->async_read_some(room, quietly);
+    const auto [error, size] = co_await control.async_read_some(room, quietly);
     if (error) break;
   }
   in->close();
