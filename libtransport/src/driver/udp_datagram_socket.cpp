@@ -79,6 +79,13 @@ class udp_datagram_socket_state final
     resolve(to, datagram, std::move(finish));
   }
 
+  /// Answers may come when the name's time is over.
+  std::optional<address> resolved(const target& to) const {
+    const auto known = std::ranges::find(names_, to.name(), &remembered_name::host);
+    if (known == names_.end()) return std::nullopt;
+    return known->found.with_port(to.port());
+  }
+
  private:
   struct remembered_name {
     std::string host;
@@ -201,6 +208,9 @@ address udp_datagram_socket::local_address() const noexcept {
   return state_->socket().local_address();
 }
 void udp_datagram_socket::close() noexcept { state_->close(); }
+std::optional<address> udp_datagram_socket::resolved(const target& to) const {
+  return to.is_name() ? state_->resolved(to) : datagram_socket::resolved(to);
+}
 asio::any_io_executor udp_datagram_socket::do_executor() noexcept {
   return state_->socket().executor();
 }

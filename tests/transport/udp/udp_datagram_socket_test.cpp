@@ -109,9 +109,13 @@ TEST_CASE("udp_datagram_socket: names are resolved, and those that are none are 
   auto receiver = open_datagrams(context, system);
   const auto payload = random_bytes(10);
   const target named{"localhost", receiver->local_address().port()};
+  CHECK_FALSE(sender->resolved(named));
+  CHECK(sender->resolved(receiver->local_address()) == receiver->local_address());
   for (int i = 0; i < 2; ++i) {
     CHECK(!send(context, *sender, named, payload));
     CHECK(receive_one(context, *receiver).from.port() == sender->local_address().port());
+    CHECK(sender->resolved(named) == receiver->local_address());
+    CHECK_FALSE(sender->resolved(target("other.test", named.port())));
   }
   CHECK(send(context, *sender, {std::string(300, 'x'), 9}, payload) == errc::invalid_argument);
 }

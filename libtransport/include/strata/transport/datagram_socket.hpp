@@ -5,6 +5,7 @@
 #include <asio/async_result.hpp>
 #include <asio/deferred.hpp>
 #include <cstddef>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -38,6 +39,10 @@ class STRATA_TRANSPORT_API datagram_socket {
   virtual std::size_t max_datagram_size() const noexcept = 0;
   /// Pending operations complete with errc::aborted, later ones with errc::closed. Idempotent.
   virtual void close() noexcept = 0;
+  /// Where datagrams to `to` go, as far as this socket knows: the IP address itself; of a name the
+  /// address that it was looked up as last, and nothing while it was not, or for somebody further
+  /// on to do.
+  virtual std::optional<address> resolved(const target& to) const;
 
   /// Completes when the datagram was handed down, not when it was delivered. `datagram` must stay
   /// until then. Errors: message_too_large, name_not_found, unreachable, refused, aborted, closed.

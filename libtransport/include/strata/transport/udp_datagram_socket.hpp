@@ -3,6 +3,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 
 #include "strata/transport/datagram_socket.hpp"
 #include "strata/transport/udp_socket.hpp"
@@ -28,6 +29,7 @@ class STRATA_TRANSPORT_API udp_datagram_socket final : public datagram_socket {
   address local_address() const noexcept;
   std::size_t max_datagram_size() const noexcept override { return udp_max_payload; }
   void close() noexcept override;
+  std::optional<address> resolved(const target& to) const override;
 
  private:
   asio::any_io_executor do_executor() noexcept override;
