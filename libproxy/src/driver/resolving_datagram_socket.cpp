@@ -48,6 +48,12 @@ class resolving_sender final : public driver {
     resolve(to, datagram, std::move(finish));
   }
 
+  /// Answers may come when the name's time is over.
+  std::optional<address> resolved(const target& to) const {
+    const auto found = known_.find(std::string(to.name()));
+    return found == known_.end() ? std::nullopt : admitted(found->second, to.port());
+  }
+
   void close() noexcept {
     abort();
     if (socket_) socket_->close();
@@ -104,8 +110,12 @@ class resolving_sender final : public driver {
     const auto found = known_.find(std::string(of.name()));
     if (found == known_.end() || found->second.until < std::chrono::steady_clock::now())
       return std::nullopt;
-    for (const address& each : found->second.addresses) {
-      const address there = each.with_port(of.port());
+    return admitted(found->second, of.port());
+  }
+
+  std::optional<address> admitted(const entry& of, std::uint16_t port) const {
+    for (const address& each : of.addresses) {
+      const address there = each.with_port(port);
       if (filter_.admits(there)) return there;
     }
     return std::nullopt;
@@ -136,6 +146,9 @@ class resolving_datagram_socket final : public datagram_socket {
     return sender_->socket()->max_datagram_size();
   }
   void close() noexcept override { sender_->close(); }
+  std::optional<address> resolved(const target& to) const override {
+    return to.is_name() ? sender_->resolved(to) : datagram_socket::resolved(to);
+  }
 
  private:
   asio::any_io_executor do_executor() noexcept override { return sender_->executor(); }
