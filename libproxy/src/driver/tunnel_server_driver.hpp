@@ -94,6 +94,11 @@ class tunnel_server_driver final : public transport::driver {
   static asio::awaitable<void> serve_request(std::shared_ptr<tunnel_server_driver> in,
                                              shared_ride on,
                                              std::unique_ptr<mux::anytls_request> request);
+  static asio::awaitable<void> serve_datagrams(std::shared_ptr<tunnel_server_driver> in,
+                                               shared_ride on,
+                                               std::unique_ptr<mux::anytls_request> request);
+  /// What it comes to is reported from here on.
+  static void begin_ride(ride& of);
   /// True when the target is connected.
   static asio::awaitable<bool> dial(std::shared_ptr<tunnel_server_driver> in, shared_ride on,
                                     transport::target where);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/tunnel/tunnel_door.hpp"
+#include "driver/datagram_relay.hpp"
 #include "driver/prefixed_stream.hpp"
 #include "driver/run_opening.hpp"
 #include "driver/session.hpp"
@@ -21,12 +22,16 @@ using transport::next_action;
 using transport::stream;
 using kind = transport::next_action::kind_type;
 
+void tunnel_server_driver::begin_ride(ride& of) {
+  of.report.error = transport::errc::aborted;  // should it be ended before it ends
+  of.began = std::chrono::steady_clock::now();
+  of.has_target = true;
+}
+
 asio::awaitable<bool> tunnel_server_driver::dial(std::shared_ptr<tunnel_server_driver> in,
                                                  shared_ride on, transport::target where) {
   on->report.where = where;
-  on->report.error = transport::errc::aborted;  // should it be ended before it ends
-  on->began = std::chrono::steady_clock::now();
-  on->has_target = true;
+  begin_ride(*on);
   const std::shared_ptr<outbound> by = in->way_out_;
   on->report.outbound = in->options_.outbound;
   auto dialling = by->async_dial(std::move(where));
@@ -198,19 +203,96 @@ asio::awaitable<void> tunnel_server_driver::serve_stream(std::shared_ptr<tunnel_
 asio::awaitable<void> tunnel_server_driver::serve_request(
     std::shared_ptr<tunnel_server_driver> in, shared_ride on,
     std::unique_ptr<mux::anytls_request> request) {
-  if (request->udp_over_tcp()) {
-    request->refuse(text_of(refusal::command_not_supported));
-    co_return;
-  }
   on->report.by = tunnel_report::carrier::anytls;
   on->report.client = request->client();
   on->report.user = request->user();
+  if (request->udp_over_tcp()) {
+    co_await serve_datagrams(in, on, std::move(request));
+    co_return;
+  }
   const bool is_connected = co_await dial(in, on, request->destination());
   if (!is_connected) {
     request->refuse(text_of(refusal_of(on->report.error)));
     co_return;
   }
   co_await relay(in, on, request->accept());
+}
+
+namespace {
+
+/// A stream of udp-over-tcp. All it sends goes through one outbound.
+class tunnelled_datagrams final : public datagram_client {
+ public:
+  tunnelled_datagrams(std::unique_ptr<mux::udp_over_tcp_socket> socket,
+                      std::shared_ptr<outbound> way_out, std::shared_ptr<tunnel_report> report)
+      : near_(std::move(socket)), way_out_(std::move(way_out)), report_(std::move(report)) {}
+
+  asio::any_io_executor executor() override { return near_->get_executor(); }
+
+  asio::awaitable<client_datagram> receive(transport::mutable_bytes memory) override {
+    client_datagram made;
+    const auto [error, size] = co_await near_->async_receive_from(memory, made.where, quietly);
+    made.error = error;
+    if (error) co_return made;
+    made.payload = memory.first(size);
+    const bool is_first = !std::exchange(has_begun_, true);
+    if (is_first) report_->where = made.where;
+    if (is_first && near_->connected_to()) peer_ = connected_peer(*near_->connected_to());
+    if (peer_) made.where = peer_.where();
+    co_return made;
+  }
+
+  asio::awaitable<datagram_way> way_to(const transport::target&) override {
+    datagram_way made;
+    made.by = way_out_;
+    co_return made;
+  }
+
+  bool takes(const transport::target& from, const transport::datagram_socket& by) override {
+    return !peer_ || peer_.is(from, by);
+  }
+
+  asio::awaitable<std::error_code> send(const transport::target& from,
+                                        transport::mutable_bytes with_headroom) override {
+    const transport::bytes payload = with_headroom.subspan(headroom);
+    const auto [failed] = co_await near_->async_send_to(from, payload, quietly);
+    co_return failed;
+  }
+
+  void close() noexcept override { near_->close(); }
+
+ private:
+  std::unique_ptr<mux::udp_over_tcp_socket> near_;
+  std::shared_ptr<outbound> way_out_;
+  std::shared_ptr<tunnel_report> report_;
+  connected_peer peer_;
+  bool has_begun_ = false;
+};
+
+}  // namespace
+
+asio::awaitable<void> tunnel_server_driver::serve_datagrams(
+    std::shared_ptr<tunnel_server_driver> in, shared_ride on,
+    std::unique_ptr<mux::anytls_request> request) {
+  on->report.datagrams = true;
+  begin_ride(*on);
+  const std::shared_ptr<outbound> by = in->way_out_;
+  auto associating = by->async_associate();
+  auto [error, made] = co_await transport::with_timeout(std::move(associating),
+                                                        in->options_.connect_timeout, quietly);
+  if (error) {
+    on->report.error = error;
+    request->refuse(text_of(refusal_of(error)));
+    co_return;
+  }
+  const std::shared_ptr<tunnel_report> report(on, &on->report);
+  auto client = std::make_unique<tunnelled_datagrams>(request->accept_datagrams(), by, report);
+  const datagram_relay_options how{.idle = in->options_.association_idle,
+                                   .connect_timeout = in->options_.connect_timeout,
+                                   .counters = on->counters};
+  const auto relay = std::make_shared<datagram_relay>(std::move(client), how);
+  relay->add({}, std::move(made));
+  on->report.error = co_await datagram_relay::run(relay);
 }
 
 }  // namespace detail

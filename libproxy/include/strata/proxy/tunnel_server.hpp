@@ -36,7 +36,9 @@ struct tunnel_report {
 
   carrier by = carrier::yamux;
   transport::address client;
-  std::string user{};  ///< Of anytls.
+  std::string user{};      ///< Of anytls.
+  bool datagrams = false;  ///< Whether it carried those (udp-over-tcp).
+  /// Of datagrams: where the first went.
   transport::target where{transport::address()};
   std::string outbound{};             ///< What the way out was called.
   std::error_code error{};            ///< What ended it; none when all was in order.
@@ -57,6 +59,8 @@ struct tunnel_server_options {
   transport::duration connect_timeout = core::limits::connect_timeout;
   transport::duration half_closed = core::limits::half_closed_timeout;
   transport::duration idle_timeout{0};  ///< Of streams; zero: for ever.
+  /// Of streams that carry datagrams, which have no other end when their client forgets them.
+  transport::duration association_idle = core::limits::association_idle;
   /// Silence after which a client is asked for a sign of life.
   std::chrono::milliseconds health_interval = std::chrono::seconds(30);
 
@@ -66,7 +70,8 @@ struct tunnel_server_options {
   mux::yamux_options session{};
 
   /// With it the port serves anytls as well: what does not begin as anytls of one of its users is
-  /// taken for HTTP. Its `fallback` is the server's own. Datagrams are refused.
+  /// taken for HTTP. Its `fallback` is the server's own. Streams that ask for datagrams
+  /// (udp-over-tcp) go through what the outbound associates, one association each.
   std::optional<mux::anytls_options> anytls{};
 
   /// Called once for each stream when it is over, on the executor; it must not block. Not for those
@@ -88,8 +93,9 @@ struct tunnel_server_statistics {
 };
 
 /// The far end of tunnel_outbound: WebSockets that carry streams, behind what looks like a web
-/// server. Each stream is dialled through an outbound, which should filter addresses. `carriers`
-/// should be TLS, with ECH keys if names are to be hidden. Everything runs on its executor.
+/// server. Each stream is dialled through an outbound, which should filter addresses; datagrams of
+/// anytls go through its associations. `carriers` should be TLS, with ECH keys if names are to be
+/// hidden. Everything runs on its executor.
 ///
 /// Destroying it stops accepting and ends all sessions.
 class STRATA_PROXY_API tunnel_server {
