@@ -222,19 +222,21 @@ class AnytlsPeer(Upstream):
     PROGRAM = None
     connects_each = True
 
-    def _options(self, cell, server=(), password=anytls_programs.PASSWORD):
-        return anytls_programs.Options(certificates=cell.certificates(), folder=cell.folder, server=server, password=password)
+    def _options(self, cell, server=(), password=anytls_programs.PASSWORD, **asked):
+        return anytls_programs.Options(certificates=cell.certificates(), folder=cell.folder, server=server, password=password, **asked)
 
     def start_anytls(self, cell):
         made = self.PROGRAM.running(self.PROGRAM(self.name, self.command).server_command(self._options(cell)), cell.folder, "server")
         cell.adopt(made)
         return made.address
 
-    def start_client(self, cell, kind, proxy, user=None):
+    def start_client(self, cell, kind, proxy, user=None, **asked):
         """A client of the proxy that is itself one, of SOCKS; where it is."""
         if kind != "anytls":
             raise NotApplicable(f"{self.name} is no client of {kind} proxies")
-        command = self.PROGRAM(self.name, self.command).client_command(self._options(cell, proxy, user[1]))
+        program = self.PROGRAM(self.name, self.command)
+        program.demand(**asked)
+        command = program.client_command(self._options(cell, proxy, user[1], **asked))
         made = self.PROGRAM.running(command, cell.folder, "client")
         cell.adopt(made)
         return made.address
@@ -268,9 +270,9 @@ class SingBox(AnytlsPeer):
         users = {"users": [{"username": user[0], "password": user[1]}]} if user else {}
         return self._command(cell, "sing-box", {"type": kind, "listen_port": port, **users}, {"type": "direct"})
 
-    def start_client(self, cell, kind, proxy, user=None):
+    def start_client(self, cell, kind, proxy, user=None, **asked):
         if kind == "anytls":
-            return super().start_client(cell, kind, proxy, user)
+            return super().start_client(cell, kind, proxy, user, **asked)
         version = {"version": self.VERSIONS[kind]} if kind in self.VERSIONS else {}
         who = {"username": user[0], "password": user[1]} if user else {}
         outbound = {"type": "socks" if version else "http", "server": proxy[0], "server_port": proxy[1], **version, **who}

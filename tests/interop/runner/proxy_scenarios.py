@@ -176,10 +176,13 @@ def in_front_of(kind, user=None):
                 f'anytls_passwords = ["{who[1]}"]'])))
         else:
             who, server = user, cell.server.start(cell, configuration(users=[user] if user else ()))
-        proxy = peer.start_client(cell, kind, server, who)
+
+        def start_both(client=()):
+            return peer.start_client(cell, kind, server, who, **dict(client))
+
         both = types.SimpleNamespace(name=peer.name, half_closes=False, connects_each=peer.connects_each, early=True,
                                      largest_datagram=min(60_000, peer.largest_datagram))
-        return types.SimpleNamespace(client=both, server=both, folder=cell.folder, start_both=lambda **_: proxy)
+        return types.SimpleNamespace(client=both, server=both, folder=cell.folder, start_both=start_both)
     return start
 
 
@@ -304,10 +307,15 @@ def chained_scenarios():
                  ("at-once", "50 connections at once", anytls_scenarios.at_once))
         for name, what, scenario in tried:
             yield ProxyScenario(f"from-{kind}-{name}", what, inwards(kind, scenario), CHAINED)
-        if kind == "socks5":  # the tunnel server refuses datagrams over anytls
+        if kind in ("socks5", "anytls"):
             yield ProxyScenario(f"from-{kind}-udp", "datagrams", inwards(kind, datagrams), CHAINED)
         if kind in ("socks5", "http"):
             yield ProxyScenario(f"from-{kind}-user", "with a password", inwards(kind, echo, WHO), CHAINED)
+    for name, what, scenario in (("name", "to a name", anytls_scenarios.datagram_name), ("two", "to two targets", anytls_scenarios.two_targets),
+                                 ("sizes", "of 0 to 60,000 bytes", anytls_scenarios.sizes),
+                                 ("connected", "over a stream for one target", lambda cell: anytls_scenarios.sizes(cell, connected=True)),
+                                 ("first", "in version 1", lambda cell: anytls_scenarios.sizes(cell, datagrams=1))):
+        yield ProxyScenario(f"from-anytls-udp-{name}", f"datagrams, {what}", inwards("anytls", scenario), CHAINED)
 
 
 def outbound_scenarios():
