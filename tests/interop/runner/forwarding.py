@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """./dev interop forwarding: the same requests through strata-proxy and through proxies of others, to an origin that notes what it got."""
 
-import argparse
 import collections
 import concurrent.futures
 import dataclasses
@@ -264,21 +263,6 @@ def meant_at_origin(reading):
             for message in reading["messages"] if message["complete"]]
 
 
-def options_of(arguments, families):
-    parser = argparse.ArgumentParser(prog="./dev interop forwarding", description="Sends the same requests through strata-proxy, haproxy and "
-                                     "nginx, and compares what the origin sees.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a family or a case: only that")
-    parser.add_argument("--list", action="store_true", help="print the families and end")
-    parser.add_argument("--fast", action="store_true", help="only the cases of this comparison, without the proxies of others")
-    parser.add_argument("--show", action="store_true", help="print what came of each case that is named")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/interop/forwarding", help="folder for logs")
-    parser.add_argument("--require-peers", action="store_true", help="a peer that cannot be built is a failure")
-    options = parser.parse_args(arguments)
-    if options.list:
-        print("\n".join(families))
-    return options
-
-
 def built(recipes, options, problems, absent):
     """{name: command}; why others are not there is noted."""
     found = {}
@@ -341,10 +325,11 @@ def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that children end, too
     try:
         cases = read_cases()
-        options = options_of(arguments, dict.fromkeys(case.family for case in cases))
+        options = http1.options_of(arguments, dict.fromkeys(case.family for case in cases), "forwarding",
+                                   "Sends the same requests through strata-proxy, haproxy and nginx, and compares what the origin sees.",
+                                   fast="only the cases of this comparison, without the proxies of others")
         if options.list:
             return 0
-        options.work = options.work.resolve()
         options.work.mkdir(parents=True, exist_ok=True)
         return compare(options, cases)
     except NotApplicable as why:

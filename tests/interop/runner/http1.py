@@ -20,17 +20,20 @@ SECONDS = 120
 SHOWN = 40
 
 
-def options_of(arguments, families):
-    parser = argparse.ArgumentParser(prog="./dev interop http1", description="Reads the same heads with our parser and those of "
-                                     "others, and compares what each makes of them.")
+def options_of(arguments, families, name, what, **switches):
+    """Of a comparison of cases; `switches` are its own besides, each with its help."""
+    parser = argparse.ArgumentParser(prog=f"./dev interop {name}", description=what)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a family or a case: only that")
     parser.add_argument("--list", action="store_true", help="print the families and end")
-    parser.add_argument("--show", action="store_true", help="print what every reader makes of each case that is named")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/interop/http1", help="folder for logs")
+    for switch, meaning in switches.items():
+        parser.add_argument(f"--{switch}", action="store_true", help=meaning)
+    parser.add_argument("--show", action="store_true", help="print what came of each case that is named")
+    parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/interop" / name, help="folder for logs")
     parser.add_argument("--require-peers", action="store_true", help="a peer that cannot be built is a failure")
     options = parser.parse_args(arguments)
     if options.list:
         print("\n".join(families))
+    options.work = options.work.resolve()
     return options
 
 
@@ -193,10 +196,10 @@ def report(comparison, listed, reasons, absent):
 def main(arguments):
     try:
         cases = heads.read_cases(FOLDER / "cases.txt")
-        options = options_of(arguments, dict.fromkeys(case.family for case in cases))
+        options = options_of(arguments, dict.fromkeys(case.family for case in cases), "http1",
+                             "Reads the same heads with our parser and those of others, and compares what each makes of them.")
         if options.list:
             return 0
-        options.work = options.work.resolve()
         options.work.mkdir(parents=True, exist_ok=True)
         return compare(options, cases)
     except (Failed, heads.Malformed) as why:
