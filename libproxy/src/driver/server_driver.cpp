@@ -14,8 +14,6 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr auto rest_time = std::chrono::milliseconds(100);
-
 /// A server that other hosts reach, without users, would be a relay for everybody.
 bool may_serve(const transport::address& local, const proxy_server_options& options) {
   const bool has_users = options.inbound.users && !options.inbound.users->empty();
@@ -28,11 +26,7 @@ bool may_serve(const transport::address& local, const proxy_server_options& opti
 server_driver::server_driver(const transport::ready_list& ready,
                              std::unique_ptr<transport::stream_listener> clients,
                              std::shared_ptr<const session_settings> settings)
-    : ready_(ready),
-      clients_(std::move(clients)),
-      settings_(std::move(settings)),
-      rest_(std::in_place, ready.executor()),
-      drain_deadline_(std::in_place, ready.executor()) {}
+    : serving_driver(ready), clients_(std::move(clients)), settings_(std::move(settings)) {}
 
 transport::address server_driver::local_address() const noexcept {
   return clients_ ? clients_->local_address() : transport::address();
@@ -43,16 +37,13 @@ std::shared_ptr<server_driver> server_driver::self() {
 }
 
 void server_driver::shutdown() noexcept {
-  dead_ = true;
-  const auto waiting = draining_.take();
   const auto clients = std::move(clients_);
   const auto sessions = std::move(sessions_);
-  rest_.reset();
-  drain_deadline_.reset();
+  serving_driver::shutdown();
 }
 
 void server_driver::accept_next() {
-  if (dead_ || closed_) return;
+  if (!is_accepting()) return;
   clients_->async_accept(
       [self = self()](std::error_code error, std::unique_ptr<transport::stream> client) {
         self->accepted(error, std::move(client));
@@ -60,12 +51,9 @@ void server_driver::accept_next() {
 }
 
 void server_driver::accepted(std::error_code error, std::unique_ptr<transport::stream> client) {
-  if (dead_ || closed_) return;
+  if (!is_accepting()) return;
   if (error == transport::errc::closed || error == transport::errc::aborted) return;
-  if (error) {
-    rest_->expires_after(rest_time);
-    return rest_->async_wait([self = self()](std::error_code) { self->accept_next(); });
-  }
+  if (error) return rest_then([this] { accept_next(); });
   begin(std::move(client));
   accept_next();
 }
@@ -75,17 +63,16 @@ void server_driver::begin(std::unique_ptr<transport::stream> client) {
   const proxy_server_options& options = settings_->options;
   const transport::address from = client->remote_address();
   const std::string source = from.ip_string();
-  std::size_t& of_source = by_source_[source];
-  if (statistics_.active >= options.max_connections || of_source >= options.max_per_source) {
+  if (statistics_.active >= options.max_connections ||
+      clients_of(source) >= options.max_per_source) {
     ++statistics_.refused_by_limits;
-    if (of_source == 0) by_source_.erase(source);
     return;
   }
-  ++of_source;
+  add_client(source);
   ++statistics_.active;
   const auto made = std::make_shared<session>(*this, settings_, from);
   sessions_.push_back(made);
-  asio::co_spawn(ready_.executor(), serve(made, std::move(client)),
+  asio::co_spawn(executor(), serve(made, std::move(client)),
                  asio::bind_cancellation_slot(
                      made->stop.slot(), [self = self(), made, source](std::exception_ptr thrown) {
                        self->ended(made, source);
@@ -99,13 +86,12 @@ void server_driver::begin(std::unique_ptr<transport::stream> client) {
 
 void server_driver::ended(const std::shared_ptr<session>& which,
                           const std::string& source) noexcept {
-  if (dead_) return;
+  if (is_dead()) return;
   which->end_request(make_error_code(transport::errc::aborted));
   sessions_.remove(which);
   --statistics_.active;
-  const auto found = by_source_.find(source);
-  if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
-  if (draining_ && sessions_.empty()) finish_drain({});
+  remove_client(source);
+  on_served();
 }
 
 bool server_driver::admit_user(const std::string& user) {
@@ -157,35 +143,6 @@ void server_driver::use(proxy_server_options options) {
   auto changed = std::make_shared<session_settings>(*settings_);
   changed->options = std::move(options);
   settings_ = std::move(changed);
-}
-
-void server_driver::close() noexcept {
-  if (dead_ || std::exchange(closed_, true)) return;
-  clients_->close();
-  rest_->cancel();
-}
-
-void server_driver::drain(transport::duration limit,
-                          transport::completion<transport::status_signature> waiting) {
-  if (dead_) return;
-  close();
-  if (sessions_.empty()) return ready_.complete(std::move(waiting), std::error_code());
-  draining_.start(std::move(waiting), [weak = weak_from_this()] {
-    const auto held = std::static_pointer_cast<server_driver>(weak.lock());
-    if (held) held->finish_drain(make_error_code(transport::errc::aborted));
-  });
-  drain_deadline_->expires_after(limit);
-  drain_deadline_->async_wait([self = self()](std::error_code error) {
-    if (error || self->dead_ || !self->draining_) return;
-    self->finish_drain(make_error_code(transport::errc::timed_out));
-    self->end_all();
-  });
-}
-
-void server_driver::finish_drain(std::error_code error) noexcept {
-  if (!draining_) return;
-  drain_deadline_->cancel();
-  ready_.complete(draining_.take(), error);
 }
 
 void server_driver::end_all() noexcept {

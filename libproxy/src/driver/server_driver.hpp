@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <asio/steady_timer.hpp>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "driver/serving_driver.hpp"
 #include "driver/session.hpp"
 #include "strata/proxy/proxy_server.hpp"
-#include "strata/transport/driver/driver_registry.hpp"
-#include "strata/transport/driver/pending_operation.hpp"
-#include "strata/transport/driver/ready_list.hpp"
 
 namespace strata::proxy {
 inline namespace v0 {
 namespace detail {
 
 /// Accepts clients, holds their number within limits, and knows their sessions.
-class server_driver final : public transport::driver, public session_owner {
+class server_driver final : public serving_driver, public session_owner {
  public:
   server_driver(const transport::ready_list& ready,
                 std::unique_ptr<transport::stream_listener> clients,
                 std::shared_ptr<const session_settings> settings);
 
-  asio::any_io_executor executor() const noexcept { return ready_.executor(); }
   transport::address local_address() const noexcept;
   const std::string& name() const noexcept { return settings_->options.name; }
   void accept_next();
@@ -35,12 +30,12 @@ class server_driver final : public transport::driver, public session_owner {
   void use(proxy_server_options options);
   const proxy_statistics& statistics() const noexcept { return statistics_; }
   std::vector<session_report> sessions() const;
-  void close() noexcept;
-  void drain(transport::duration limit, transport::completion<transport::status_signature> waiting);
-  void end_all() noexcept;
+  void end_all() noexcept override;
 
  private:
   void shutdown() noexcept override;
+  void stop_accepting() noexcept override { clients_->close(); }
+  bool is_serving() const noexcept override { return !sessions_.empty(); }
   bool admit_user(const std::string& user) override;
   void release_user(const std::string& user) noexcept override;
   void count_failed_authentication() noexcept override { ++statistics_.authentication_failures; }
@@ -51,21 +46,12 @@ class server_driver final : public transport::driver, public session_owner {
   void accepted(std::error_code error, std::unique_ptr<transport::stream> client);
   void begin(std::unique_ptr<transport::stream> client);
   void ended(const std::shared_ptr<session>& which, const std::string& source) noexcept;
-  void finish_drain(std::error_code error) noexcept;
 
-  transport::ready_list ready_;
   std::unique_ptr<transport::stream_listener> clients_;
   std::shared_ptr<const session_settings> settings_;
   proxy_statistics statistics_;
   std::list<std::shared_ptr<session>> sessions_;
-  std::unordered_map<std::string, std::size_t> by_source_;
   std::unordered_map<std::string, std::size_t> by_user_;
-  /// For want of descriptors, say: some come back.
-  std::optional<asio::steady_timer> rest_;
-  std::optional<asio::steady_timer> drain_deadline_;
-  transport::pending_operation<transport::status_signature> draining_;
-  bool closed_ = false;
-  bool dead_ = false;
 };
 
 }  // namespace detail

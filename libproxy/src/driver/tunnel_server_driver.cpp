@@ -16,8 +16,6 @@ inline namespace v0 {
 namespace detail {
 namespace {
 
-constexpr auto accept_rest = std::chrono::milliseconds(100);
-
 bool is_end(const std::error_code& error) {
   return error == transport::errc::closed || error == transport::errc::aborted;
 }
@@ -27,12 +25,10 @@ bool is_end(const std::error_code& error) {
 tunnel_server_driver::tunnel_server_driver(const transport::ready_list& ready,
                                            std::shared_ptr<outbound> way_out,
                                            tunnel_server_options options)
-    : ready_(ready),
+    : serving_driver(ready),
       way_out_(std::move(way_out)),
       options_(std::move(options)),
-      pages_(std::size_t{64} * 1024, 4),
-      rest_(std::in_place, ready.executor()),
-      drain_deadline_(std::in_place, ready.executor()) {
+      pages_(std::size_t{64} * 1024, 4) {
   options_.session.session.keep_alive_interval = options_.health_interval;
   options_.session.session.max_incoming_streams = options_.max_streams;
 }
@@ -57,18 +53,15 @@ transport::address tunnel_server_driver::local_address() const noexcept {
 }
 
 void tunnel_server_driver::shutdown() noexcept {
-  dead_ = true;
-  const auto waiting = draining_.take();
   const auto carriers = std::move(carriers_);
   const auto anytls = std::move(anytls_);
   const auto tasks = std::move(tasks_);
   const auto way_out = std::move(way_out_);
-  rest_.reset();
-  drain_deadline_.reset();
+  serving_driver::shutdown();
 }
 
 void tunnel_server_driver::accept_next() {
-  if (dead_ || closed_) return;
+  if (!is_accepting()) return;
   carriers_->async_accept(
       [self = self()](std::error_code error, std::unique_ptr<transport::stream> carrier) {
         self->accepted(error, std::move(carrier));
@@ -77,14 +70,14 @@ void tunnel_server_driver::accept_next() {
 
 void tunnel_server_driver::accepted(std::error_code error,
                                     std::unique_ptr<transport::stream> carrier) {
-  if (dead_ || closed_ || is_end(error)) return;
-  if (error) return rest_then(&tunnel_server_driver::accept_next);
+  if (!is_accepting() || is_end(error)) return;
+  if (error) return rest_then([this] { accept_next(); });
   begin(std::move(carrier));
   accept_next();
 }
 
 void tunnel_server_driver::accept_request() {
-  if (dead_ || closed_) return;
+  if (!is_accepting()) return;
   anytls_->async_accept(
       [self = self()](std::error_code error, std::unique_ptr<mux::anytls_request> request) {
         self->accepted_request(error, std::move(request));
@@ -93,38 +86,30 @@ void tunnel_server_driver::accept_request() {
 
 void tunnel_server_driver::accepted_request(std::error_code error,
                                             std::unique_ptr<mux::anytls_request> request) {
-  if (dead_ || closed_ || is_end(error)) return;
-  if (error) return rest_then(&tunnel_server_driver::accept_request);
+  if (!is_accepting() || is_end(error)) return;
+  if (error) return rest_then([this] { accept_request(); });
   const auto on = std::make_shared<ride>();
   spawn_stream(serve_request(self(), on, std::move(request)), on, std::make_shared<std::size_t>(0));
   accept_request();
 }
 
-/// For want of descriptors, say: some come back.
-void tunnel_server_driver::rest_then(void (tunnel_server_driver::*what)()) {
-  rest_->expires_after(accept_rest);
-  rest_->async_wait([self = self(), what](std::error_code) { ((*self).*what)(); });
-}
-
 void tunnel_server_driver::begin(std::unique_ptr<transport::stream> carrier) {
-  if (dead_ || closed_) return;
+  if (!is_accepting()) return;
   ++statistics_.accepted;
   const std::string source = carrier->remote_address().ip_string();
-  std::size_t& of_source = by_source_[source];
-  if (statistics_.sessions >= options_.max_sessions || of_source >= options_.max_per_source) {
+  if (statistics_.sessions >= options_.max_sessions ||
+      clients_of(source) >= options_.max_per_source) {
     ++statistics_.refused_by_limits;
-    if (of_source == 0) by_source_.erase(source);
     return;
   }
-  ++of_source;
+  add_client(source);
   ++statistics_.sessions;
   const auto on = std::make_shared<ride>();
   on->report.client = carrier->remote_address();
   spawn(serve(self(), on, std::move(carrier)), on, [this, source, on] {
     report(*on);
     --statistics_.sessions;
-    const auto found = by_source_.find(source);
-    if (found != by_source_.end() && --found->second == 0) by_source_.erase(found);
+    remove_client(source);
   });
 }
 
@@ -133,14 +118,14 @@ void tunnel_server_driver::spawn(asio::awaitable<void> what, const shared_ride& 
   const auto one = std::make_shared<task>();
   one->on = on;
   tasks_.push_back(one);
-  asio::co_spawn(ready_.executor(), std::move(what),
+  asio::co_spawn(executor(), std::move(what),
                  asio::bind_cancellation_slot(
                      one->stop.slot(),
                      [self = self(), one, done = std::move(done)](std::exception_ptr thrown) {
-                       if (self->dead_) return;
+                       if (self->is_dead()) return;
                        self->tasks_.remove(one);
                        done();
-                       if (self->draining_ && self->tasks_.empty()) self->finish_drain({});
+                       self->on_served();
                        // Ended, or out of memory: then this one has gone, and others go on.
                        try {
                          if (thrown) std::rethrow_exception(thrown);
@@ -191,39 +176,17 @@ void tunnel_server_driver::report(const ride& of) {
   if (options_.on_ended) options_.on_ended(last);
 }
 
-void tunnel_server_driver::close() noexcept {
-  if (dead_ || std::exchange(closed_, true)) return;
+void tunnel_server_driver::stop_accepting() noexcept {
   if (anytls_) anytls_->close();
   if (carriers_) carriers_->close();
-  rest_->cancel();
 }
 
-void tunnel_server_driver::drain(transport::duration limit,
-                                 transport::completion<transport::status_signature> waiting) {
-  if (dead_) return;
-  close();
+void tunnel_server_driver::announce_drain(transport::duration limit) {
   for (const auto& weak : muxes_) {
     // The peer is told to open no more; who has no stream goes at once.
     if (const auto link = weak.lock())
       link->async_shutdown(limit, 0, [link](std::error_code) { (void)link; });
   }
-  if (tasks_.empty()) return ready_.complete(std::move(waiting), std::error_code());
-  draining_.start(std::move(waiting), [weak = weak_from_this()] {
-    const auto held = std::static_pointer_cast<tunnel_server_driver>(weak.lock());
-    if (held) held->finish_drain(make_error_code(transport::errc::aborted));
-  });
-  drain_deadline_->expires_after(limit);
-  drain_deadline_->async_wait([self = self()](std::error_code error) {
-    if (error || self->dead_ || !self->draining_) return;
-    self->finish_drain(make_error_code(transport::errc::timed_out));
-    self->end_all();
-  });
-}
-
-void tunnel_server_driver::finish_drain(std::error_code error) noexcept {
-  if (!draining_) return;
-  drain_deadline_->cancel();
-  ready_.complete(draining_.take(), error);
 }
 
 void tunnel_server_driver::end_all() noexcept {

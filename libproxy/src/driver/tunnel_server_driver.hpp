@@ -3,42 +3,34 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/cancellation_signal.hpp>
-#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "driver/serving_driver.hpp"
 #include "driver/tunnel_stream.hpp"
 #include "strata/proxy/tunnel_server.hpp"
 #include "strata/transport/connection.hpp"
-#include "strata/transport/driver/driver_registry.hpp"
-#include "strata/transport/driver/pending_operation.hpp"
-#include "strata/transport/driver/ready_list.hpp"
 
 namespace strata::proxy {
 inline namespace v0 {
 namespace detail {
 
 /// Accepts carriers, and knows what is under way on them.
-class tunnel_server_driver final : public transport::driver {
+class tunnel_server_driver final : public serving_driver {
  public:
   tunnel_server_driver(const transport::ready_list& ready, std::shared_ptr<outbound> way_out,
                        tunnel_server_options options);
 
   void start(std::unique_ptr<transport::stream_listener> carriers);
-  asio::any_io_executor executor() const noexcept { return ready_.executor(); }
   transport::address local_address() const noexcept;
   void use(std::shared_ptr<outbound> way_out, std::string name);
   const tunnel_server_statistics& statistics() const noexcept { return statistics_; }
   std::vector<tunnel_report> streams() const;
-  void close() noexcept;
-  void drain(transport::duration limit, transport::completion<transport::status_signature> waiting);
-  void end_all() noexcept;
+  void end_all() noexcept override;
   /// The handle is being destroyed.
   void abandon() noexcept;
 
@@ -60,6 +52,9 @@ class tunnel_server_driver final : public transport::driver {
   };
 
   void shutdown() noexcept override;
+  void stop_accepting() noexcept override;
+  bool is_serving() const noexcept override { return !tasks_.empty(); }
+  void announce_drain(transport::duration limit) override;
   std::shared_ptr<tunnel_server_driver> self() {
     return std::static_pointer_cast<tunnel_server_driver>(shared_from_this());
   }
@@ -68,7 +63,6 @@ class tunnel_server_driver final : public transport::driver {
   void accepted(std::error_code error, std::unique_ptr<transport::stream> carrier);
   void accept_request();
   void accepted_request(std::error_code error, std::unique_ptr<mux::anytls_request> request);
-  void rest_then(void (tunnel_server_driver::*what)());
   void begin(std::unique_ptr<transport::stream> carrier);
   /// `done` is called when it has ended, however.
   void spawn(asio::awaitable<void> what, const shared_ride& on, std::function<void()> done);
@@ -77,7 +71,6 @@ class tunnel_server_driver final : public transport::driver {
   /// With what has been moved so far.
   static tunnel_report current(const ride& of);
   void report(const ride& of);
-  void finish_drain(std::error_code error) noexcept;
 
   // What runs; `in` keeps the driver.
   static asio::awaitable<void> serve(std::shared_ptr<tunnel_server_driver> in, shared_ride on,
@@ -105,7 +98,6 @@ class tunnel_server_driver final : public transport::driver {
   static asio::awaitable<void> relay(std::shared_ptr<tunnel_server_driver> in, shared_ride on,
                                      std::unique_ptr<transport::stream> client);
 
-  transport::ready_list ready_;
   std::shared_ptr<outbound> way_out_;
   tunnel_server_options options_;
   std::unique_ptr<transport::stream_listener> carriers_;
@@ -115,12 +107,6 @@ class tunnel_server_driver final : public transport::driver {
   tunnel_server_statistics statistics_;
   std::list<std::shared_ptr<task>> tasks_;
   std::list<std::weak_ptr<transport::connection>> muxes_;
-  std::unordered_map<std::string, std::size_t> by_source_;
-  std::optional<asio::steady_timer> rest_;
-  std::optional<asio::steady_timer> drain_deadline_;
-  transport::pending_operation<transport::status_signature> draining_;
-  bool closed_ = false;
-  bool dead_ = false;
 };
 
 }  // namespace detail
