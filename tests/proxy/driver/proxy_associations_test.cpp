@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "proxy/driver/proxy_world.hpp"
+#include "strata/proxy/core/limits.hpp"
 #include "strata/proxy/core/socks_datagram.hpp"
 #include "strata/transport/udp_datagram_socket.hpp"
 
@@ -92,6 +95,26 @@ std::vector<std::byte> packet(const transport::target& where, std::string_view p
   return made;
 }
 
+/// Counts what it associates.
+class counted_outbound final : public outbound {
+ public:
+  counted_outbound(std::shared_ptr<outbound> by, int& count) : by_(std::move(by)), count_(count) {}
+
+ private:
+  asio::any_io_executor do_executor() noexcept override { return by_->get_executor(); }
+  void do_dial(const transport::target& where,
+               transport::completion<transport::stream_signature> waiting) override {
+    by_->async_dial(where, std::move(waiting.handler));
+  }
+  void do_associate(transport::completion<associate_signature> waiting) override {
+    ++count_;
+    by_->async_associate(std::move(waiting.handler));
+  }
+
+  std::shared_ptr<outbound> by_;
+  int& count_;
+};
+
 }  // namespace
 
 TEST_CASE("datagrams go through an association and come back, empty and large ones too") {
@@ -122,6 +145,9 @@ TEST_CASE("an association takes datagrams of its client alone, and no fragments"
     const auto client = in.open(), stranger = in.open();
     const std::vector<std::byte> good = packet(in.to_udp_echo(), "mine");
     const std::vector<std::byte> fragment = packet(in.to_udp_echo(), "part", 1);
+    const auto foreigner = transport::udp_datagram_socket::open(
+        in.context.get_executor(), *transport::address::parse("127.0.0.2:0"));
+    co_await (*foreigner)->async_send_to(held.port, good, quietly);
     co_await client->async_send_to(held.port, good, quietly);
     co_await in.until([&] { return in.echoed_datagrams == 1; });
     // Another port of the same host: it is not who began.
@@ -132,6 +158,41 @@ TEST_CASE("an association takes datagrams of its client alone, and no fragments"
     co_await wait(in.context, 30ms);
     CHECK(in.echoed_datagrams == 2);
   }(world));
+}
+
+TEST_CASE("an association sends through no more outbounds than allowed",
+          "[attack][P09][proxy][limits]") {
+  constexpr int limit = core::limits::max_association_paths;
+  const int wanted = GENERATE_COPY(limit - 1, limit, limit + 1);
+  datagrams_world world;
+  int associated = 0;
+  const auto direct = world.direct({"127.0.0.0/8"});
+  std::vector<core::rule> rules;
+  for (int i = 0; i < wanted; ++i) {
+    core::rule& one = rules.emplace_back();
+    one.networks = {core::ip_network::parse("127.0.1." + std::to_string(i) + "/32").value()};
+    one.outbound = "way " + std::to_string(i);
+    world.routes->outbounds[one.outbound] = std::make_shared<counted_outbound>(direct, associated);
+  }
+  rules[0].networks = {core::ip_network::parse("127.0.0.1/32").value()};
+  world.routes->table = core::routing_table(rules, "");
+  world.start();
+  world.run([](datagrams_world& in, int all) -> asio::awaitable<void> {
+    const auto by = std::make_shared<socks_outbound>(in.tcp(), in.through());
+    const socket_pointer socket = co_await associate(*by);
+    const std::vector<std::byte> sent(1);
+    const transport::bytes out = sent;
+    for (int i = 1; i < all; ++i) {
+      // Each has come, and gone on, when the next is answered.
+      const bool came = co_await in.ping(*socket, in.to_udp_echo());
+      CHECK(came);
+      const transport::target elsewhere("127.0.1." + std::to_string(i), 9);
+      co_await socket->async_send_to(elsewhere, out, quietly);
+    }
+    const bool came = co_await in.ping(*socket, in.to_udp_echo());
+    CHECK(came);
+  }(world, wanted));
+  CHECK(associated == std::min(wanted, limit));
 }
 
 TEST_CASE("an association dies with its connection, and with silence", "[attack][P09][proxy]") {

@@ -16,6 +16,8 @@ TEST_CASE("tunnel datagrams: there and back, in each version, from none to the m
   const how mode = GENERATE(how::version_1, how::version_2, how::connected);
   datagram_world world;
   world.serve_datagrams();
+  const auto way = std::make_shared<counted_way>(world.only_to({"127.0.0.0/8"}));
+  world.server->use(way);
   world.run([](datagram_world& in, how wanted) -> asio::awaitable<void> {
     const place where = in.echo.where();
     const socket_pointer socket = co_await in.open(wanted, where);
@@ -31,6 +33,7 @@ TEST_CASE("tunnel datagrams: there and back, in each version, from none to the m
   }(world, mode));
   world.expect_end();
   CHECK(world.echo.heard == 7);
+  CHECK(way->associated == 1);
   const proxy::tunnel_report& report = world.reports[0];
   CHECK(report.by == proxy::tunnel_report::carrier::anytls);
   CHECK(report.user == "alice");
@@ -127,6 +130,30 @@ class knowing_socket final : public transport::datagram_socket {
 };
 
 }  // namespace
+
+TEST_CASE("tunnel datagrams: who is first to answer is not taken for the name's address",
+          "[attack][P09][proxy]") {
+  datagram_world world;
+  world.serve_datagrams();
+  world.run([](datagram_world& in) -> asio::awaitable<void> {
+    const auto genuine =
+        transport::udp_datagram_socket::open(in.executor(), address::loopback_v4(0));
+    const std::uint16_t port = (*genuine)->local_address().port();
+    const auto impostor = transport::udp_datagram_socket::open(
+        in.executor(), *address::parse("127.0.0.2:" + std::to_string(port)));
+    const place named("echo.test", port);
+    const socket_pointer socket = co_await in.open(how::connected, named);
+    co_await in.put(*socket, named, "hello");
+    const std::string asked = co_await in.take(**genuine);
+    CHECK(asked == "hello");
+    const place asking = in.sender;
+    co_await in.put(**impostor, asking, "forged");
+    co_await in.put(**genuine, asking, "answer");
+    const std::string heard = co_await in.take(*socket);
+    CHECK(heard == "answer");
+  }(world));
+  world.expect_end();
+}
 
 TEST_CASE("tunnel datagrams: whose answers are those of a name", "[attack][P09][proxy]") {
   asio::io_context context;
@@ -272,6 +299,19 @@ TEST_CASE("tunnel datagrams: silence ends them", "[proxy][tunnel][limits]") {
   world.expect_end();
   CHECK_FALSE(world.reports[0].error);
   CHECK(world.reports[0].lasted >= 60ms);
+}
+
+TEST_CASE("tunnel datagrams: who is not silent stays", "[proxy][tunnel][limits]") {
+  datagram_world world;
+  world.serve_datagrams(250ms);
+  world.run([](datagram_world& in) -> asio::awaitable<void> {
+    const socket_pointer socket = co_await in.open(how::version_2, in.echo.where());
+    const auto until = std::chrono::steady_clock::now() + 600ms;
+    while (std::chrono::steady_clock::now() < until)
+      co_await in.ping(*socket, in.echo.where(), "hello");
+    CHECK(in.server->statistics().streams == 1);
+  }(world));
+  world.expect_end();
 }
 
 TEST_CASE("tunnel datagrams: each client has a socket of its own", "[attack][P09][proxy]") {

@@ -253,6 +253,8 @@ TEST_CASE("tunnel server: it drains", "[proxy][tunnel]") {
   for (const auto mode : {tunnel_mode::yamux, tunnel_mode::simple}) {
     tunnel_world in;
     in.serve();
+    CHECK_FALSE(drain(in, 10s));
+    in.serve();
     in.use(in.way_options(mode));
     {
       auto one = in.dial();
