@@ -76,11 +76,13 @@ class streams_only : public proxy::outbound {
 class one_name final : public transport::resolver {
  public:
   explicit one_name(const asio::any_io_executor& executor) : ready_(executor) {}
+  unsigned asked = 0;
 
  private:
   asio::any_io_executor do_executor() noexcept override { return ready_.executor(); }
   void do_resolve(const std::string& host, const transport::resolve_options&,
                   transport::completion<transport::resolve_signature> waiting) override {
+    ++asked;
     using pointer = std::unique_ptr<transport::resolution>;
     if (host != "echo.test") {
       const errc why = host == "slow.test"   ? errc::timed_out
@@ -155,7 +157,8 @@ struct datagram_world : tunnel_world {
       filter.allowed.push_back(proxy::core::ip_network::parse(each).value());
     proxy::direct_outbound_options options;
     options.filter = proxy::core::address_filter(filter);
-    options.names = std::make_shared<one_name>(executor());
+    names = std::make_shared<one_name>(executor());
+    options.names = names;
     return std::make_shared<proxy::direct_outbound>(executor(), options);
   }
   void serve_datagrams(transport::duration idle = 300s) {
@@ -231,6 +234,7 @@ struct datagram_world : tunnel_world {
   }
 
   datagram_echo echo;
+  std::shared_ptr<one_name> names;  ///< Of the last way out.
   place sender{address()};
 };
 

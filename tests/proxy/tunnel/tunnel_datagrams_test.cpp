@@ -340,13 +340,15 @@ TEST_CASE("tunnel datagrams: a way out that was lost is taken again", "[proxy][t
   const auto way = std::make_shared<counted_way>(world.only_to({"127.0.0.0/8"}));
   world.server->use(way);
   world.run([](datagram_world& in, counted_way& by) -> asio::awaitable<void> {
-    const place where = in.echo.where();
+    const place where("echo.test", in.echo.where().port());
     const socket_pointer socket = co_await in.open(how::connected, where);
     co_await in.ping(*socket, where, "first");
     CHECK(by.associated == 1);
     by.last->close();
     co_await in.ping(*socket, where, "second");
     CHECK(by.associated == 2);
+    // It stays with who has answered, wherever the name leads by now.
+    CHECK(in.names->asked == 1);
   }(world, *way));
   world.expect_end();
   CHECK_FALSE(world.reports[0].error);
