@@ -45,6 +45,7 @@ carried_request request_of(const std::string& server, const proxy::tunnel_report
   made.client = of.client;
   made.request.user = of.user;
   made.request.where = of.where;
+  if (of.datagrams) made.request.asked = proxy::core::command::udp_associate;
   made.rule = "tunnel " + server;
   made.outbound = of.outbound;
   made.error = of.error;

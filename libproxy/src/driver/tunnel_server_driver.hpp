@@ -91,7 +91,7 @@ class tunnel_server_driver final : public serving_driver {
                                                shared_ride on,
                                                std::unique_ptr<mux::anytls_request> request);
   /// What it comes to is reported from here on.
-  static void begin_ride(ride& of);
+  void begin_ride(ride& of) const;
   /// True when the target is connected.
   static asio::awaitable<bool> dial(std::shared_ptr<tunnel_server_driver> in, shared_ride on,
                                     transport::target where);

@@ -22,7 +22,8 @@ using transport::next_action;
 using transport::stream;
 using kind = transport::next_action::kind_type;
 
-void tunnel_server_driver::begin_ride(ride& of) {
+void tunnel_server_driver::begin_ride(ride& of) const {
+  of.report.outbound = options_.outbound;
   of.report.error = transport::errc::aborted;  // should it be ended before it ends
   of.began = std::chrono::steady_clock::now();
   of.has_target = true;
@@ -31,9 +32,8 @@ void tunnel_server_driver::begin_ride(ride& of) {
 asio::awaitable<bool> tunnel_server_driver::dial(std::shared_ptr<tunnel_server_driver> in,
                                                  shared_ride on, transport::target where) {
   on->report.where = where;
-  begin_ride(*on);
+  in->begin_ride(*on);
   const std::shared_ptr<outbound> by = in->way_out_;
-  on->report.outbound = in->options_.outbound;
   auto dialling = by->async_dial(std::move(where));
   auto [error, made] =
       co_await transport::with_timeout(std::move(dialling), in->options_.connect_timeout, quietly);
@@ -275,7 +275,7 @@ asio::awaitable<void> tunnel_server_driver::serve_datagrams(
     std::shared_ptr<tunnel_server_driver> in, shared_ride on,
     std::unique_ptr<mux::anytls_request> request) {
   on->report.datagrams = true;
-  begin_ride(*on);
+  in->begin_ride(*on);
   const std::shared_ptr<outbound> by = in->way_out_;
   auto associating = by->async_associate();
   auto [error, made] = co_await transport::with_timeout(std::move(associating),
@@ -285,6 +285,7 @@ asio::awaitable<void> tunnel_server_driver::serve_datagrams(
     request->refuse(text_of(refusal_of(error)));
     co_return;
   }
+  on->report.connecting = std::chrono::steady_clock::now() - on->began;
   const std::shared_ptr<tunnel_report> report(on, &on->report);
   auto client = std::make_unique<tunnelled_datagrams>(request->accept_datagrams(), by, report);
   const datagram_relay_options how{.idle = in->options_.association_idle,

@@ -115,6 +115,19 @@ def through(proxy, port, host=b"127.0.0.1"):
     return made, reply[1] if len(reply) > 1 else -1
 
 
+@contextlib.contextmanager
+def associated(proxy):
+    """A socket for datagrams, and where SOCKS5 takes them."""
+    with socket.create_connection(("127.0.0.1", proxy), LIMIT) as held, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        held.sendall(b"\x05\x01\x00")
+        assert held.recv(2) == b"\x05\x00"
+        held.sendall(b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00")
+        reply = held.recv(10)
+        assert reply[1] == 0
+        made.settimeout(LIMIT)
+        yield made, ("127.0.0.1", struct.unpack(">H", reply[8:])[0])
+
+
 def echoed(connection, data):
     connection.sendall(data)
     got = b""

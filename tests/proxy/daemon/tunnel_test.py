@@ -6,10 +6,12 @@ import json
 import os
 import pathlib
 import signal
+import socket
+import struct
 import sys
 import unittest
 
-from daemon import ProgramTest, echoed, get, is_ended, through, top, wait_for
+from daemon import LIMIT, ProgramTest, associated, echoed, get, is_ended, through, top, wait_for
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from interop.runner import certificates  # noqa: E402  the path has to be set first
@@ -126,6 +128,23 @@ class Streams(TunnelTest):
         far = self.far_end(key, f'certificate = "{made.chain}"\nkey = "{made.key}"\nanytls_passwords = ["secret"]')
         near = self.near_end(far, f'[outbound.tls]\nca = "{made.authority}"', 'type = "anytls"\npassword = "secret"')
         self.check_told(far, near, log, "anytls")
+
+    def test_datagrams_by_anytls(self):
+        made = certificates.make(pathlib.Path(self.folder) / "certificates")
+        far = self.far_end(keys=f'certificate = "{made.chain}"\nkey = "{made.key}"\nanytls_passwords = ["secret"]')
+        near = self.near_end(far, f'[outbound.tls]\nca = "{made.authority}"', 'type = "anytls"\npassword = "secret"')
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there, associated(near.port) as (client, proxy):
+            there.bind(("127.0.0.1", 0))
+            header = b"\x00\x00\x00\x01\x7f\x00\x00\x01" + struct.pack(">H", there.getsockname()[1])
+            client.sendto(header + b"question", proxy)
+            there.settimeout(LIMIT)
+            question, server = there.recvfrom(100)
+            self.assertEqual(question, b"question")
+            there.sendto(b"answer", server)
+            self.assertEqual(client.recv(100), header + b"answer")
+            one, = json.loads(get(far.admin, "/sessions")[1])
+            self.assertEqual((one["protocol"], one["command"], one["outbound"]), ("anytls", "udp_associate", "direct"))
+            self.assertEqual((one["target"], one["sent"], one["received"]), (f"127.0.0.1:{there.getsockname()[1]}", 8, 6))
 
     def test_reading_again_moves_no_figures(self):
         far, echo = self.far_end(), self.echo()

@@ -169,7 +169,7 @@ struct datagram_world : tunnel_world {
     anytls.session.users = *mux::core::anytls_users::make(users);
     options.anytls = anytls;
     serve(std::move(options));
-    server->use(only_to({"127.0.0.0/8"}));
+    server->use(only_to({"127.0.0.0/8"}), "direct");
   }
   std::shared_ptr<mux::anytls_dialer> client(unsigned udp_version = 2) {
     mux::anytls_options options;

@@ -17,7 +17,7 @@ TEST_CASE("tunnel datagrams: there and back, in each version, from none to the m
   datagram_world world;
   world.serve_datagrams();
   const auto way = std::make_shared<counted_way>(world.only_to({"127.0.0.0/8"}));
-  world.server->use(way);
+  world.server->use(way, "direct");
   world.run([](datagram_world& in, how wanted) -> asio::awaitable<void> {
     const place where = in.echo.where();
     const socket_pointer socket = co_await in.open(wanted, where);
@@ -39,6 +39,8 @@ TEST_CASE("tunnel datagrams: there and back, in each version, from none to the m
   CHECK(report.user == "alice");
   CHECK(report.client.same_ip(address::loopback_v4(0)));
   CHECK(report.datagrams);
+  CHECK(report.outbound == "direct");
+  CHECK(report.connecting);
   CHECK(report.where == world.echo.where());
   CHECK_FALSE(report.error);
   CHECK(report.moved.back == 140'122);
