@@ -24,11 +24,6 @@ auto find_kept(const std::vector<kept_server>& among, const proxy::proxy_server*
   return std::ranges::find(among, server, &kept_server::first);
 }
 
-bool holds(const std::vector<const running_tunnel_server*>& among,
-           const running_tunnel_server* server) {
-  return std::ranges::find(among, server) != among.end();
-}
-
 const char* text_of(proxy::tunnel_report::carrier by) {
   switch (by) {
     case proxy::tunnel_report::carrier::yamux: return "tunnel-yamux";
@@ -174,65 +169,98 @@ std::string service::start(const inbound_settings& wanted, const configuration& 
   return {};
 }
 
+/// One that stays, what it is to be, and what was read for that before anything changed.
+struct service::kept_tunnel {
+  const running_tunnel_server& before;
+  const tunnel_server_settings& wanted;
+  std::optional<transport::tls_context> tls;
+  proxy::tunnel_server_options options;
+};
+
+std::string service::keep(const running_tunnel_server& before, const tunnel_server_settings& wanted,
+                          std::vector<kept_tunnel>& into) {
+  std::string problem;
+  kept_tunnel made{before, wanted, {}, options_of(wanted, before.name, problem)};
+  const auto stays_as = [&](const char* what) {
+    return "tunnel_server '" + wanted.name + "': it has " + what +
+           " from its start or never: give it another address, or restart";
+  };
+  if ((before.tls == nullptr) != wanted.certificate.empty()) return stays_as("TLS");
+  if (before.has_anytls != made.options.anytls.has_value()) return stays_as("anytls");
+  if (before.tls != nullptr && problem.empty()) made.tls = tls_of(wanted, problem);
+  if (problem.empty()) into.push_back(std::move(made));
+  return problem;
+}
+
 std::string service::apply_tunnels(const configuration& wanted) {
-  std::vector<running_tunnel_server> made;
-  // In the order of those in `made` without a server.
-  std::vector<const running_tunnel_server*> kept;
+  std::string problem;
+  std::vector<running_tunnel_server> added;
+  std::vector<kept_tunnel> kept;
+  const auto is_kept = [&](const running_tunnel_server& one) {
+    return std::ranges::any_of(kept, [&](const auto& each) { return &each.before == &one; });
+  };
   for (const tunnel_server_settings& each : wanted.tunnel_servers) {
     const auto same = std::ranges::find_if(tunnel_servers_, [&](const auto& running) {
       return each.listen.port() != 0 && running.server->local_address() == each.listen;
     });
-    const bool stays = same != tunnel_servers_.end() && !holds(kept, &*same);
-    if (stays) {
-      kept.push_back(&*same);
-      made.push_back({.name = std::make_shared<std::string>(each.name), .outbound = each.outbound});
-    } else if (std::string problem = start(each, made); !problem.empty()) {
-      return problem;
-    }
+    const bool stays = same != tunnel_servers_.end() && !is_kept(*same);
+    problem = stays ? keep(*same, each, kept) : start(each, added);
+    if (!problem.empty()) return problem;
   }
   for (const running_tunnel_server& each : tunnel_servers_)
-    if (!holds(kept, &each)) retire(each, wanted.drain);
-  auto next = kept.begin();
-  for (running_tunnel_server& each : made) {
-    if (each.server) continue;
-    const running_tunnel_server& before = **next++;
-    *before.name = *each.name;
-    each.name = before.name;
-    each.server = before.server;
-    each.server->use(routes_->outbounds.at(each.outbound), each.outbound);
+    if (!is_kept(each)) retire(each, wanted.drain);
+  for (kept_tunnel& each : kept) {
+    running_tunnel_server& now = added.emplace_back(each.before);
+    *now.name = each.wanted.name;
+    now.outbound = each.wanted.outbound;
+    if (each.tls) now.tls->use(std::move(*each.tls));
+    now.server->use(std::move(each.options));  // keep() has seen to what it would refuse
+    now.server->use(routes_->outbounds.at(now.outbound), now.outbound);
   }
-  tunnel_servers_ = std::move(made);
+  tunnel_servers_ = std::move(added);
   return {};
+}
+
+proxy::tunnel_server_options service::options_of(const tunnel_server_settings& wanted,
+                                                 const std::shared_ptr<std::string>& name,
+                                                 std::string& problem) {
+  proxy::tunnel_server_options options;
+  options.uuid = wanted.uuid;
+  options.outbound = wanted.outbound;
+  options.on_ended = [this, name](const proxy::tunnel_report& of) { note(request_of(*name, of)); };
+  if (wanted.anytls_passwords.empty()) return options;
+  if (auto made = anytls_users_of(wanted))
+    options.anytls.emplace().session.users = std::move(*made);
+  else
+    problem = "tunnel_server '" + wanted.name +
+              "': anytls_passwords: each must be there once, and none empty";
+  return options;
 }
 
 std::string service::start(const tunnel_server_settings& wanted,
                            std::vector<running_tunnel_server>& into) {
+  std::string problem;
+  running_tunnel_server made{.name = std::make_shared<std::string>(wanted.name),
+                             .outbound = wanted.outbound};
+  auto options = options_of(wanted, made.name, problem);
+  if (!problem.empty()) return problem;
+  made.has_anytls = options.anytls.has_value();
   const std::string name = "tunnel_server '" + wanted.name + "': ";
   auto listening = transport::tcp_listener::listen(executor_, wanted.listen);
   if (!listening) return name + wanted.listen.string() + ": " + listening.error().message();
   std::unique_ptr<transport::stream_listener> carriers = std::move(*listening);
   if (!wanted.certificate.empty()) {
-    std::string problem;
-    const auto context = tls_of(wanted, problem);
+    auto context = tls_of(wanted, problem);
     if (!context) return problem;
-    carriers = std::make_unique<transport::tls_listener>(std::move(carriers), *context);
+    auto over = std::make_unique<transport::tls_listener>(std::move(carriers), std::move(*context));
+    made.tls = over.get();
+    carriers = std::move(over);
   }
-  proxy::tunnel_server_options options;
-  options.uuid = wanted.uuid;
-  if (!wanted.anytls_passwords.empty()) {
-    auto made = anytls_users_of(wanted);
-    if (!made) return name + "anytls_passwords: each must be there once, and none empty";
-    options.anytls.emplace().session.users = std::move(*made);
-  }
-  options.outbound = wanted.outbound;
-  const auto shared_name = std::make_shared<std::string>(wanted.name);
-  options.on_ended = [this, shared_name](const proxy::tunnel_report& of) {
-    note(request_of(*shared_name, of));
-  };
-  auto server = proxy::tunnel_server::start(std::move(carriers),
-                                            routes_->outbounds.at(wanted.outbound), options);
+  auto server = proxy::tunnel_server::start(
+      std::move(carriers), routes_->outbounds.at(wanted.outbound), std::move(options));
   if (!server) return name + server.error().message();
-  into.push_back({.name = shared_name, .outbound = wanted.outbound, .server = std::move(*server)});
+  made.server = std::move(*server);
+  into.push_back(std::move(made));
   return {};
 }
 

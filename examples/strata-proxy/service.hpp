@@ -11,6 +11,7 @@
 #include "configuration.hpp"
 #include "strata/proxy/proxy_server.hpp"
 #include "strata/proxy/tunnel_server.hpp"
+#include "strata/transport/tls_stream.hpp"
 #include "traffic.hpp"
 
 /// The far end of tunnels, and where they lead.
@@ -18,6 +19,8 @@ struct running_tunnel_server {
   std::shared_ptr<std::string> name;  ///< Shared with its reports, because it may change.
   std::string outbound;
   std::shared_ptr<strata::proxy::tunnel_server> server;
+  bool has_anytls = false;
+  strata::transport::tls_listener* tls = nullptr;  ///< The server's; none without a certificate.
 };
 
 class service {
@@ -51,8 +54,14 @@ class service {
                                                  const configuration& all);
   std::string start(const inbound_settings& wanted, const configuration& all,
                     std::vector<std::unique_ptr<strata::proxy::proxy_server>>& into);
+  struct kept_tunnel;
+  std::string keep(const running_tunnel_server& before, const tunnel_server_settings& wanted,
+                   std::vector<kept_tunnel>& into);
   std::string apply_tunnels(const configuration& wanted);
   std::string start(const tunnel_server_settings& wanted, std::vector<running_tunnel_server>& into);
+  strata::proxy::tunnel_server_options options_of(const tunnel_server_settings& wanted,
+                                                  const std::shared_ptr<std::string>& name,
+                                                  std::string& problem);
   void retire(std::unique_ptr<strata::proxy::proxy_server> server, std::chrono::seconds limit);
   void retire(const running_tunnel_server& server, std::chrono::seconds limit);
   void note(const carried_request& of);

@@ -20,6 +20,13 @@ bool is_end(const std::error_code& error) {
   return error == transport::errc::closed || error == transport::errc::aborted;
 }
 
+/// With what goes for all sessions in those of yamux, too.
+tunnel_server_options completed(tunnel_server_options options) {
+  options.session.session.keep_alive_interval = options.health_interval;
+  options.session.session.max_incoming_streams = options.max_streams;
+  return options;
+}
+
 }  // namespace
 
 tunnel_server_driver::tunnel_server_driver(const transport::ready_list& ready,
@@ -27,11 +34,8 @@ tunnel_server_driver::tunnel_server_driver(const transport::ready_list& ready,
                                            tunnel_server_options options)
     : serving_driver(ready),
       way_out_(std::move(way_out)),
-      options_(std::move(options)),
-      pages_(std::size_t{64} * 1024, 4) {
-  options_.session.session.keep_alive_interval = options_.health_interval;
-  options_.session.session.max_incoming_streams = options_.max_streams;
-}
+      options_(completed(std::move(options))),
+      pages_(std::size_t{64} * 1024, 4) {}
 
 void tunnel_server_driver::start(std::unique_ptr<transport::stream_listener> carriers) {
   if (!options_.anytls) {
@@ -150,6 +154,16 @@ void tunnel_server_driver::use(std::shared_ptr<outbound> way_out, std::string na
   options_.outbound = std::move(name);
 }
 
+std::error_code tunnel_server_driver::use(tunnel_server_options options) {
+  if (options.uuid.empty()) return errc::authentication_required;
+  if (options.anytls.has_value() != options_.anytls.has_value())
+    return transport::errc::invalid_argument;
+  if (anytls_) anytls_->use(options.anytls->session.users);
+  options.outbound = options_.outbound;
+  options_ = completed(std::move(options));
+  return {};
+}
+
 tunnel_report tunnel_server_driver::current(const ride& of) {
   tunnel_report made = of.report;
   made.moved = *of.counters;
@@ -173,7 +187,8 @@ void tunnel_server_driver::report(const ride& of) {
   last.error ? ++statistics_.failed : ++statistics_.succeeded;
   statistics_.moved.forth += last.moved.forth;
   statistics_.moved.back += last.moved.back;
-  if (options_.on_ended) options_.on_ended(last);
+  const auto told = options_.on_ended;  // Whoever it is may exchange it.
+  if (told) told(last);
 }
 
 void tunnel_server_driver::stop_accepting() noexcept {
@@ -225,6 +240,9 @@ transport::address tunnel_server::local_address() const noexcept {
 }
 void tunnel_server::use(std::shared_ptr<outbound> way_out, std::string name) {
   driver_->use(std::move(way_out), std::move(name));
+}
+std::error_code tunnel_server::use(tunnel_server_options options) {
+  return driver_->use(std::move(options));
 }
 tunnel_server_statistics tunnel_server::statistics() const { return driver_->statistics(); }
 std::vector<tunnel_report> tunnel_server::streams() const { return driver_->streams(); }

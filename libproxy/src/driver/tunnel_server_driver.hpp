@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "driver/serving_driver.hpp"
@@ -28,6 +29,7 @@ class tunnel_server_driver final : public serving_driver {
   void start(std::unique_ptr<transport::stream_listener> carriers);
   transport::address local_address() const noexcept;
   void use(std::shared_ptr<outbound> way_out, std::string name);
+  std::error_code use(tunnel_server_options options);
   const tunnel_server_statistics& statistics() const noexcept { return statistics_; }
   std::vector<tunnel_report> streams() const;
   void end_all() noexcept override;

@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import ssl
 import struct
 import sys
 import unittest
@@ -21,12 +22,12 @@ UUID = "d342d11e-d424-4583-b36e-524ab1f0afa4"
 
 class TunnelTest(ProgramTest):
     @staticmethod
-    def tunnel_server(port=0, name="far", keys=""):
+    def tunnel_server(port=0, name="far", keys="", uuid=UUID):
         return f'''
 [[tunnel_server]]
 name = "{name}"
 listen = "127.0.0.1:{port}"
-uuid = "{UUID}"
+uuid = "{uuid}"
 {keys}
 '''
 
@@ -76,6 +77,57 @@ name = "other"
 type = "direct"
 allow = ["127.0.0.0/8"]
 """
+
+
+class ReadAgain(TunnelTest):
+    """The tunnel server's address stays, and its port is never given up."""
+
+    def certificates(self, folder):
+        return certificates.make(pathlib.Path(self.folder) / folder)
+
+    @staticmethod
+    def keys(made, password="secret"):
+        return f'certificate = "{made.chain}"\nkey = "{made.key}"\nanytls_passwords = ["{password}"]'
+
+    def again(self, far, **how):
+        far.read_again(self.tunnel_server(far.tunnels, **how))
+
+    def check_code(self, near, echo, wanted):
+        self.assertEqual(self.connect(near, echo)[1], wanted)
+
+    def test_another_uuid(self):
+        far, echo = self.far_end(), self.echo()
+        held, _ = self.connect(self.near_end(far), echo)
+        other = UUID[::-1]
+        self.again(far, uuid=other)
+        self.assertNotEqual(self.connect(self.near_end(far), echo)[1], 0)
+        self.check_code(self.near_end(far, kind=f'type = "tunnel"\nuuid = "{other}"'), echo, 0)
+        echoed(held, b"still here")
+
+    def test_another_certificate_and_password(self):
+        one, two, echo = self.certificates("one"), self.certificates("two"), self.echo()
+        far = self.far_end(keys=self.keys(one))
+        near = self.near_end(far, f'[outbound.tls]\nca = "{one.authority}"', 'type = "anytls"\npassword = "secret"')
+        held, _ = self.connect(near, echo)
+        self.again(far, keys=self.keys(two, "other"))
+        shown = ssl.get_server_certificate(("127.0.0.1", far.tunnels))
+        self.assertIn(shown.split(), [part.split() for part in two.chain.read_text().split("\n\n")])
+        echoed(held, b"still here")
+        for password, code in (("other", 0), ("secret", 1)):
+            later = self.near_end(far, f'[outbound.tls]\nca = "{two.authority}"', f'type = "anytls"\npassword = "{password}"')
+            self.check_code(later, echo, code)
+
+    def test_what_is_wrong_changes_nothing(self):
+        made, echo = self.certificates("made"), self.echo()
+        far = self.far_end(keys=self.keys(made))
+        near = self.near_end(far, f'[outbound.tls]\nca = "{made.authority}"', 'type = "anytls"\npassword = "secret"')
+        for keys, problem in (("", "it has TLS from its start or never"),
+                              (self.keys(made).rsplit("\n", 1)[0], "it has anytls from its start or never"),
+                              (self.keys(made).replace(str(made.key), str(made.stranger)), "key")):
+            far.write(self.tunnel_server(far.tunnels, keys=keys), port=far.port)
+            far.running.send_signal(signal.SIGHUP)
+            far.until_complains(problem)
+            self.check_code(near, echo, 0)
 
 
 class Streams(TunnelTest):

@@ -274,6 +274,43 @@ TEST_CASE("tunnel server: it drains", "[proxy][tunnel]") {
   }
 }
 
+TEST_CASE("tunnel server: options are exchanged without a stream lost", "[proxy][tunnel]") {
+  tunnel_world in;
+  auto options = in.server_options();
+  options.outbound = "direct";
+  in.serve(options);
+  in.use(in.way_options(tunnel_mode::simple));
+  auto one = in.dial();
+  REQUIRE_FALSE(in.say(*one.stream, "1"));
+  CHECK(in.hear(*one.stream, 1) == "1");
+
+  auto wrong = options;
+  wrong.uuid.clear();
+  CHECK(in.server->use(wrong) == proxy::errc::authentication_required);
+  wrong = options;
+  wrong.anytls.emplace();
+  CHECK(in.server->use(wrong) == errc::invalid_argument);
+  auto two = in.dial();
+  CHECK_FALSE(two.error);
+
+  auto other = options;
+  other.uuid = "another";
+  other.outbound = "not this way";
+  other.max_sessions = 3;
+  CHECK_FALSE(in.server->use(other));
+  CHECK(in.dial().error);
+  auto way = in.way_options(tunnel_mode::simple);
+  way.uuid = "another";
+  in.use(way);
+  auto three = in.dial();
+  REQUIRE_FALSE(three.error);
+  CHECK(in.server->streams().back().outbound == "direct");
+  CHECK(in.dial().error);
+  CHECK(in.server->statistics().refused_by_limits == 1);
+  REQUIRE_FALSE(in.say(*one.stream, "2"));
+  CHECK(in.hear(*one.stream, 1) == "2");
+}
+
 TEST_CASE("tunnel server: none without a secret", "[proxy][tunnel]") {
   tunnel_world in;
   auto listener =

@@ -114,6 +114,10 @@ class STRATA_PROXY_API tunnel_server {
   transport::address local_address() const noexcept;
   /// For streams that come from now on; `name` is what reports call it.
   void use(std::shared_ptr<outbound> way_out, std::string name = {});
+  /// For carriers and streams that come from now on; limits count those that are there. The
+  /// outbound's name stays, and of anytls all but the users. Errors, and then nothing changes:
+  /// authentication_required without a uuid, invalid_argument when anytls would come or go.
+  std::error_code use(tunnel_server_options options);
   tunnel_server_statistics statistics() const;
   /// Those whose target is known and that are under way, with what they have moved so far.
   std::vector<tunnel_report> streams() const;
