@@ -3,9 +3,11 @@
 
 import glob
 import os
+import subprocess
+import sys
 
 import consumers
-from workshop import Failure, Skip
+from workshop import SKIPPED, Failure, Skip
 
 
 def find_conan(shop):
@@ -21,6 +23,28 @@ def find_conan(shop):
 
 
 def conan(shop, kind):
+    if kind == "both":
+        both()
+    else:
+        create(shop, kind)
+
+
+def both():
+    """Side by side, since half of what Conan and CMake do for a recipe keeps one processor busy."""
+    running = {kind: subprocess.Popen([sys.executable, "-B", *sys.argv[:2], "conan", kind], text=True, errors="replace",
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+               for kind in ("static", "shared")}
+    for kind, child in running.items():
+        output, _ = child.communicate()
+        print(f"{kind}:\n{output}", flush=True)
+    if any(child.returncode == SKIPPED for child in running.values()):
+        raise Skip("see above")
+    wrong = [kind for kind, child in running.items() if child.returncode != 0]
+    if wrong:
+        raise Failure(f"the recipes of {' and '.join(wrong)} libraries, see above")
+
+
+def create(shop, kind):
     program = find_conan(shop)
     home = shop.path("home")
     os.makedirs(shop.path("links"))

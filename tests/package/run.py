@@ -16,7 +16,7 @@ import beside_libcurl
 import consumers
 import recipes
 import refusals
-from workshop import Failure, Skip, Workshop
+from workshop import SKIPPED, Failure, Skip, Workshop
 
 TESTS = {
     "build": consumers.build,
@@ -31,7 +31,6 @@ TESTS = {
     "beside_libcurl": beside_libcurl.beside_libcurl,
     "conan": recipes.conan,
 }
-SKIPPED = 77
 
 
 def raise_loopback():

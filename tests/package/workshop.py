@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import time
 
+# What a test returns that could not run.
+SKIPPED = 77
 SLOPPINESS = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
 
 
