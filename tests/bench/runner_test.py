@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -109,6 +110,15 @@ class Machines(unittest.TestCase):
         results, said = iter("abc"), []
         self.assertEqual(machine.measured(lambda: (next(results), 1.0), 2, said.append), ("b", 0.4))
         self.assertEqual(len(said), 2)
+
+
+    def test_congestion_control_is_changed_in_a_network_of_its_own(self):
+        before = machine.congestion()
+        code = "from bench.runner import machine; machine.isolate('reno'); print(machine.congestion())"
+        done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False, cwd=pathlib.Path(__file__).resolve().parent.parent)
+        # Who is not root is told so.
+        self.assertTrue(done.stdout == "reno\n" or "gives no process a network of its own" in done.stderr, done)
+        self.assertEqual(machine.congestion(), before)
 
 
 class Programs(unittest.TestCase):

@@ -25,6 +25,7 @@ def options_of(arguments):
     parser.add_argument("--repeats", type=int, default=2, help="of a run during which others worked on this machine (2)")
     parser.add_argument("--datagram", type=int, default=1452, help="UDP payload of all programs (1452)")
     parser.add_argument("--scale", type=float, default=1.0, help="0.01: everything a hundred times shorter")
+    parser.add_argument("--congestion", metavar="NAME", help="TCP's congestion control for all programs, in a network of their own (the system's)")
     parser.add_argument("--no-peers", action="store_true", help="only our programs")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build", help="folder of bench.jsonl and the report")
     options = parser.parse_args(arguments)
@@ -56,7 +57,9 @@ def session_of(options, folder, names):
 
 def measure(options, names):
     session = session_of(options, options.work.resolve() / "bench", names)
-    mark = record.stamp(machine.description(), commit())
+    if options.congestion:
+        machine.isolate(options.congestion)
+    mark = record.stamp(f"{machine.description()}, {machine.congestion()}", commit())
     say(f"machine: {mark['machine']}")
     for program in session.peers:
         say(f"{program.name}: {program.version}")
@@ -88,7 +91,7 @@ def main(arguments):
     try:
         if names:
             measure(options, names)
-    except (Failed, subprocess.TimeoutExpired) as why:
+    except (Failed, OSError, subprocess.TimeoutExpired) as why:
         say(f"error: {why}")
         return 1
     if "report" in options.names or not options.names:

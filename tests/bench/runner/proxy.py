@@ -30,8 +30,8 @@ PATIENCE = 120.0
 GOALS = {"microsocks": 5.0, "tinyproxy": 3.0, DIRECT: 0.6}
 RATE_GOAL, IDLE_GOAL, DAEMON_GOAL, DELAY_GOAL = 1.5, 24 * 1024, 12 << 20, 100.0
 NOTE = """
-Everything is on loopback with the system's congestion control, application and target in one process of ours, which is the same for all
-and not counted. CPU: of the proxy with its children, by /proc."""
+Everything is on loopback with the congestion control that the machine is named with. Application and target are one process of ours, which
+is the same for all and not counted. CPU: of the proxy with its children, by /proc."""
 
 
 @dataclasses.dataclass
