@@ -111,14 +111,19 @@ class Machines(unittest.TestCase):
         self.assertEqual(machine.measured(lambda: (next(results), 1.0), 2, said.append), ("b", 0.4))
         self.assertEqual(len(said), 2)
 
-
     def test_congestion_control_is_changed_in_a_network_of_its_own(self):
         before = machine.congestion()
-        code = "from bench.runner import machine; machine.isolate('reno'); print(machine.congestion())"
-        done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False, cwd=pathlib.Path(__file__).resolve().parent.parent)
         # Who is not root is told so.
-        self.assertTrue(done.stdout == "reno\n" or "gives no process a network of its own" in done.stderr, done)
+        for wanted, told in (("reno", "reno\n"), ("no such", "there is no congestion control 'no such' here")):
+            done = self.isolated(wanted)
+            self.assertTrue(told in done.stdout + done.stderr or "gives no process a network of its own" in done.stderr, done)
         self.assertEqual(machine.congestion(), before)
+
+    @staticmethod
+    def isolated(wanted):
+        code = f"from bench.runner import machine; machine.isolate({wanted!r}); print(machine.congestion())"
+        return subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False,
+                              cwd=pathlib.Path(__file__).resolve().parent.parent)
 
 
 class Programs(unittest.TestCase):

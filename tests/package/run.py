@@ -5,10 +5,8 @@
 `run.py SETTINGS abi --write` writes the export lists anew, for a change of the interface that is meant.
 """
 
-import fcntl
 import os
-import socket
-import struct
+import pathlib
 import sys
 
 import abi
@@ -17,6 +15,9 @@ import consumers
 import recipes
 import refusals
 from workshop import SKIPPED, Failure, Skip, Workshop
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from interop.runner.own_network import raise_loopback  # noqa: E402  the path has to be set first
 
 TESTS = {
     "build": consumers.build,
@@ -31,13 +32,6 @@ TESTS = {
     "beside_libcurl": beside_libcurl.beside_libcurl,
     "conan": recipes.conan,
 }
-
-
-def raise_loopback():
-    """A network of one's own begins with its loopback interface down."""
-    siocsifflags, up = 0x8914, 0x1
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, siocsifflags, struct.pack("16sH22x", b"lo", up))
 
 
 def main():

@@ -91,7 +91,7 @@ def main(arguments):
     try:
         if names:
             measure(options, names)
-    except (Failed, OSError, subprocess.TimeoutExpired) as why:
+    except (Failed, subprocess.TimeoutExpired) as why:
         say(f"error: {why}")
         return 1
     if "report" in options.names or not options.names:

@@ -2,12 +2,13 @@
 """What this machine is, and whether somebody else is working on it."""
 
 import ctypes
-import fcntl
 import os
 import platform
-import socket
-import struct
 import time
+
+from interop.runner.own_network import raise_loopback
+
+from . import Failed
 
 CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
 
@@ -36,13 +37,16 @@ def congestion():
 
 def isolate(wanted):
     """This process and its children get a network of their own, with that congestion control; nobody else's changes."""
-    clone_newnet, siocsifflags, up = 0x40000000, 0x8914, 0x1
-    if ctypes.CDLL(None, use_errno=True).unshare(clone_newnet) != 0:
-        raise OSError(ctypes.get_errno(), "this system gives no process a network of its own")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, siocsifflags, struct.pack("16sH22x", b"lo", up))
-    with open(CONGESTION, "w", encoding="ascii") as file:
-        file.write(wanted)
+    clone_newnet = 0x40000000
+    if ctypes.CDLL(None).unshare(clone_newnet) != 0:
+        raise Failed("this system gives no process a network of its own, which --congestion needs: be root, or leave it out")
+    raise_loopback()
+    try:
+        with open(CONGESTION, "w", encoding="ascii") as file:
+            file.write(wanted)
+    except OSError as why:
+        raise Failed(f"there is no congestion control '{wanted}' here; sysctl net.ipv4.tcp_available_congestion_control names those that "
+                     f"are: {why.strerror}") from why
 
 
 def busy_seconds():
